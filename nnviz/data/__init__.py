@@ -1,0 +1,9 @@
+"""Data sets: read, checked, and handed on as arrays."""
+
+from .dataset import Dataset
+from .idx import read_idx
+from .load import load
+from .picture import read_picture
+from .sample import sample
+
+__all__ = ["Dataset", "load", "read_idx", "read_picture", "sample"]

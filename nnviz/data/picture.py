@@ -1,0 +1,79 @@
+"""Reading one picture, with suspicion: it may be anything."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import ArgumentError, FileError
+from ..files import reason
+
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+MAX_PIXELS = 64_000_000
+
+
+def read_picture(path: str | Path, channels: int) -> np.ndarray:
+    """A picture file as uint8 (rows, cols, channels): grey for one channel, RGB for three.
+
+    Only common formats are read, none above 64 million pixels; a photograph's turn (EXIF) is applied;
+    what is transparent lies on white.
+    """
+    from PIL import Image, ImageOps
+
+    if channels not in (1, 3):
+        raise ArgumentError(f"pictures are read with 1 or 3 channels, the model has {channels}")
+    path = Path(path)
+    if not path.is_file():
+        raise FileError(f"there is no picture {path}: check the path")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # sizes are checked here, damage is an error below
+            with Image.open(path, formats=FORMATS) as opened:
+                if opened.width * opened.height > MAX_PIXELS:
+                    raise FileError(
+                        f"{path} has {opened.width}×{opened.height} pixels, more than "
+                        f"{MAX_PIXELS:,}: make it smaller first"
+                    )
+                picture = ImageOps.exif_transpose(opened)
+                if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
+                    picture = picture.convert("RGBA")
+                    picture = Image.alpha_composite(
+                        Image.new("RGBA", picture.size, "white"), picture
+                    )
+                elif picture.mode.startswith("I;16") or picture.mode in ("I", "F"):
+                    picture = _eight_bits(picture)
+                array = np.asarray(picture.convert("L" if channels == 1 else "RGB"))
+    except FileError:
+        raise
+    except OSError as error:
+        detail = reason(error).splitlines()[0]
+        raise FileError(f"{path} cannot be read as a picture: {detail}") from None
+    # Decoders raise many kinds of error on damaged files; each means the same to a user.
+    except Exception as error:
+        raise FileError(f"{path} cannot be read as a picture: {error}") from None
+    return array.reshape(*array.shape[:2], channels)
+
+
+def _eight_bits(picture):  # type: ignore[no-untyped-def]
+    """16- and 32-bit grey pictures scaled to 0..255 (16 bits by their full range)."""
+    from PIL import Image
+
+    values = np.asarray(picture, np.float64)
+    top = 65535.0 if values.max(initial=0) > 255 else 255.0
+    return Image.fromarray((values.clip(0, top) * (255 / top)).round().astype(np.uint8))
+
+
+def resize(picture: np.ndarray, rows: int, cols: int) -> np.ndarray:
+    """A uint8 picture (rows, cols, channels) in another size, area-averaged where it shrinks."""
+    from PIL import Image
+
+    channels = picture.shape[2]
+    image = Image.fromarray(picture[..., 0] if channels == 1 else picture)
+    method = (
+        Image.Resampling.BOX
+        if rows <= picture.shape[0] and cols <= picture.shape[1]
+        else Image.Resampling.BICUBIC
+    )
+    return np.asarray(image.resize((cols, rows), method)).reshape(rows, cols, channels)

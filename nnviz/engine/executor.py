@@ -1,0 +1,175 @@
+"""Who does the work: chunks of a batch, threads, and BLAS held to one thread.
+
+A batch is cut into chunks that stay in cache. Each chunk has a program, a Python generator that runs
+from the first layer to the last. Where a layer couples the samples of a batch, the program yields its
+part and is sent the total of all parts; otherwise it never stops. `lockstep` drives the programs of all
+chunks on the threads. The cut and the order of summation depend on the batch alone, so the bits are the
+same for any number of threads.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, TypeVar
+
+from threadpoolctl import ThreadpoolController
+
+from ..errors import ArgumentError
+from .scratch import ScratchShelf
+
+T = TypeVar("T")
+Program = Generator[tuple[Callable[[Sequence[Any]], Any], Any], Any, T]
+"""Yields (how the parts become the total, its own part) and is sent the total."""
+
+CHUNK_BYTES = 1 << 21
+"""The activations around a model's largest layer should take about this much in one chunk."""
+
+_wanted: ContextVar[int | None] = ContextVar("nnviz_threads", default=None)
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Run with this many threads inside the `with` block: `with nnviz.threads(1): …`.
+
+    The default is the environment variable NNVIZ_THREADS, or else all processors of this process.
+    Results do not depend on it.
+    """
+    if not isinstance(count, int) or count < 1:
+        raise ArgumentError(f"threads must be a whole number of at least 1, got {count!r}")
+    token = _wanted.set(count)
+    try:
+        yield
+    finally:
+        _wanted.reset(token)
+
+
+def thread_count() -> int:
+    """How many threads a run uses here and now."""
+    chosen = _wanted.get()
+    if chosen is not None:
+        return chosen
+    text = os.environ.get("NNVIZ_THREADS", "")
+    if text:
+        if not text.isdigit() or int(text) < 1:
+            raise ArgumentError(f"NNVIZ_THREADS must be a whole number of at least 1, got {text!r}")
+        return int(text)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class _BlasGuard:
+    """Holds BLAS to one thread while anything of ours runs; the setting is process-wide, so the first
+    run sets it and the last one puts it back."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._controller: ThreadpoolController | None = None
+        self._limit: Any = None
+        self._inside = 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._inside == 0:
+                self._controller = self._controller or ThreadpoolController()
+                self._limit = self._controller.limit(limits=1, user_api="blas")
+                self._limit.__enter__()
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                self._limit.__exit__(None, None, None)
+
+
+class _Team:
+    """The worker threads, made when first needed and again after a fork."""
+
+    def __init__(self) -> None:
+        self._pool: ThreadPoolExecutor | None = None
+        self._size = 0
+        self._lock = threading.Lock()
+
+    def pool(self, size: int) -> ThreadPoolExecutor:
+        with self._lock:
+            if self._pool is None or self._size < size:
+                self._pool = ThreadPoolExecutor(size, thread_name_prefix="nnviz")
+                self._size = size
+            return self._pool
+
+    def forget(self) -> None:
+        self.__init__()  # type: ignore[misc]
+
+
+_blas, _team, shelf = _BlasGuard(), _Team(), ScratchShelf()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_team.forget)
+
+
+def chunk_slices(n: int, sample_bytes: int) -> list[slice]:
+    """The cut of a batch of n samples.
+
+    sample_bytes: the activations around the model's largest layer, for one sample. Small batches are
+    still cut into four, so that every thread of a small machine gets something to do.
+    """
+    size = max(1, min(CHUNK_BYTES // max(1, sample_bytes), -(-n // 4), 64))
+    return [slice(start, min(n, start + size)) for start in range(0, n, size)]
+
+
+def each(work: Sequence[Callable[[], T]]) -> list[T]:
+    """All of `work` on the threads; results in order, the first error in order is raised."""
+    size = min(thread_count(), len(work))
+    with _blas:
+        if size <= 1:
+            return [do() for do in work]
+        cursor, lock = iter(range(len(work))), threading.Lock()
+        results: list[Any] = [None] * len(work)
+        errors: list[BaseException | None] = [None] * len(work)
+
+        def worker() -> None:
+            while True:
+                with lock:
+                    i = next(cursor, None)
+                if i is None:
+                    return
+                try:
+                    results[i] = work[i]()
+                except BaseException as error:
+                    errors[i] = error
+
+        # The calling thread is one of the team, so nested runs cannot starve each other.
+        helpers = [_team.pool(size - 1).submit(worker) for _ in range(size - 1)]
+        worker()
+        for helper in helpers:
+            if not helper.cancel():
+                helper.result()
+    for error in errors:
+        if error is not None:
+            raise error
+    return results
+
+
+def lockstep(programs: Sequence[Program[T]]) -> list[T]:
+    """Drive the chunks' programs to their ends, meeting wherever they yield; their results in order."""
+    results: list[Any] = [None] * len(programs)
+    message: Any = None
+    running = True
+    while running:
+
+        def step(i: int, message: Any = message) -> Any:
+            try:
+                return programs[i].send(message)
+            except StopIteration as done:
+                results[i] = done.value
+                return None
+
+        met = each([lambda i=i: step(i) for i in range(len(programs))])  # type: ignore[misc]
+        running = any(part is not None for part in met)
+        if running:
+            total = met[0][0]
+            message = total([part for _, part in met])
+    return results

@@ -1,0 +1,97 @@
+"""From a picture's pixels to what the network wants.
+
+A user hands over pixels; how the network was taught to see them (range, mean, spread, channel order)
+is part of the model and is saved with it, as metadata: it has no row in the summary and no parameter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import ArgumentError
+from .layer import Array, Shape
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """What a network wants as input.
+
+    shape: one sample, `(rows, cols, channels)` or `(features,)`.
+    value_range: what pixels 0 and 1 (uint8 0 and 255) become before mean and std, (0, 1) by default.
+    mean, std: subtracted and divided afterwards, one number for all channels or one for each.
+    channel_order: "RGB", or "BGR" where the network was trained on reversed channels.
+    """
+
+    shape: Shape
+    value_range: tuple[float, float] = (0.0, 1.0)
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+    channel_order: str = "RGB"
+
+    def __post_init__(self) -> None:
+        for label, values in (("mean", self.mean), ("std", self.std)):
+            if len(values) not in (1, self.shape[-1]) or not np.isfinite(values).all():
+                raise ArgumentError(
+                    f"{label} of the input must have 1 or {self.shape[-1]} finite numbers, "
+                    f"got {values!r}"
+                )
+        if min(self.std) <= 0:
+            raise ArgumentError(f"std of the input must be above 0, got {self.std!r}")
+        low, high = self.value_range
+        if not (np.isfinite(low) and np.isfinite(high) and low < high):
+            raise ArgumentError(f"value_range must be (low, high), got {self.value_range!r}")
+        if self.channel_order not in ("RGB", "BGR"):
+            raise ArgumentError(f"channel_order must be RGB or BGR, got {self.channel_order!r}")
+
+    def check(self, x: Any) -> Array:
+        """`x` as a batch (N, *shape) of finite numbers; an `ArgumentError` says what does not fit.
+
+        One picture, and grey pictures without their channel axis, are given the axes they lack.
+        """
+        x = np.asarray(x)
+        if x.dtype.kind not in "uifb":
+            raise ArgumentError(f"the input must be numbers, got an array of {x.dtype}")
+        wanted = self.shape
+        if x.shape == wanted or (len(wanted) == 3 and wanted[2] == 1 and x.shape == wanted[:2]):
+            x = x.reshape(1, *wanted)
+        elif len(wanted) == 3 and wanted[2] == 1 and x.ndim == 3 and x.shape[1:] == wanted[:2]:
+            x = x[..., None]
+        if x.shape[1:] != wanted or x.ndim != len(wanted) + 1:
+            sizes = "×".join(map(str, wanted))
+            raise ArgumentError(
+                f"the input has shape {x.shape}, expected N×{sizes}: the model was made for "
+                f"{sizes}; resize the pictures first (on the command line: --resize)"
+            )
+        if len(x) == 0:
+            raise ArgumentError("the input is empty: expected at least one picture")
+        if x.dtype.kind == "f" and not np.isfinite(x).all():
+            bad = int(np.size(x) - np.isfinite(x).sum())
+            raise ArgumentError(
+                f"the input has {bad} value(s) that are NaN or infinite: clean the pictures first"
+            )
+        return x
+
+    def prepare(self, x: Array) -> Array:
+        """Pixels as the network's input: ((x · (high − low) + low) − mean) / std.
+
+        uint8 is divided by 255 first; other integers become float32 as they are; floats keep dtype.
+        """
+        if x.dtype == np.uint8:
+            x = np.divide(x, np.float32(255))
+        elif x.dtype.kind != "f":
+            x = x.astype(np.float32)
+        if self.channel_order == "BGR":
+            x = x[..., ::-1]
+        low, high = self.value_range
+        if self._is_identity:
+            return x
+        scale = (high - low) / np.asarray(self.std)
+        shift = (low - np.asarray(self.mean)) / np.asarray(self.std)
+        return (x * scale.astype(x.dtype) + shift.astype(x.dtype)).astype(x.dtype, copy=False)
+
+    @property
+    def _is_identity(self) -> bool:
+        return self.value_range == (0, 1) and set(self.mean) == {0.0} and set(self.std) == {1.0}

@@ -1,0 +1,256 @@
+"""What a layer is.
+
+A layer is an operation with its parameters. It never remembers a picture: what a run leaves behind
+goes into a `Call`, so one layer can sit at two places of a model, run on several threads at once, and
+be explained by many rules from a single run. To write one, give `forward`, `backward`, `grads` and
+`out_shape`; the batteries in `nnviz.testing` then check all of it.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from ..errors import ArgumentError
+from .initializers import INITIALIZERS
+from .window import Window
+
+if TYPE_CHECKING:
+    from .graph import Symbol
+    from .scratch import Scratch
+
+Array = np.ndarray
+Shape = tuple[int, ...]
+"""The shape of one sample, without N: `(rows, cols, channels)` or `(features,)`."""
+
+
+@dataclass(frozen=True)
+class Mode:
+    """How a layer is asked to run; chosen by the caller, never stored on a layer.
+
+    train: batch statistics and dropout instead of running statistics and none.
+    rng: this node's and this chunk's own generator (only where `layer.random`).
+    scratch: reusable memory of this chunk; None allocates.
+    totals: what the whole batch has to say to a layer that couples its samples (`layer.couples`);
+        None lets the layer take the chunk for the whole batch.
+    """
+
+    train: bool = False
+    rng: np.random.Generator | None = None
+    scratch: Scratch | None = None
+    totals: Any = None
+
+    def new(self, shape: Sequence[int], dtype: Any) -> Array:
+        """An uninitialised array for `y`, `saved` or a gradient: it outlives the layer's call."""
+        return np.empty(shape, dtype) if self.scratch is None else self.scratch.keep(shape, dtype)
+
+    def temp(self, shape: Sequence[int], dtype: Any) -> Array:
+        """An uninitialised array that dies when the layer returns."""
+        return np.empty(shape, dtype) if self.scratch is None else self.scratch.temp(shape, dtype)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One layer applied to one chunk: all that its backward needs."""
+
+    xs: tuple[Array, ...]
+    y: Array
+    saved: Any
+    mode: Mode
+
+    @property
+    def x(self) -> Array:
+        """The input of a layer that has only one."""
+        return self.xs[0]
+
+
+class Layer:
+    """Base of all layers; what a subclass does not say is right for a layer without parameters."""
+
+    registry: ClassVar[dict[str, type[Layer]]] = {}
+    arity: ClassVar[int | None] = 1
+    """How many inputs it takes; None: two or more."""
+    random: ClassVar[bool] = False
+    """Whether training draws random numbers from `mode.rng`."""
+    couples: ClassVar[bool] = False
+    """Whether training's result for one picture depends on the others of the batch."""
+
+    params: dict[str, Array]
+    buffers: dict[str, Array]
+    trainable: bool
+    name: str | None
+    activation: str | None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        ours = Layer.registry.get(cls.__name__)
+        # A user's class of the same name must not take the place of one of ours in model files.
+        if ours is None or not ours.__module__.startswith("nnviz."):
+            Layer.registry[cls.__name__] = cls
+
+    def __init__(self, *, name: str | None = None, activation: str | None = None) -> None:
+        self.params = {}
+        self.buffers = {}
+        self.trainable = True
+        self.name = name
+        self.activation = activation
+
+    # What it does with shapes -----------------------------------------------------------------
+
+    def window(self, i: int = 0) -> Window | None:
+        """How places of input i and of the output belong together; None: every output may read
+        every input."""
+        return None
+
+    def out_shape(self, *shapes: Shape) -> Shape:
+        """The shape of one sample's output; an `ArgumentError` where the inputs do not fit."""
+        return shapes[0]
+
+    def param_shapes(self, *shapes: Shape) -> dict[str, Shape]:
+        """Names and shapes of the parameters for inputs of these shapes."""
+        return {}
+
+    def buffer_shapes(self, *shapes: Shape) -> dict[str, Shape]:
+        """Names and shapes of the buffers (running statistics)."""
+        return {}
+
+    def initial(self, name: str, shape: Shape, rng: np.random.Generator) -> Array:
+        """The first value of one parameter or buffer, float32."""
+        return np.zeros(shape, np.float32)
+
+    # What it computes -------------------------------------------------------------------------
+
+    def forward(self, *xs: Array, mode: Mode) -> tuple[Array, Any]:
+        """`(y, saved)`. Writes neither to the layer nor to what it was given."""
+        raise NotImplementedError(f"{type(self).__name__} has no forward")
+
+    def backward(self, dy: Array, call: Call) -> Array | tuple[Array, ...]:
+        """The gradient of the input (a tuple where there are several): what a rule replaces."""
+        raise NotImplementedError(f"{type(self).__name__} has no backward")
+
+    def grads(self, dy: Array, call: Call) -> dict[str, Array]:
+        """The gradient of each parameter; needed for training alone."""
+        return {}
+
+    def new_buffers(self, calls: Sequence[Call]) -> dict[str, Array]:
+        """The buffers after one training step, from its calls."""
+        return {}
+
+    # Layers that couple the samples of a batch: each chunk gives its part, the parts become one total.
+
+    def forward_part(self, *xs: Array, mode: Mode) -> Any:
+        """What one chunk adds to the batch's statistics."""
+        return None
+
+    def forward_total(self, parts: Sequence[Any]) -> Any:
+        """All chunks' parts, in the order of the chunks, as the `mode.totals` of forward."""
+        return None
+
+    def backward_part(self, dy: Array, call: Call) -> Any:
+        """What one chunk adds to the batch's sums in backward."""
+        return None
+
+    def backward_total(self, parts: Sequence[Any]) -> Any:
+        """All chunks' parts as the `call.mode.totals` of backward."""
+        return None
+
+    # What every layer can do ------------------------------------------------------------------
+
+    def param(self, name: str, dtype: Any) -> Array:
+        """A parameter in the dtype of the activations, so that results follow the input's dtype."""
+        return self.params[name].astype(dtype, copy=False)
+
+    def build(self, rng: np.random.Generator, *shapes: Shape) -> None:
+        """Fill params and buffers for inputs of these shapes, unless they are there already."""
+        wanted = {"params": self.param_shapes(*shapes), "buffers": self.buffer_shapes(*shapes)}
+        for kind, table in wanted.items():
+            store: dict[str, Array] = getattr(self, kind)
+            for name, shape in table.items():
+                if name not in store:
+                    store[name] = self.initial(name, shape, rng)
+                elif store[name].shape != shape:
+                    raise ArgumentError(
+                        f"{name} has shape {store[name].shape}, expected {shape} for inputs of "
+                        f"shape {', '.join(map(str, shapes))}: a layer used twice needs the same "
+                        "number of channels at both places"
+                    )
+
+    def with_params(self, **arrays: Array) -> Layer:
+        """A copy with these parameters in place of its own; the rest is shared."""
+        other = copy.copy(self)
+        other.params = {**self.params, **arrays}
+        return other
+
+    def astype(self, dtype: Any) -> Layer:
+        """A copy with parameters and buffers in this dtype."""
+        other = copy.copy(self)
+        other.params = {k: v.astype(dtype) for k, v in self.params.items()}
+        other.buffers = {k: v.astype(dtype) for k, v in self.buffers.items()}
+        return other
+
+    def config(self) -> dict[str, Any]:
+        """The constructor's arguments as plain data: what a model file keeps of the layer.
+
+        The name belongs to the node, and an activation is a node of its own."""
+        wanted = inspect.signature(type(self).__init__).parameters
+        return {k: getattr(self, k) for k in wanted if k not in ("self", "name", "activation")}
+
+    @classmethod
+    def examples(cls) -> list[tuple[Layer, tuple[Shape, ...]]]:
+        """Layers of this class with input shapes: what the batteries run on."""
+        return [(cls(), ((6, 5, 4),)), (cls(), ((7,),))]
+
+    def __call__(self, *inputs: Symbol) -> Symbol:
+        """Keras's functional style: apply the layer to symbols, `y = Conv2D(8, 3)(x)`."""
+        from .graph import apply_layer  # the builder knows layers, so layers meet it late
+
+        return apply_layer(self, inputs)
+
+    def __repr__(self) -> str:
+        inside = ", ".join(f"{k}={v!r}" for k, v in self.config().items())
+        return f"{type(self).__name__}({inside})"
+
+
+Rule = Callable[[Layer, Array, Call], Array | tuple[Array, ...]]
+"""A replacement for a layer's backward; it has the signature of an unbound `Layer.backward`."""
+
+
+def snake(name: str) -> str:
+    """`MaxPooling2D` -> `max_pooling2d`, as Keras names its layers."""
+    name = re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def need_picture(layer: Layer, shape: Shape) -> tuple[int, int, int]:
+    """`shape` as `(rows, cols, channels)`, or an error that says which layer wanted it."""
+    if len(shape) != 3:
+        raise ArgumentError(
+            f"{type(layer).__name__} needs pictures (rows, cols, channels), got {shape}"
+        )
+    return shape[0], shape[1], shape[2]
+
+
+def pair(value: int | Sequence[int], what: str, least: int = 1) -> tuple[int, int]:
+    """`3` or `(3, 5)` as two whole numbers of at least `least`."""
+    both = (value, value) if isinstance(value, int | np.integer) else tuple(value)
+    whole = all(isinstance(v, int | np.integer) and not isinstance(v, bool) for v in both)
+    if len(both) != 2 or not whole or min(both) < least:
+        raise ArgumentError(
+            f"{what} must be one or two whole numbers of at least {least}, got {value!r}"
+        )
+    return int(both[0]), int(both[1])
+
+
+def check_initializer(name: str) -> str:
+    """The name of an initializer that exists."""
+    if name not in INITIALIZERS:
+        from ..errors import unknown
+
+        raise unknown("initializer", name, INITIALIZERS, "nnviz")
+    return name

@@ -1,0 +1,164 @@
+"""Convolution over pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ...errors import ArgumentError
+from ..initializers import INITIALIZERS
+from ..layer import Array, Call, Layer, Mode, Shape, check_initializer, need_picture, pair
+from ..patches import correlate, grouped, pad, patch_matrices, scatter
+from ..window import Pads, SlidingWindow
+
+Padding = str | Sequence[Sequence[int]]
+
+
+def check_padding(value: Padding) -> str | Pads:
+    """`"valid"`, `"same"`, or `((top, bottom), (left, right))` as a tuple of tuples."""
+    if isinstance(value, str):
+        if value not in ("valid", "same"):
+            raise ArgumentError(
+                f"padding must be 'valid', 'same' or ((top, bottom), (left, right)), got {value!r}"
+            )
+        return value
+    if len(value) != 2:
+        raise ArgumentError(f"padding must have two pairs of numbers, got {value!r}")
+    return pair(value[0], "padding", 0), pair(value[1], "padding", 0)
+
+
+class Conv2D(Layer):
+    """Cross-correlation with learnt kernels, as all frameworks call convolution.
+
+    y[n, r, c, o] = b[o] + Σ_{i, j, k} x[n, r·s − p + i·d, c·s − p + j·d, k] · w[i, j, k, o]
+
+    x (n, rows, cols, channels), w (kh, kw, channels / groups, filters), b (filters). The input is
+    padded with zeros. With groups g, filter o reads only the channels of its own group.
+
+    filters: how many output channels. kernel_size, strides, dilation_rate: one number or (row, col).
+    padding: "valid", "same" or ((top, bottom), (left, right)).
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int | Sequence[int],
+        *,
+        strides: int | Sequence[int] = 1,
+        padding: Padding = "valid",
+        dilation_rate: int | Sequence[int] = 1,
+        groups: int = 1,
+        activation: str | None = None,
+        use_bias: bool = True,
+        weight_init: str = "glorot_uniform",
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name=name, activation=activation)
+        self.filters = pair(filters, "filters of Conv2D")[0]
+        self.kernel_size = pair(kernel_size, "kernel_size")
+        self.strides = pair(strides, "strides")
+        self.padding = check_padding(padding)
+        self.dilation_rate = pair(dilation_rate, "dilation_rate")
+        self.groups = pair(groups, "groups")[0]
+        self.use_bias = bool(use_bias)
+        self.weight_init = check_initializer(weight_init)
+        if self.filters % self.groups:
+            raise ArgumentError(
+                f"filters must be a multiple of groups, got {filters} filters in {groups} groups"
+            )
+
+    def window(self, i: int = 0) -> SlidingWindow:
+        return SlidingWindow(self.kernel_size, self.strides, self.padding, self.dilation_rate)
+
+    def out_shape(self, *shapes: Shape) -> Shape:
+        rows, cols, channels = need_picture(self, shapes[0])
+        if channels % self.groups:
+            raise ArgumentError(f"{channels} channels do not divide into {self.groups} groups")
+        return (*self.window().out_size((rows, cols)), self.filters)
+
+    def param_shapes(self, *shapes: Shape) -> dict[str, Shape]:
+        weight = {"weight": (*self.kernel_size, shapes[0][2] // self.groups, self.filters)}
+        return {**weight, "bias": (self.filters,)} if self.use_bias else dict(weight)
+
+    def initial(self, name: str, shape: Shape, rng: np.random.Generator) -> Array:
+        if name == "bias":
+            return np.zeros(shape, np.float32)
+        kh, kw, inside, out = shape
+        make = INITIALIZERS[self.weight_init]
+        return make(rng, shape, kh * kw * inside, kh * kw * out // self.groups)
+
+    def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
+        (x,) = xs
+        window, size = self.window(), x.shape[1:3]
+        y = correlate(
+            x,
+            self.param("weight", x.dtype),
+            stride=self.strides,
+            pads=window.padding(size),
+            dilation=self.dilation_rate,
+            groups=self.groups,
+            out=window.out_size(size),
+            mode=mode,
+        )
+        if self.use_bias:
+            y += self.param("bias", x.dtype)
+        return y, None
+
+    def backward(self, dy: Array, call: Call) -> Array:
+        window, size = self.window(), call.x.shape[1:3]
+        weight, pads = self.param("weight", dy.dtype), window.padding(size)
+        reach = window.reach
+        turned = tuple((r - 1 - p[0], r - 1 - p[1]) for r, p in zip(reach, pads, strict=True))
+        if self.strides == (1, 1) and self.groups == 1 and min(min(p) for p in turned) >= 0:
+            # The transpose of a correlation with stride 1 is a correlation of dy with the kernel
+            # turned by 180° and its channels exchanged: the same sum as `scatter`, without the adds.
+            return correlate(
+                dy,
+                np.ascontiguousarray(weight[::-1, ::-1].transpose(0, 1, 3, 2)),
+                stride=(1, 1),
+                pads=(turned[0], turned[1]),
+                dilation=self.dilation_rate,
+                groups=1,
+                out=size,
+                mode=call.mode,
+            )
+        return scatter(
+            dy,
+            weight,
+            stride=self.strides,
+            pads=pads,
+            dilation=self.dilation_rate,
+            groups=self.groups,
+            size=size,
+            mode=call.mode,
+        )
+
+    def grads(self, dy: Array, call: Call) -> dict[str, Array]:
+        window, size = self.window(), call.x.shape[1:3]
+        padded = pad(call.x, window.padding(size), 0.0, call.mode)
+        shape = self.params["weight"].shape
+        groups, inside = self.groups, shape[0] * shape[1] * shape[2]
+        total = np.zeros((groups, inside, self.filters // groups), dy.dtype)
+        for pictures, rows, matrix in patch_matrices(
+            padded,
+            self.kernel_size,
+            self.strides,
+            self.dilation_rate,
+            window.out_size(size),
+            groups,
+            call.mode,
+        ):
+            total += matrix.transpose(0, 2, 1) @ grouped(dy[pictures, rows], groups)
+        weight = {"weight": total.transpose(1, 0, 2).reshape(shape)}
+        return {**weight, "bias": dy.sum(axis=(0, 1, 2))} if self.use_bias else weight
+
+    @classmethod
+    def examples(cls) -> list[tuple[Layer, tuple[Shape, ...]]]:
+        return [
+            (cls(3, 3), ((6, 5, 2),)),
+            (cls(4, (2, 3), strides=2, padding="same", groups=2), ((7, 6, 4),)),
+            (cls(2, 3, dilation_rate=2, padding="same", use_bias=False), ((7, 8, 3),)),
+            (cls(4, 3, strides=(2, 1), padding=((0, 2), (3, 1)), groups=4), ((6, 5, 4),)),
+            (cls(3, 1), ((4, 3, 2),)),
+        ]

@@ -1,0 +1,68 @@
+"""The fully connected layer: every output reads every input."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...errors import ArgumentError
+from ..initializers import INITIALIZERS
+from ..layer import Array, Call, Layer, Mode, Shape, check_initializer, pair
+
+
+class Dense(Layer):
+    """Y = X W + B.
+
+    X (n, in), W (in, out), B (out), Y (n, out). With dY the gradient of the loss for Y:
+    dX = dY Wᵀ, dW = Xᵀ dY, dB = the column sums of dY.
+
+    units: how many outputs. use_bias: whether there is a B. weight_init: an initializer's name.
+    """
+
+    def __init__(
+        self,
+        units: int,
+        *,
+        activation: str | None = None,
+        use_bias: bool = True,
+        weight_init: str = "glorot_uniform",
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name=name, activation=activation)
+        self.units = pair(units, "units of Dense")[0]
+        self.use_bias = bool(use_bias)
+        self.weight_init = check_initializer(weight_init)
+
+    def out_shape(self, *shapes: Shape) -> Shape:
+        if len(shapes[0]) != 1:
+            raise ArgumentError(
+                f"Dense needs vectors (features,), got {shapes[0]}: put Flatten() before it"
+            )
+        return (self.units,)
+
+    def param_shapes(self, *shapes: Shape) -> dict[str, Shape]:
+        weight = {"weight": (shapes[0][0], self.units)}
+        return {**weight, "bias": (self.units,)} if self.use_bias else dict(weight)
+
+    def initial(self, name: str, shape: Shape, rng: np.random.Generator) -> Array:
+        if name == "bias":
+            return np.zeros(shape, np.float32)
+        return INITIALIZERS[self.weight_init](rng, shape, shape[0], shape[1])
+
+    def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
+        (x,) = xs
+        y = mode.new((x.shape[0], self.units), x.dtype)
+        np.matmul(x, self.param("weight", x.dtype), out=y)
+        if self.use_bias:
+            y += self.param("bias", x.dtype)
+        return y, None
+
+    def backward(self, dy: Array, call: Call) -> Array:
+        return dy @ self.param("weight", dy.dtype).T
+
+    def grads(self, dy: Array, call: Call) -> dict[str, Array]:
+        weight = {"weight": call.x.T @ dy}
+        return {**weight, "bias": dy.sum(axis=0)} if self.use_bias else weight
+
+    @classmethod
+    def examples(cls) -> list[tuple[Layer, tuple[Shape, ...]]]:
+        return [(cls(3), ((5,),)), (cls(4, use_bias=False), ((2,),))]

@@ -1,0 +1,47 @@
+"""Dropout: while training, a random part of the numbers is left out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...errors import ArgumentError
+from ..layer import Array, Call, Layer, Mode, Shape
+from ..window import POINTWISE, SlidingWindow
+
+
+class Dropout(Layer):
+    """y = x · m / (1 − rate) with m = 0 at a share `rate` of the places, while training; else y = x.
+
+    The division keeps the expected value, so nothing has to change at prediction ("inverted" dropout).
+    Srivastava et al. 2014, section 4; they scale at prediction instead.
+    """
+
+    random = True
+
+    def __init__(self, rate: float, *, name: str | None = None) -> None:
+        super().__init__(name=name)
+        if not isinstance(rate, int | float) or not 0 <= rate < 1:
+            raise ArgumentError(f"rate of Dropout must lie in [0, 1), got {rate!r}")
+        self.rate = float(rate)
+
+    def window(self, i: int = 0) -> SlidingWindow:
+        return POINTWISE
+
+    def forward(self, *xs: Array, mode: Mode) -> tuple[Array, Array | None]:
+        (x,) = xs
+        if not mode.train or self.rate == 0:
+            return x, None
+        if mode.rng is None:
+            raise ArgumentError("Dropout in training needs mode.rng, a NumPy random Generator")
+        draws = mode.rng.random(out=mode.temp(x.shape, np.float32), dtype=np.float32)
+        mask = mode.new(x.shape, x.dtype)
+        np.greater_equal(draws, np.float32(self.rate), out=mask, casting="unsafe")
+        mask *= 1 / (1 - self.rate)
+        return np.multiply(x, mask, out=mode.new(x.shape, x.dtype)), mask
+
+    def backward(self, dy: Array, call: Call) -> Array:
+        return dy if call.saved is None else dy * call.saved
+
+    @classmethod
+    def examples(cls) -> list[tuple[Layer, tuple[Shape, ...]]]:
+        return [(cls(0.4), ((5, 4, 3),)), (cls(0.5), ((9,),))]

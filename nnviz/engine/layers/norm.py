@@ -1,0 +1,130 @@
+"""Normalization: numbers of mean 0 and variance 1, channel by channel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...errors import ArgumentError
+from ..layer import Array, Call, Layer, Mode, Shape
+from ..window import POINTWISE, SlidingWindow
+
+
+class _Moments(NamedTuple):
+    """How many values, their mean and their squared deviations from it, for each channel (float64)."""
+
+    count: int
+    mean: Array
+    squares: Array
+
+
+class _Saved(NamedTuple):
+    """What backward needs: the normalized input, 1 / √(var + ε), and the batch's moments if training."""
+
+    normal: Array
+    inverse: Array
+    batch: _Moments | None
+
+
+class BatchNormalization(Layer):
+    """y = γ (x − μ) / √(σ² + ε) + β, for each channel.
+
+    While training μ and σ² are the batch's own mean and (population) variance over all pictures, rows
+    and cols, and the running statistics follow them: moving ← momentum · moving + (1 − momentum) ·
+    batch, as in Keras. At prediction they are the running statistics, and the layer is affine.
+    Ioffe and Szegedy 2015, algorithm 1, arXiv:1502.03167; they use the unbiased variance at prediction.
+
+    With x̂ = (x − μ)/√(σ² + ε) and N values a channel, in training
+    dx = γ/√(σ² + ε) · (dy − Σdy / N − x̂ · Σ(dy·x̂) / N).
+    """
+
+    couples = True
+
+    def __init__(
+        self, *, momentum: float = 0.99, epsilon: float = 1e-3, name: str | None = None
+    ) -> None:
+        super().__init__(name=name)
+        if not 0 <= momentum <= 1 or not epsilon > 0:
+            raise ArgumentError(
+                f"momentum must lie in [0, 1] and epsilon above 0, got {momentum!r}, {epsilon!r}"
+            )
+        self.momentum, self.epsilon = float(momentum), float(epsilon)
+
+    def window(self, i: int = 0) -> SlidingWindow:
+        return POINTWISE
+
+    def param_shapes(self, *shapes: Shape) -> dict[str, Shape]:
+        return {"gamma": shapes[0][-1:], "beta": shapes[0][-1:]}
+
+    def buffer_shapes(self, *shapes: Shape) -> dict[str, Shape]:
+        return {"moving_mean": shapes[0][-1:], "moving_variance": shapes[0][-1:]}
+
+    def initial(self, name: str, shape: Shape, rng: np.random.Generator) -> Array:
+        ones = name in ("gamma", "moving_variance")
+        return np.ones(shape, np.float32) if ones else np.zeros(shape, np.float32)
+
+    def forward_part(self, *xs: Array, mode: Mode) -> _Moments:
+        flat = xs[0].reshape(-1, xs[0].shape[-1])
+        mean = flat.mean(axis=0)
+        centred = flat - mean
+        squares = np.einsum("ic,ic->c", centred, centred)
+        return _Moments(len(flat), mean.astype(np.float64), squares.astype(np.float64))
+
+    def forward_total(self, parts: Sequence[_Moments]) -> _Moments:
+        """Chan, Golub, LeVeque 1979: moments of two sets as moments of their union."""
+        total = parts[0]
+        for part in parts[1:]:
+            count = total.count + part.count
+            gap = part.mean - total.mean
+            mean = total.mean + gap * (part.count / count)
+            squares = total.squares + part.squares + gap**2 * (total.count * part.count / count)
+            total = _Moments(count, mean, squares)
+        return total
+
+    def forward(self, *xs: Array, mode: Mode) -> tuple[Array, _Saved]:
+        (x,) = xs
+        batch = None
+        mean, variance = self.buffers["moving_mean"], self.buffers["moving_variance"]
+        if mode.train:
+            batch = mode.totals or self.forward_total([self.forward_part(x, mode=mode)])
+            mean, variance = batch.mean, batch.squares / batch.count
+        inverse = (1 / np.sqrt(variance.astype(np.float64) + self.epsilon)).astype(x.dtype)
+        normal = np.subtract(x, mean.astype(x.dtype), out=mode.new(x.shape, x.dtype))
+        normal *= inverse
+        y = np.multiply(normal, self.param("gamma", x.dtype), out=mode.new(x.shape, x.dtype))
+        y += self.param("beta", x.dtype)
+        return y, _Saved(normal, inverse, batch)
+
+    def backward_part(self, dy: Array, call: Call) -> tuple[Array, Array]:
+        axes = tuple(range(dy.ndim - 1))
+        return dy.sum(axis=axes), (dy * call.saved.normal).sum(axis=axes)
+
+    def backward_total(self, parts: Sequence[tuple[Array, Array]]) -> Any:
+        plain, normal = parts[0]
+        for more_plain, more_normal in parts[1:]:
+            plain, normal = plain + more_plain, normal + more_normal
+        return plain, normal
+
+    def backward(self, dy: Array, call: Call) -> Array:
+        saved: _Saved = call.saved
+        scale = self.param("gamma", dy.dtype) * saved.inverse
+        if saved.batch is None:
+            return dy * scale
+        plain, normal = call.mode.totals or self.backward_part(dy, call)
+        count = saved.batch.count
+        return scale * (dy - plain / count - saved.normal * (normal / count))
+
+    def grads(self, dy: Array, call: Call) -> dict[str, Array]:
+        beta, gamma = self.backward_part(dy, call)
+        return {"gamma": gamma, "beta": beta}
+
+    def new_buffers(self, calls: Sequence[Call]) -> dict[str, Array]:
+        batch = calls[0].saved.batch
+        fresh = {"moving_mean": batch.mean, "moving_variance": batch.squares / batch.count}
+        keep = self.momentum
+        return {
+            k: (keep * self.buffers[k] + (1 - keep) * v).astype(self.buffers[k].dtype)
+            for k, v in fresh.items()
+        }

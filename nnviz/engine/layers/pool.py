@@ -1,0 +1,142 @@
+"""Pooling: what a small window holds, in one number a channel."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from ..layer import Array, Call, Layer, Mode, Shape, need_picture, pair
+from ..patches import pad
+from ..window import SlidingWindow
+from .conv import Padding, check_padding
+
+
+class _Pooling(Layer):
+    """What max and average pooling share: a window for each channel by itself."""
+
+    def __init__(
+        self,
+        pool_size: int | Sequence[int] = 2,
+        *,
+        strides: int | Sequence[int] | None = None,
+        padding: Padding = "valid",
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name=name)
+        self.pool_size = pair(pool_size, "pool_size")
+        self.strides = self.pool_size if strides is None else pair(strides, "strides")
+        self.padding = check_padding(padding)
+
+    def window(self, i: int = 0) -> SlidingWindow:
+        return SlidingWindow(self.pool_size, self.strides, self.padding)
+
+    def out_shape(self, *shapes: Shape) -> Shape:
+        rows, cols, channels = need_picture(self, shapes[0])
+        return (*self.window().out_size((rows, cols)), channels)
+
+    def _views(self, padded: Array, out: tuple[int, int]) -> Iterator[Array]:
+        """For each cell of the window, row by row, the input that every output sees there."""
+        for i, j in itertools.product(*map(range, self.pool_size)):
+            down = slice(i, i + (out[0] - 1) * self.strides[0] + 1, self.strides[0])
+            along = slice(j, j + (out[1] - 1) * self.strides[1] + 1, self.strides[1])
+            yield padded[:, down, along]
+
+    def _framed(self, x: Array) -> tuple[Array, Array]:
+        """Zeros in the shape of the padded input, and the view of them that lies under `x`."""
+        (top, bottom), (left, right) = self.window().padding(x.shape[1:3])
+        n, rows, cols, channels = x.shape
+        dx = np.zeros((n, top + rows + bottom, left + cols + right, channels), x.dtype)
+        return dx, dx[:, top : top + rows, left : left + cols]
+
+    @classmethod
+    def examples(cls) -> list[tuple[Layer, tuple[Shape, ...]]]:
+        return [
+            (cls(2), ((6, 4, 3),)),
+            (cls(3, strides=2, padding="same"), ((6, 5, 2),)),
+            (cls((2, 3), strides=(1, 2), padding=((1, 0), (0, 2))), ((5, 6, 2),)),
+        ]
+
+
+class MaxPooling2D(_Pooling):
+    """The largest value of each window; padded cells never win.
+
+    y[n, r, c, k] = max over the window of x[n, ·, ·, k]. Its gradient goes to the place of the
+    maximum; of several equal ones, to the first, row by row.
+    """
+
+    def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
+        (x,) = xs
+        out = self.window().out_size(x.shape[1:3])
+        padded = pad(x, self.window().padding(x.shape[1:3]), -np.inf, mode)
+        y = mode.new((x.shape[0], *out, x.shape[3]), x.dtype)
+        views = self._views(padded, out)
+        np.copyto(y, next(views))
+        for view in views:
+            np.maximum(y, view, out=y)
+        return y, None
+
+    def backward(self, dy: Array, call: Call) -> Array:
+        x = call.x
+        out = call.y.shape[1:3]
+        padded = pad(x, self.window().padding(x.shape[1:3]), -np.inf, call.mode)
+        framed, dx = self._framed(x)
+        open_ = np.ones(dy.shape, bool)  # windows whose maximum has not been met yet
+        for view, target in zip(self._views(padded, out), self._views(framed, out), strict=True):
+            here = (view == call.y) & open_
+            open_ &= ~here
+            target += dy * here
+        return dx
+
+
+class AveragePooling2D(_Pooling):
+    """The mean of each window's cells; padded cells are not counted, as in Keras.
+
+    y[n, r, c, k] = Σ over the window of x[n, ·, ·, k] / (cells of the window inside the picture)
+    """
+
+    def _counts(self, x: Array, out: tuple[int, int]) -> Array:
+        """(out rows, out cols, 1): how many cells of each window lie inside the picture."""
+        size = x.shape[1:3]
+        ones = np.ones((1, *size, 1), x.dtype)
+        inside = pad(ones, self.window().padding(size), 0.0, Mode())
+        return np.maximum(sum(self._views(inside, out))[0], 1)  # type: ignore[call-overload]
+
+    def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
+        (x,) = xs
+        out = self.window().out_size(x.shape[1:3])
+        padded = pad(x, self.window().padding(x.shape[1:3]), 0.0, mode)
+        y = mode.new((x.shape[0], *out, x.shape[3]), x.dtype)
+        views = self._views(padded, out)
+        np.copyto(y, next(views))
+        for view in views:
+            y += view
+        y /= self._counts(x, out)
+        return y, None
+
+    def backward(self, dy: Array, call: Call) -> Array:
+        out = call.y.shape[1:3]
+        framed, dx = self._framed(call.x)
+        share = dy / self._counts(call.x, out)
+        for target in self._views(framed, out):
+            target += share
+        return dx
+
+
+class GlobalAveragePooling2D(Layer):
+    """One number a channel: y[n, k] = the mean of x[n, ·, ·, k] over all rows and cols."""
+
+    def out_shape(self, *shapes: Shape) -> Shape:
+        return (need_picture(self, shapes[0])[2],)
+
+    def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
+        return xs[0].mean(axis=(1, 2)), None
+
+    def backward(self, dy: Array, call: Call) -> Array:
+        rows, cols = call.x.shape[1:3]
+        return np.broadcast_to((dy / (rows * cols))[:, None, None, :], call.x.shape)
+
+    @classmethod
+    def examples(cls) -> list[tuple[Layer, tuple[Shape, ...]]]:
+        return [(cls(), ((4, 5, 3),))]

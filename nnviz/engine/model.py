@@ -1,0 +1,426 @@
+"""The model: a graph of nodes that can be run, run again in part, and walked back."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from ..errors import ArgumentError, unknown
+from .executor import Program, chunk_slices, lockstep, shelf
+from .graph import INPUT, Input, Node, Symbol, chain, check_shape, nodes_of, out_shape
+from .input import InputSpec
+from .layer import Array, Call, Layer, Mode, Shape
+from .layers.activation import Sigmoid, Softmax
+from .layers.reshape import Flatten
+from .trace import Gradients, Trace, join
+from .walk import Draw, RuleFor, Sums, backward, descendants, forward, live_nodes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ..inspection.anatomy.summary import Summary
+    from ..training.trainer import Evaluation, History
+
+HEADS = ("softmax", "sigmoid", "logits", "none")
+
+
+class Model:
+    """A graph of layers.
+
+    `Model(x, y)` takes the graph between an `Input` symbol and a symbol computed from it;
+    `Sequential` chains layers; `Model.from_nodes` takes nodes that exist already.
+
+    nodes: in topological order, each with `name`, `layer`, `inputs`.
+    input: how pixels become the network's input. head: what the output means.
+    classes: their names, or None. made: how it was trained (history, command, seed, versions).
+    """
+
+    nodes: list[Node]
+    input: InputSpec
+    head: str
+    classes: list[str] | None
+    made: dict[str, Any]
+
+    def __init__(
+        self,
+        inputs: Symbol,
+        outputs: Symbol,
+        *,
+        seed: int = 0,
+        input: InputSpec | None = None,
+        head: str | None = None,
+        classes: Sequence[str] | None = None,
+    ) -> None:
+        spec = InputSpec(inputs.shape) if input is None else input
+        if spec.shape != inputs.shape:
+            raise ArgumentError(f"input.shape is {spec.shape}, but the graph begins {inputs.shape}")
+        self._set_up(nodes_of(outputs, inputs), spec, head, classes, seed)
+
+    @classmethod
+    def from_nodes(
+        cls,
+        nodes: Iterable[Node],
+        *,
+        input: InputSpec,
+        head: str | None = None,
+        classes: Sequence[str] | None = None,
+        made: Mapping[str, Any] | None = None,
+        seed: int = 0,
+    ) -> Model:
+        """A model from nodes in topological order; layers without parameters yet are filled."""
+        model = cls.__new__(cls)
+        model._set_up(list(nodes), input, head, classes, seed)
+        model.made = dict(made or {})
+        return model
+
+    def _set_up(
+        self,
+        nodes: list[Node],
+        spec: InputSpec,
+        head: str | None,
+        classes: Sequence[str] | None,
+        seed: int,
+    ) -> None:
+        self.nodes, self.input, self.made = nodes, spec, {}
+        self.shapes: dict[str, Shape] = {INPUT: spec.shape}
+        self._places = {node.name: i for i, node in enumerate(nodes)}
+        self._homes: dict[str, str] = {}
+        first_home: dict[int, str] = {}
+        for place, node in enumerate(nodes):
+            shapes = [self.shapes[name] for name in node.inputs]
+            try:
+                shape = out_shape(node.layer, shapes)
+                key = np.random.SeedSequence(seed, spawn_key=(place,))
+                node.layer.build(np.random.default_rng(key), *shapes)
+            except ArgumentError as error:
+                raise ArgumentError(f"node {node.name!r}: {error}") from None
+            self.shapes[node.name] = shape
+            self._homes[node.name] = first_home.setdefault(id(node.layer), node.name)
+        self.output_name = nodes[-1].name
+        self.head = self._guess_head() if head is None else head
+        if self.head not in HEADS:
+            raise unknown("head", self.head, HEADS, "nnviz")
+        self.classes = None if classes is None else [str(c) for c in classes]
+        if self.classes is not None and len(self.classes) != self.output_shape[-1]:
+            raise ArgumentError(
+                f"{len(self.classes)} class names for {self.output_shape[-1]} outputs"
+            )
+        outputs = [self.shapes[n.name] for n in nodes]
+        self._sample_bytes = 4 * max(
+            math.prod(self.shapes[node.inputs[0]]) + math.prod(shape)
+            for node, shape in zip(nodes, outputs, strict=True)
+        )
+
+    # What it is made of -----------------------------------------------------------------------
+
+    @property
+    def output_shape(self) -> Shape:
+        """One sample's output."""
+        return self.shapes[self.output_name]
+
+    def node(self, name: str) -> Node:
+        """The node of this name, or an error that lists the names there are."""
+        if name not in self._places:
+            raise unknown("node", name, self._places, "this model")
+        return self.nodes[self._places[name]]
+
+    def parameters(self) -> dict[str, Array]:
+        """Every parameter once, keyed `node/param`; a layer at two places under its first name."""
+        return {
+            f"{node.name}/{key}": array
+            for node in self.nodes
+            if self._homes[node.name] == node.name
+            for key, array in node.layer.params.items()
+        }
+
+    def fingerprint(self) -> str:
+        """A sha256 over architecture, input and all arrays: two models with the same one are equal."""
+        digest = hashlib.sha256()
+        for node in self.nodes:
+            plan = [node.name, type(node.layer).__name__, node.inputs, node.layer.config()]
+            digest.update(json.dumps(plan, default=str).encode())
+            for key, array in {**node.layer.params, **node.layer.buffers}.items():
+                digest.update(f"{key}{array.dtype}{array.shape}".encode())
+                digest.update(np.ascontiguousarray(array).tobytes())
+        digest.update(repr((self.input, self.head)).encode())
+        return digest.hexdigest()
+
+    def _guess_head(self) -> str:
+        layer = self._head_node().layer
+        if isinstance(layer, Softmax | Sigmoid):
+            return "softmax" if isinstance(layer, Softmax) else "sigmoid"
+        return "logits" if len(self.output_shape) == 1 and self.output_shape[0] > 1 else "none"
+
+    def _head_node(self) -> Node:
+        """The last node that is not merely a flattening."""
+        node = self.nodes[-1]
+        while isinstance(node.layer, Flatten) and node.inputs[0] != INPUT:
+            node = self.node(node.inputs[0])
+        return node
+
+    @property
+    def logits_name(self) -> str:
+        """The node (or "input") whose values go into the head's softmax or sigmoid."""
+        node = self._head_node()
+        is_head = isinstance(node.layer, Softmax | Sigmoid) and self.head in ("softmax", "sigmoid")
+        return node.inputs[0] if is_head else self.output_name
+
+    def class_index(self, target: int | str) -> int:
+        """A class by number or by name; an error that lists the classes where there is none."""
+        count = self.output_shape[-1]
+        if isinstance(target, str):
+            if self.classes is None or target not in self.classes:
+                known = self.classes if self.classes is not None else range(count)
+                raise unknown("class", target, known, "this model")
+            return self.classes.index(target)
+        if isinstance(target, bool) or not isinstance(target, int | np.integer):
+            raise ArgumentError(f"a class is a number or a name, got {target!r}")
+        if not 0 <= target < count:
+            raise ArgumentError(f"class {target} is not among the model's {count}: 0 … {count - 1}")
+        return int(target)
+
+    def class_name(self, index: int) -> str:
+        """The name of a class, or its number where the model has no names."""
+        return str(index) if self.classes is None else self.classes[index]
+
+    # Running ----------------------------------------------------------------------------------
+
+    def run(
+        self,
+        x: Any,
+        *,
+        mode: Mode = Mode(),
+        keep: Collection[str] | None = None,
+        seed: int = 0,
+        step: int = 0,
+        prepared: bool = False,
+    ) -> Trace:
+        """Run all nodes on pixels `x` (N, *input shape) and keep what they leave behind.
+
+        keep: names of the nodes whose calls are kept (None: all; the output is always there).
+        mode.train: batch statistics and dropout, with random numbers from `seed` and `step`.
+        prepared: `x` is already what the network wants; otherwise `Model.input` is applied.
+        """
+        batch = self.input.check(x)
+        wanted = None if keep is None else {*keep, self.output_name}
+        for name in wanted or ():
+            self.node(name)
+        chunks = chunk_slices(len(batch), self._sample_bytes)
+        draw, nodes = Draw(seed, step), list(enumerate(self.nodes))
+
+        def program(i: int) -> Program[tuple[Array, dict[str, Call]]]:
+            # With nothing kept, all arrays but the output come from the scratch and die with it.
+            alone = wanted == {self.output_name}
+            with shelf.borrow(arena=alone) as scratch:
+                given = batch[chunks[i]]
+                given = _floats(given) if prepared else self.input.prepare(given)
+                values = {INPUT: given}
+                calls = yield from forward(
+                    nodes,
+                    values,
+                    chunk=i,
+                    train=mode.train,
+                    draw=draw,
+                    scratch=scratch,
+                    keep=wanted,
+                )
+                if alone:
+                    y = calls[self.output_name].y.copy()
+                    calls = {self.output_name: Call((), y, None, Mode(train=mode.train))}
+                return given, calls
+
+        done = lockstep([program(i) for i in range(len(chunks))])
+        return Trace(
+            chunks=tuple(chunks),
+            inputs=tuple(given for given, _ in done),
+            calls={name: tuple(calls[name] for _, calls in done) for name in done[0][1]},
+            output_name=self.output_name,
+            train=mode.train,
+        )
+
+    def rerun(self, trace: Trace, changed: Mapping[str, Array]) -> Trace:
+        """The trace as it would be if these values were these: only what reads them is recomputed.
+
+        changed: `{"conv2d_1": array}` or `{"input": array}` (the network's input), each of the shape
+        it has in the trace. The changed nodes' own calls show the new value as their `y`; all other
+        calls are shared with the old trace. Dropout and batch statistics run as at prediction.
+        """
+        for name, array in changed.items():
+            old = trace.input if name == INPUT else trace[self.node(name).name].y
+            if array.shape != old.shape:
+                raise ArgumentError(
+                    f"the new value of {name!r} has shape {array.shape}, expected {old.shape}"
+                )
+        if trace.train:
+            raise ArgumentError("rerun needs a trace of a run without mode.train")
+        affected = descendants(self.nodes, set(changed))
+        nodes = [(i, node) for i, node in enumerate(self.nodes) if node.name in affected]
+        readers = {name for _, node in nodes for name in node.inputs}
+
+        def program(i: int) -> Program[dict[str, Call]]:
+            part = trace.chunks[i]
+            with shelf.borrow(arena=False) as scratch:
+                values = {n: trace.values(n, i) for n in readers - affected - set(changed)}
+                values |= {name: np.asarray(array)[part] for name, array in changed.items()}
+                return (
+                    yield from forward(
+                        nodes,
+                        values,
+                        chunk=i,
+                        train=False,
+                        draw=Draw(),
+                        scratch=scratch,
+                        keep=None,
+                    )
+                )
+
+        done = lockstep([program(i) for i in range(len(trace.chunks))])
+        calls = dict(trace.calls)
+        calls |= {name: tuple(part[name] for part in done) for name in affected}
+        for name in set(changed) - {INPUT}:
+            calls[name] = tuple(
+                Call(call.xs, np.asarray(changed[name])[part], call.saved, call.mode)
+                for call, part in zip(trace.calls[name], trace.chunks, strict=True)
+            )
+        inputs = trace.inputs
+        if INPUT in changed:
+            inputs = tuple(np.asarray(changed[INPUT])[part] for part in trace.chunks)
+        return Trace(trace.chunks, inputs, calls, trace.output_name)
+
+    def backward(
+        self,
+        trace: Trace,
+        seeds: Mapping[str, Array],
+        *,
+        params: bool = False,
+        until: Collection[str] = (),
+        rule_for: RuleFor | None = None,
+    ) -> Gradients:
+        """Walk a trace back from the seeds.
+
+        seeds: `{node: dy}` with dy (N, …) the gradient of the target for that node's output.
+        params: the gradients of all trainable parameters as well, summed over the batch.
+        until: whose gradients are wanted ("input" where nothing is named and params is False); the
+        walk goes no further back than these need.
+        rule_for: node -> the rule to use in place of its layer's backward.
+        """
+        ends = tuple(until) or (() if params else (INPUT,))
+        for name in set(ends) - {INPUT}:
+            self.node(name)
+        for name, dy in seeds.items():
+            shape = (len(trace.input), *self.shapes[self.node(name).name])
+            if np.shape(dy) != shape:
+                raise ArgumentError(
+                    f"the seed for {name!r} has shape {np.shape(dy)}, expected {shape}"
+                )
+        live = live_nodes(self.nodes, ends, params)
+        missing = [n for n in live if n not in trace.calls and n not in (INPUT, *seeds)]
+        if missing:
+            raise ArgumentError(
+                f"the trace has no call of node {sorted(missing)[0]!r}: run with keep=None"
+            )
+
+        def program(i: int) -> Program[tuple[dict[str, Array], dict[str, Array]]]:
+            with shelf.borrow(arena=False) as scratch:
+                return (
+                    yield from backward(
+                        self.nodes,
+                        {name: calls[i] for name, calls in trace.calls.items()},
+                        {name: np.asarray(dy)[trace.chunks[i]] for name, dy in seeds.items()},
+                        until=ends,
+                        live=live,
+                        homes=self._homes,
+                        params=params,
+                        rule_for=rule_for,
+                        scratch=scratch,
+                    )
+                )
+
+        done = lockstep([program(i) for i in range(len(trace.chunks))])
+        learned = Sums()
+        for _, grads in done:
+            for key, grad in grads.items():
+                learned.add(key, grad)
+        at = {}
+        for name in ends:
+            if name in done[0][0]:
+                at[name] = join([wanted[name] for wanted, _ in done])
+            else:  # nothing led there from the seeds
+                values = trace.input if name == INPUT else trace[name].y
+                at[name] = np.zeros_like(values)
+        return Gradients(at, learned.arrays)
+
+    def predict(self, x: Any) -> Array:
+        """The output for pixels `x`, (N, classes): probabilities where the head has them."""
+        return self.run(x, keep=()).output
+
+    # Changed copies ---------------------------------------------------------------------------
+
+    def with_layers(self, change: Mapping[str, Layer]) -> Model:
+        """A model with other layers at the named nodes; everything else is shared."""
+        nodes = [Node(n.name, change.get(n.name, n.layer), n.inputs) for n in self.nodes]
+        return self.from_nodes(
+            nodes, input=self.input, head=self.head, classes=self.classes, made=self.made
+        )
+
+    def astype(self, dtype: Any) -> Model:
+        """A copy whose parameters and buffers have this dtype (float64 for gradient checks)."""
+        copies = {id(n.layer): n.layer.astype(dtype) for n in self.nodes}
+        return self.with_layers({n.name: copies[id(n.layer)] for n in self.nodes})
+
+    # Conveniences that import their home inside ------------------------------------------------
+
+    def fit(self, x: Any, y: Any, **settings: Any) -> History:
+        """Train; see `nnviz.training.fit` for the settings."""
+        from ..training.trainer import fit
+
+        return fit(self, x, y, **settings)
+
+    def evaluate(self, x: Any, y: Any, **settings: Any) -> Evaluation:
+        """Loss and accuracy on pictures and labels; see `nnviz.training.evaluate`."""
+        from ..training.trainer import evaluate
+
+        return evaluate(self, x, y, **settings)
+
+    def save(self, path: str | Path) -> None:
+        """Write the model as one `.npz` file; `nnviz.load` reads it."""
+        from ..formats.npz import save
+
+        save(self, path)
+
+    def summary(self) -> Summary:
+        """The table that Keras prints; `print(model.summary())`."""
+        from ..inspection.anatomy.summary import summary
+
+        return summary(self)
+
+    def __repr__(self) -> str:
+        sizes = "×".join(map(str, self.input.shape))
+        count = sum(a.size for a in self.parameters().values())
+        return f"<Model {sizes} -> {self.output_shape}, {len(self.nodes)} nodes, {count:,} params>"
+
+
+def _floats(x: Array) -> Array:
+    return x if x.dtype.kind == "f" else x.astype(np.float32)
+
+
+def Sequential(
+    layers: Iterable[Layer],
+    input_shape: Sequence[int],
+    seed: int = 0,
+    *,
+    input: InputSpec | None = None,
+    classes: Sequence[str] | None = None,
+) -> Model:
+    """A model that is a chain of layers.
+
+    input_shape: one sample, `(rows, cols, channels)` or `(features,)`. seed: of the first weights.
+    """
+    first = Input(check_shape(input_shape, "input_shape"))
+    last = chain(layers, first)
+    return Model(first, last, seed=seed, input=input, classes=cast("Any", classes))

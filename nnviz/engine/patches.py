@@ -1,0 +1,179 @@
+"""Patch matrices: a convolution as one matrix product.
+
+Laid out channels-last, one row of a window is `kw · channels` numbers that already stand side by side,
+so the matrix of all windows is made by `kh` strided copies. It is made for a few output rows at a time,
+so that it stays in the second-level cache until the product has read it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from .layer import Mode
+from .window import Pads, Size
+
+Array = np.ndarray
+CACHE_BYTES = 1 << 20
+"""How large one block's patch matrix may become: half of a usual second-level cache."""
+
+
+def pad(x: Array, pads: Pads, value: float, mode: Mode) -> Array:
+    """`x` (n, rows, cols, channels) with a frame of `value`; `x` itself where there is none."""
+    (top, bottom), (left, right) = pads
+    if not (top or bottom or left or right):
+        return x
+    n, rows, cols, channels = x.shape
+    out = mode.temp((n, top + rows + bottom, left + cols + right, channels), x.dtype)
+    out[:, :top] = value
+    out[:, top + rows :] = value
+    out[:, top : top + rows, :left] = value
+    out[:, top : top + rows, left + cols :] = value
+    out[:, top : top + rows, left : left + cols] = x
+    return out
+
+
+def windows(x: Array, kernel: Size, stride: Size, dilation: Size, out: Size) -> Array:
+    """A read-only view (n, out rows, out cols, kh, kw, channels) of an already padded `x`."""
+    sn, sr, sc, sch = x.strides
+    return np.lib.stride_tricks.as_strided(
+        x,
+        (x.shape[0], *out, *kernel, x.shape[3]),
+        (sn, sr * stride[0], sc * stride[1], sr * dilation[0], sc * dilation[1], sch),
+        writeable=False,
+    )
+
+
+def blocks(n: int, out: Size, row_bytes: int) -> Iterator[tuple[slice, slice]]:
+    """Slices of pictures and of output rows whose patch matrix stays below `CACHE_BYTES`.
+
+    row_bytes: the bytes of the patch matrix for one output row of one picture. Whole pictures where
+    they fit, else rows of one picture. Depends on the shapes alone.
+    """
+    rows = out[0]
+    if rows * row_bytes <= CACHE_BYTES:
+        step = max(1, CACHE_BYTES // max(1, rows * row_bytes))
+        for start in range(0, n, step):
+            yield slice(start, min(n, start + step)), slice(0, rows)
+        return
+    step = max(1, CACHE_BYTES // row_bytes)
+    for i in range(n):
+        for top in range(0, rows, step):
+            yield slice(i, i + 1), slice(top, min(rows, top + step))
+
+
+def patch_matrices(
+    x: Array, kernel: Size, stride: Size, dilation: Size, out: Size, groups: int, mode: Mode
+) -> Iterator[tuple[slice, slice, Array]]:
+    """`(pictures, rows, matrix)` block by block for an already padded `x`.
+
+    matrix: (groups, block's places, kh · kw · channels per group), overwritten by the next block.
+    """
+    n, channels = x.shape[0], x.shape[3]
+    view = windows(x, kernel, stride, dilation, out)
+    view = view.reshape(*view.shape[:5], groups, channels // groups) if groups > 1 else view
+    width = kernel[0] * kernel[1] * channels
+    row_bytes = out[1] * width * x.dtype.itemsize
+    spare: Array | None = None
+    for pictures, rows in blocks(n, out, row_bytes):
+        count, high = pictures.stop - pictures.start, rows.stop - rows.start
+        places = count * high * out[1]
+        part = view[pictures, rows]
+        if kernel == (1, 1) and groups == 1 and part.flags.c_contiguous:
+            yield pictures, rows, part.reshape(1, places, width)
+            continue
+        if spare is None:
+            spare = mode.temp((places * width,), x.dtype)
+        flat = spare[: places * width]
+        if groups == 1:
+            np.copyto(flat.reshape(part.shape), part)
+        else:
+            target = flat.reshape(groups, count, high, out[1], *kernel, channels // groups)
+            np.copyto(target, np.moveaxis(part, 5, 0))
+        yield pictures, rows, flat.reshape(groups, places, width // groups)
+
+
+def grouped(y: Array, groups: int) -> Array:
+    """(…, channels) as (groups, places, channels per group), a view."""
+    return y.reshape(-1, groups, y.shape[-1] // groups).transpose(1, 0, 2)
+
+
+def grouped_weight(weight: Array, groups: int) -> Array:
+    """(kh, kw, channels in / groups, out) as (groups, kh·kw·channels in / groups, out / groups)."""
+    out = weight.shape[3]
+    return weight.reshape(-1, groups, out // groups).transpose(1, 0, 2)
+
+
+def correlate(
+    x: Array,
+    weight: Array,
+    *,
+    stride: Size,
+    pads: Pads,
+    dilation: Size,
+    groups: int,
+    out: Size,
+    mode: Mode,
+) -> Array:
+    """Σ over the window of x · w, for every place and output channel.
+
+    y[n, r, c, o] = Σ_{i, j, k} x[n, r·s − p + i·d, c·s − p + j·d, k] · w[i, j, k, o]
+
+    x (n, rows, cols, channels), weight (kh, kw, channels / groups, out channels); returns
+    (n, *out, out channels).
+    """
+    y = mode.new((x.shape[0], *out, weight.shape[3]), x.dtype)
+    w = grouped_weight(weight, groups)
+    kernel = (weight.shape[0], weight.shape[1])
+    padded = pad(x, pads, 0.0, mode)
+    for pictures, rows, matrix in patch_matrices(
+        padded, kernel, stride, dilation, out, groups, mode
+    ):
+        target = y[pictures, rows]
+        if groups == 1:
+            np.matmul(matrix[0], w[0], out=target.reshape(-1, target.shape[3]))
+        else:
+            grouped(target, groups)[...] = matrix @ w
+    return y
+
+
+def scatter(
+    dy: Array,
+    weight: Array,
+    *,
+    stride: Size,
+    pads: Pads,
+    dilation: Size,
+    groups: int,
+    size: Size,
+    mode: Mode,
+) -> Array:
+    """The transpose of `correlate`: every output gives its share back to each input it has read.
+
+    dx[n, r·s − p + i·d, c·s − p + j·d, k] += Σ_o dy[n, r, c, o] · w[i, j, k, o]
+
+    dy (n, out rows, out cols, out channels); returns (n, *size, channels).
+    """
+    n, out_rows, out_cols, _ = dy.shape
+    kh, kw = weight.shape[:2]
+    channels = weight.shape[2] * groups
+    (top, bottom), (left, right) = pads
+    framed = (n, top + size[0] + bottom, left + size[1] + right, channels)
+    dx = mode.new(framed, dy.dtype)
+    dx[...] = 0
+    back = grouped_weight(weight, groups).transpose(0, 2, 1)
+    row_bytes = out_cols * kh * kw * channels * dy.dtype.itemsize
+    for pictures, rows in blocks(n, (out_rows, out_cols), row_bytes):
+        part = dy[pictures, rows]
+        shares = np.matmul(grouped(part, groups), back)
+        shares = shares.reshape(groups, *part.shape[:3], kh, kw, channels // groups)
+        shares = np.moveaxis(shares, 0, 5).reshape(*part.shape[:3], kh, kw, channels)
+        for i in range(kh):
+            first = rows.start * stride[0] + i * dilation[0]
+            down = slice(first, first + (part.shape[1] - 1) * stride[0] + 1, stride[0])
+            for j in range(kw):
+                first = j * dilation[1]
+                along = slice(first, first + (out_cols - 1) * stride[1] + 1, stride[1])
+                dx[pictures, down, along] += shares[:, :, :, i, j]
+    return dx[:, top : top + size[0], left : left + size[1]]

@@ -1,0 +1,88 @@
+"""Memory that is used again.
+
+Fresh large arrays cost page faults, often more than the arithmetic that fills them. A `Scratch` belongs
+to one chunk's program at a time. `temp` gives arrays that die when the layer returns; `keep` gives
+arrays that live until the program ends. Where the arrays of a run are to outlive it (a user's trace),
+the scratch is made without an arena and `keep` allocates.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray
+
+
+def _room(size: int) -> int:
+    """`size` bytes rounded up by at most an eighth, so that chunks of nearly one size share buffers."""
+    step = max(64, 1 << max(0, size.bit_length() - 4))
+    return -(-size // step) * step
+
+
+class Scratch:
+    """Reusable buffers of one chunk's program; not for two threads at once."""
+
+    def __init__(self) -> None:
+        self._free: dict[int, list[Array]] = defaultdict(list)
+        self._temps: list[Array] = []
+        self._kept: list[Array] = []
+        self.arena = False
+
+    def _take(self, shape: Sequence[int], dtype: Any, lent: list[Array]) -> Array:
+        dtype = np.dtype(dtype)
+        size = math.prod(shape) * dtype.itemsize
+        room = _room(size)
+        free = self._free[room]
+        buffer = free.pop() if free else np.empty(room, np.uint8)
+        lent.append(buffer)
+        return buffer[:size].view(dtype).reshape(shape)
+
+    def temp(self, shape: Sequence[int], dtype: Any) -> Array:
+        """An uninitialised array until `layer_done`."""
+        return self._take(shape, dtype, self._temps)
+
+    def keep(self, shape: Sequence[int], dtype: Any) -> Array:
+        """An uninitialised array until the program ends, or for ever where there is no arena."""
+        return self._take(shape, dtype, self._kept) if self.arena else np.empty(shape, dtype)
+
+    def layer_done(self) -> None:
+        """All temporaries are free again."""
+        self._give_back(self._temps)
+
+    def let_go(self) -> None:
+        """Everything is free again: the trace is gone."""
+        self._give_back(self._temps)
+        self._give_back(self._kept)
+
+    def _give_back(self, lent: list[Array]) -> None:
+        for buffer in reversed(lent):
+            self._free[buffer.nbytes].append(buffer)
+        lent.clear()
+
+
+class ScratchShelf:
+    """Scratches between two programs; programs on all threads take from it and give back."""
+
+    def __init__(self) -> None:
+        self._spare: list[Scratch] = []
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def borrow(self, arena: bool) -> Iterator[Scratch]:
+        """A scratch for one program; with an arena its `keep` arrays die with the program."""
+        with self._lock:
+            scratch = self._spare.pop() if self._spare else Scratch()
+        scratch.arena = arena
+        try:
+            yield scratch
+        finally:
+            scratch.let_go()
+            with self._lock:
+                self._spare.append(scratch)

@@ -1,0 +1,185 @@
+"""The two walks over a model, written once: forward through all nodes, backward in reverse.
+
+Both are programs for one chunk (see `executor`). Everything else that runs a model, from `predict` to
+the trainer's step, is made of these two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..errors import ArgumentError
+from .executor import Program
+from .graph import INPUT, Node
+from .layer import Array, Call, Mode, Rule
+from .scratch import Scratch
+
+RuleFor = Callable[[Node], Rule]
+"""Answers for every node of the model which backward it gets."""
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Where a run's random numbers come from: each node and chunk has its own generator."""
+
+    seed: int = 0
+    step: int = 0
+
+    def generator(self, node: int, chunk: int) -> np.random.Generator:
+        """The generator of one node (by its place) and chunk; depends on nothing else."""
+        key = np.random.SeedSequence(self.seed, spawn_key=(self.step, node, chunk))
+        return np.random.Generator(np.random.SFC64(key))
+
+
+class Sums:
+    """Gradients by name, added in one place.
+
+    The first array is kept as it came and never written to (it may be somebody's); a second one makes
+    a new array; from then on it is ours and is added to in place. Adding in place at once would count
+    an array that came by two ways more than once.
+    """
+
+    def __init__(self) -> None:
+        self.arrays: dict[str, Array] = {}
+        self._ours: set[str] = set()
+
+    def add(self, name: str, array: Array) -> None:
+        """Add `array` to what is there under `name`."""
+        if name not in self.arrays:
+            self.arrays[name] = array
+        elif name in self._ours:
+            self.arrays[name] += array
+        else:
+            self.arrays[name] = self.arrays[name] + array
+            self._ours.add(name)
+
+    def pop(self, name: str) -> Array | None:
+        """Take the sum out."""
+        self._ours.discard(name)
+        return self.arrays.pop(name, None)
+
+
+def forward(
+    nodes: Sequence[tuple[int, Node]],
+    values: MutableMapping[str, Array],
+    *,
+    chunk: int,
+    train: bool,
+    draw: Draw,
+    scratch: Scratch,
+    keep: Collection[str] | None,
+) -> Program[dict[str, Call]]:
+    """Run the nodes (with their places in the model) on one chunk.
+
+    values: what is known already, by name; gains each node's output. With `keep` (None: everything)
+    only those nodes' calls are returned, and a value is dropped after its last reader.
+    """
+    calls: dict[str, Call] = {}
+    last = {name: i for i, (_, node) in enumerate(nodes) for name in node.inputs}
+    for i, (place, node) in enumerate(nodes):
+        layer = node.layer
+        xs = tuple(values[name] for name in node.inputs)
+        rng = draw.generator(place, chunk) if train and layer.random else None
+        mode = Mode(train=train, rng=rng, scratch=scratch)
+        if train and layer.couples:
+            part = layer.forward_part(*xs, mode=mode)
+            scratch.layer_done()
+            mode = replace(mode, totals=(yield layer.forward_total, part))
+        y, saved = layer.forward(*xs, mode=mode)
+        scratch.layer_done()
+        values[node.name] = y
+        if keep is None or node.name in keep:
+            calls[node.name] = Call(xs, y, saved, Mode(train=train))
+        if keep is not None:
+            for name in set(node.inputs):
+                if last[name] == i:
+                    values.pop(name, None)
+    return calls
+
+
+def live_nodes(nodes: Sequence[Node], until: Collection[str], params: bool) -> set[str]:
+    """Names whose gradient is needed: the wanted ones and whatever the way to them leads through."""
+    live = set(until)
+    for node in nodes:
+        learns = params and node.layer.trainable and bool(node.layer.params)
+        if learns or any(name in live for name in node.inputs):
+            live.add(node.name)
+    return live
+
+
+def backward(
+    nodes: Sequence[Node],
+    calls: Mapping[str, Call],
+    seeds: Mapping[str, Array],
+    *,
+    until: Collection[str],
+    live: Collection[str],
+    homes: Mapping[str, str],
+    params: bool,
+    rule_for: RuleFor | None,
+    scratch: Scratch,
+) -> Program[tuple[dict[str, Array], dict[str, Array]]]:
+    """Walk one chunk's calls from the last node to the first.
+
+    seeds: the gradient of the target for some nodes' outputs. Returns the gradients of the values
+    named in `until` and (with `params`) of the parameters, keyed `home/param`.
+    """
+    sums, wanted, learned = Sums(), {}, Sums()
+    for name, dy in seeds.items():
+        sums.add(name, dy)
+    for node in reversed(nodes):
+        got = sums.pop(node.name)
+        if got is None:
+            continue
+        if node.name in until:
+            wanted[node.name] = got
+        layer = node.layer
+        needs_dx = any(name in live for name in node.inputs)
+        needs_grads = params and layer.trainable and bool(layer.params)
+        if not (needs_dx or needs_grads):
+            continue
+        call = calls[node.name]
+        call = replace(call, mode=replace(call.mode, scratch=scratch))
+        if needs_grads:
+            for key, grad in layer.grads(got, call).items():
+                learned.add(f"{homes[node.name]}/{key}", grad)
+            scratch.layer_done()
+        if not needs_dx:
+            continue
+        rule: Rule = rule_for(node) if rule_for is not None else type(layer).backward
+        if call.mode.train and layer.couples and rule_for is None:
+            part = layer.backward_part(got, call)
+            totals = yield layer.backward_total, part
+            call = replace(call, mode=replace(call.mode, totals=totals))
+        dx = rule(layer, got, call)
+        scratch.layer_done()
+        for name, array in zip(node.inputs, as_tuple(dx, node), strict=True):
+            if name in live:
+                sums.add(name, array)
+    if INPUT in until and (got := sums.pop(INPUT)) is not None:
+        wanted[INPUT] = got
+    return wanted, learned.arrays
+
+
+def as_tuple(dx: Any, node: Node) -> tuple[Array, ...]:
+    """A layer's backward as one array for each input."""
+    arrays = dx if isinstance(dx, tuple) else (dx,)
+    if len(arrays) != len(node.inputs):
+        raise ArgumentError(
+            f"backward of node {node.name!r} gave {len(arrays)} gradient(s), "
+            f"expected one for each of its {len(node.inputs)} input(s)"
+        )
+    return arrays
+
+
+def descendants(nodes: Iterable[Node], changed: Collection[str]) -> set[str]:
+    """Names of the nodes that read something changed, directly or by others; not the changed ones."""
+    found: set[str] = set()
+    for node in nodes:
+        if node.name not in changed and any(n in changed or n in found for n in node.inputs):
+            found.add(node.name)
+    return found
