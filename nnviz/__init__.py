@@ -1,0 +1,144 @@
+"""See what a convolutional network learned.
+
+    import nnviz as nv
+
+    model = nv.load("models/mnist-cnn.npz")      # or train one: nv.Sequential([...]).fit(...)
+    digits = nv.data.load("sample")
+    print(model.summary())
+    map_ = nv.grad_cam(model, digits.x[:1], target=7)
+    nv.save_picture(map_, "why.png")
+    nv.write_report(model, digits, out="gallery")
+
+What is it made of: `summary`, `diagram`, `filters`, `feature_maps`, `health`. What would it like to
+see: `maximize`. Why did it decide so: `saliency`, `grad_cam`, `occlusion`, or any method by name
+through `explain`. Where is it wrong: `mistakes`. Every one of them returns arrays; pictures are
+made of these by `picture` and `save_picture`, and `write_report` makes a page of all of them.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from . import data
+from .engine.executor import threads
+from .engine.graph import Input, Node
+from .engine.input import InputSpec
+from .engine.layer import Call, Layer, Mode
+from .engine.layers import (
+    Add,
+    AveragePooling2D,
+    BatchNormalization,
+    Concatenate,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAveragePooling2D,
+    MaxPooling2D,
+    ReLU,
+    Sigmoid,
+    Softmax,
+    Tanh,
+)
+from .engine.model import Model, Sequential
+from .engine.rewrite import drop_softmax, fold_batch_norm
+from .errors import ArgumentError, FileError, NnvizError
+from .formats import load
+from .inspection.anatomy import (
+    diagram,
+    feature_maps,
+    filters,
+    health,
+    receptive_field,
+    summary,
+)
+from .inspection.attribution import (
+    METHODS,
+    OCCLUSION_GUIDE,
+    Channel,
+    Logit,
+    Probability,
+    explain,
+    grad_cam,
+    occlusion,
+    saliency,
+)
+from .inspection.evaluation import mistakes
+from .inspection.maximize import maximize
+from .inspection.results import Attribution, load_result
+from .training import SGD, Adam, Callback, CosineDecay
+
+if TYPE_CHECKING:
+    from .draw import picture, save_picture
+    from .report import write_report
+
+__version__ = "0.1.0"
+
+_LATER = {"picture": "draw", "save_picture": "draw", "write_report": "report"}
+"""Names whose home imports Pillow, matplotlib or jinja2: fetched when first asked for."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        from importlib import import_module
+
+        return getattr(import_module(f".{_LATER[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+__all__ = [
+    "METHODS",
+    "OCCLUSION_GUIDE",
+    "SGD",
+    "Adam",
+    "Add",
+    "ArgumentError",
+    "Attribution",
+    "AveragePooling2D",
+    "BatchNormalization",
+    "Call",
+    "Callback",
+    "Channel",
+    "Concatenate",
+    "Conv2D",
+    "CosineDecay",
+    "Dense",
+    "Dropout",
+    "FileError",
+    "Flatten",
+    "GlobalAveragePooling2D",
+    "Input",
+    "InputSpec",
+    "Layer",
+    "Logit",
+    "MaxPooling2D",
+    "Mode",
+    "Model",
+    "NnvizError",
+    "Node",
+    "Probability",
+    "ReLU",
+    "Sequential",
+    "Sigmoid",
+    "Softmax",
+    "Tanh",
+    "data",
+    "diagram",
+    "drop_softmax",
+    "explain",
+    "feature_maps",
+    "filters",
+    "fold_batch_norm",
+    "grad_cam",
+    "health",
+    "load",
+    "load_result",
+    "maximize",
+    "mistakes",
+    "occlusion",
+    "picture",
+    "receptive_field",
+    "saliency",
+    "save_picture",
+    "summary",
+    "threads",
+    "write_report",
+]

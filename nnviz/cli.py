@@ -1,7 +1,7 @@
 """The command line, thin: parse, call, print the paths written.
 
-Exit codes: 0, 2 for the user's mistake (one line on stderr), 3 where a check that was asked for says
-no, 1 for a bug.
+Exit codes: 0, 2 for the user's mistake (one line on stderr), 3 where a check that was asked for
+says no, 1 for a bug.
 """
 
 from __future__ import annotations
@@ -11,11 +11,19 @@ import math
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
+from . import __version__, data
+from .engine.model import Model
 from .errors import ArgumentError, NnvizError, unknown
+from .files import make_folder
+from .formats import load
+
+MODEL_HELP = "a model file, or the name of a shipped model (mnist-cnn)"
+DATA_HELP = "a folder with IDX files, or 'sample' (the shipped digits)"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -25,50 +33,84 @@ class _Parser(argparse.ArgumentParser):
         raise ArgumentError(f"{message}; see: {self.prog} --help")
 
 
+def report(args: argparse.Namespace) -> None:
+    """Write a gallery: index.html, pictures, numbers and a manifest."""
+    from .report import write_report
+
+    model, pictures = load(args.model), data.load(args.data, args.split)
+    name = args.name or Path(args.model).stem
+    code = (
+        f"import nnviz as nv\nmodel = nv.load({args.model!r})",
+        f"data = nv.data.load({args.data!r})",
+    )
+    written = write_report(
+        model,
+        pictures,
+        args.out,
+        seed=args.seed,
+        name=name,
+        command=_command(args),
+        code=code,
+        verbose=not args.quiet,
+    )
+    for path in written:
+        print(path)
+
+
 def train(args: argparse.Namespace) -> None:
     """Train a recipe's network on a data set and write the model file."""
-    from . import data
-    from .files import make_folder
     from .training.recipes import RECIPES
 
     if args.recipe not in RECIPES:
         raise unknown("recipe", args.recipe, RECIPES, "nnviz")
     recipe = RECIPES[args.recipe]
-    out = Path(args.out)
+    out = _with_suffix(args.out, ".npz")
     make_folder(out.parent)  # before an hour of training, not after it
-    train_set = data.load(args.data, "train")
-    held_out = data.load(args.data, "test")
-    names = train_set.classes
-    epochs = args.epochs or recipe.epochs
-    steps = epochs * math.ceil(len(train_set) / recipe.batch_size)
-    model = recipe.build(train_set.x.shape[1:], len(names or ()), names, args.seed)
+    learnt, held_out = _split(args)
+    names = learnt.classes
+    epochs = recipe.epochs if args.epochs is None else args.epochs
+    steps = max(1, epochs * math.ceil(len(learnt) / recipe.batch_size))
+    model = recipe.build(learnt.x.shape[1:], len(names or ()), names, args.seed)
+    model.input = replace(model.input, background=round(data.background(learnt.x), 3))
     began = time.perf_counter()
     model.fit(
-        train_set.x,
-        train_set.y,
+        learnt.x,
+        learnt.y,
         epochs=epochs,
         batch_size=recipe.batch_size,
         optimizer=recipe.optimizer(steps),
         loss=recipe.loss,
         validation_data=(held_out.x, held_out.y),
+        augment=recipe.augment,
         seed=args.seed,
         verbose=not args.quiet,
     )
     model.made |= {
         "recipe": recipe.name,
-        "command": f"python -m nnviz {shlex.join(args.words)}",
-        "trained_on": f"{len(train_set):,} pictures of {train_set.name}",
+        "command": _command(args),
+        "trained_on": f"{len(learnt):,} pictures of {learnt.name}",
         "seconds": round(time.perf_counter() - began),
     }
     model.save(out)
     print(out)
 
 
+def _split(args: argparse.Namespace) -> tuple[data.Dataset, data.Dataset]:
+    """What is learnt from and what is held out: the test set, or the last of the training set."""
+    learnt = data.load(args.data, "train")
+    if learnt.y is None:
+        raise ArgumentError(f"{learnt.name} has no labels: nothing to learn from")
+    if args.holdout is None:
+        return learnt, data.load(args.data, "test")
+    if not 0 < args.holdout < len(learnt):
+        raise ArgumentError(
+            f"--holdout must lie between 1 and {len(learnt) - 1}, got {args.holdout}"
+        )
+    return learnt[: -args.holdout], learnt[-args.holdout :]
+
+
 def evaluate(args: argparse.Namespace) -> None:
     """Print a model's accuracy and loss on a data set."""
-    from . import data
-    from .formats import load
-
     model, pictures = load(args.model), data.load(args.data, args.split)
     if pictures.y is None:
         raise ArgumentError(f"{pictures.name} has no labels: nothing to evaluate against")
@@ -79,25 +121,151 @@ def evaluate(args: argparse.Namespace) -> None:
     )
 
 
+def summary(args: argparse.Namespace) -> None:
+    """Print a model's layers, shapes and parameters."""
+    print(load(args.model).summary())
+
+
+def diagram(args: argparse.Namespace) -> None:
+    """Draw a model's structure."""
+    from .draw import save_picture
+    from .inspection.anatomy import diagram as draw
+
+    print(save_picture(draw(load(args.model)), args.out))
+
+
+def explain(args: argparse.Namespace) -> None:
+    """Explain a model's answer to one picture."""
+    from .draw import save_picture
+    from .inspection.attribution import explain as by_name
+
+    model = load(args.model)
+    picture = _picture(model, args)
+    probabilities = model.predict(picture[None])[0]
+    target: Any = args.target
+    if target is None:
+        target = int(probabilities.argmax())
+    elif target.isdecimal() and (model.classes is None or target not in model.classes):
+        target = int(target)
+    wanted = {"node": args.node, "rule": args.rule, "patch": args.patch, "stride": args.stride}
+    options = {key: value for key, value in wanted.items() if value is not None}
+    result = by_name(model, picture[None], target, method=args.method, **options)
+    out = _with_suffix(args.out, ".png")
+    save_picture(result, out, pictures=picture[None], cmap=args.cmap)
+    for warning in result.warnings:
+        print(f"nnviz: warning: {warning}", file=sys.stderr)
+    best = probabilities.argsort()[::-1][:3]
+    print(", ".join(f"{model.class_name(int(c))}: {probabilities[c]:.1%}" for c in best))
+    print(out)
+    if args.numbers:
+        numbers = _with_suffix(args.numbers, ".npz")
+        result.save(numbers)
+        print(numbers)
+
+
+def _picture(model: Model, args: argparse.Namespace) -> Any:
+    """The picture to explain, in the model's size; other sizes only where --resize says so."""
+    import numpy as np
+
+    if len(model.input.shape) != 3:
+        raise ArgumentError(f"explain needs a model for pictures, got {model.input.shape}")
+    rows, cols, channels = model.input.shape
+    picture = data.read_picture(args.image, channels)
+    if picture.shape[:2] != (rows, cols):
+        if not args.resize:
+            raise ArgumentError(
+                f"{args.image} has {picture.shape[0]}×{picture.shape[1]} pixels (rows × cols), the "
+                f"model wants {rows}×{cols}: give --resize to have it resized"
+            )
+        picture = data.resize(picture, rows, cols)
+        print(f"nnviz: resized to {rows}×{cols}", file=sys.stderr)
+    if args.invert:
+        return np.subtract(255, picture, dtype=np.uint8)
+    usual, here = model.input.background, data.background(picture)
+    if usual is not None and abs(here - usual) > 0.5:
+        kinds = ("dark", "light")
+        want, have = kinds[usual > 0.5], kinds[here > 0.5]
+        print(
+            f"nnviz: warning: the picture's background is {have}, but the model learnt from "
+            f"pictures on a {want} one: give --invert to turn it round",
+            file=sys.stderr,
+        )
+    return picture
+
+
+def _with_suffix(path: str, ending: str) -> Path:
+    return Path(path) if path.endswith(ending) else Path(path + ending)
+
+
+def _command(args: argparse.Namespace) -> str:
+    return f"python -m nnviz {shlex.join(args.words)}"
+
+
 def parser() -> argparse.ArgumentParser:
     """All commands and their options."""
     top = _Parser(prog="python -m nnviz", description="See what a convolutional network learned.")
-    commands = top.add_subparsers(dest="command", required=True, parser_class=_Parser)
+    top.add_argument("--version", action="version", version=f"nnviz {__version__}")
+    commands = top.add_subparsers(dest="name_of_command", required=True, parser_class=_Parser)
 
-    sub = commands.add_parser("train", help="train a network and write the model file")
-    sub.add_argument("--data", required=True)
-    sub.add_argument("--out", required=True)
-    sub.add_argument("--recipe", default="mnist-cnn")
-    sub.add_argument("--epochs", type=int)
-    sub.add_argument("--seed", type=int, default=0)
-    sub.add_argument("--quiet", action="store_true")
-    sub.set_defaults(run=train)
+    def command(run: Callable[[argparse.Namespace], None]) -> argparse.ArgumentParser:
+        words = (run.__doc__ or "").rstrip(".")
+        made = commands.add_parser(run.__name__, help=words, description=run.__doc__)
+        made.set_defaults(run=run)
+        return made
 
-    sub = commands.add_parser("evaluate", help="print a model's accuracy on a data set")
-    sub.add_argument("model")
-    sub.add_argument("--data", required=True)
-    sub.add_argument("--split", default="test")
-    sub.set_defaults(run=evaluate)
+    sub = command(report)
+    sub.add_argument("model", nargs="?", default="mnist-cnn", help=MODEL_HELP)
+    sub.add_argument("--data", default="sample", help=f"{DATA_HELP}; default: sample")
+    sub.add_argument("--split", default="test", help="train or test; default: test")
+    sub.add_argument("--out", default="gallery", help="the folder to write; default: gallery")
+    sub.add_argument("--name", help="what to call the model on the page")
+    sub.add_argument("--seed", type=int, default=0, help="of everything random; default: 0")
+    sub.add_argument("--quiet", action="store_true", help="no progress bar")
+
+    sub = command(train)
+    sub.add_argument("--data", required=True, help=DATA_HELP)
+    sub.add_argument("--out", required=True, help="the model file to write (.npz)")
+    sub.add_argument(
+        "--recipe", default="mnist-cnn", help="network and settings; default: mnist-cnn"
+    )
+    sub.add_argument("--epochs", type=int, help="rounds; default: the recipe's")
+    sub.add_argument(
+        "--holdout",
+        type=int,
+        metavar="N",
+        help="hold out the last N training pictures, not the test set, to choose settings by",
+    )
+    sub.add_argument("--seed", type=int, default=0, help="of everything random; default: 0")
+    sub.add_argument("--quiet", action="store_true", help="no progress, no line per epoch")
+
+    sub = command(evaluate)
+    sub.add_argument("model", help=MODEL_HELP)
+    sub.add_argument("--data", required=True, help=DATA_HELP)
+    sub.add_argument("--split", default="test", help="train or test; default: test")
+
+    sub = command(summary)
+    sub.add_argument("model", nargs="?", default="mnist-cnn", help=MODEL_HELP)
+
+    sub = command(diagram)
+    sub.add_argument("model", nargs="?", default="mnist-cnn", help=MODEL_HELP)
+    sub.add_argument("--out", default="diagram.svg", help=".svg or .png; default: diagram.svg")
+
+    sub = command(explain)
+    sub.add_argument("image", help="a picture file")
+    sub.add_argument("--model", default="mnist-cnn", help=MODEL_HELP)
+    sub.add_argument("--method", default="grad_cam", help="saliency, grad_cam or occlusion")
+    sub.add_argument("--target", help="a class by name or number; default: the network's answer")
+    sub.add_argument("--node", help="the node for Grad-CAM; default: the last with space in it")
+    sub.add_argument("--rule", help="plain, guided or rectified, for saliency and Grad-CAM")
+    sub.add_argument("--patch", type=int, help="the patch's size, for occlusion")
+    sub.add_argument("--stride", type=int, help="the patch's steps, for occlusion")
+    sub.add_argument("--cmap", help="a colour map by name, such as jet")
+    sub.add_argument("--resize", action="store_true", help="bring the picture to the model's size")
+    sub.add_argument(
+        "--invert", action="store_true", help="turn dark into light and light into dark"
+    )
+    sub.add_argument("--out", default="explanation.png", help="default: explanation.png")
+    sub.add_argument("--numbers", help="also write the map's numbers into this .npz")
     return top
 
 
@@ -114,4 +282,6 @@ def main(words: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("nnviz: stopped", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        return 0
     return 0

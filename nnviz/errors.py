@@ -1,8 +1,8 @@
 """The errors that a user can meet.
 
-Everything nnviz raises at a user is an `NnvizError`. A message says what is wrong, what was expected,
-what was got and what to do, in the caller's words and on one line, because the command line prints
-exactly that line and nothing else.
+Everything nnviz raises at a user is an `NnvizError`. A message says what is wrong, what was
+expected, what was got and what to do, in the caller's words and on one line, because the command
+line prints exactly that line and nothing else.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def listing(names: Iterable[object], limit: int = 12) -> str:
 
 
 def unknown(kind: str, name: object, known: Iterable[object], owner: str) -> ArgumentError:
-    """The error for a name that is not there: `no node named 'conv9'; this model has conv2d_1, …`."""
+    """The error for a name that is missing: `no node named 'conv9'; this model has conv2d_1, …`."""
     names = [str(k) for k in known]
     close = difflib.get_close_matches(str(name), names, n=1)
     hint = f" (did you mean {close[0]!r}?)" if close else ""

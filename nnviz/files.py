@@ -1,8 +1,8 @@
 """Reading and writing files safely; it stands beside `errors`, left of everything else.
 
 Writing is atomic: a temporary file beside the target, then a replace, so that after a kill at any
-moment the old file or the new one is there whole. Reading an `.npz` trusts nothing: no pickle, and every
-array's claimed size is held against the file before memory is taken.
+moment the old file or the new one is there whole. Reading an `.npz` trusts nothing: no pickle, and
+every array's claimed size is held against the file before memory is taken.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ import numpy as np
 from .errors import FileError
 
 GIGABYTE = 1 << 30
+SMALL = 1 << 26
 MAX_RATIO = 300
-"""How many times smaller than its content an archive's member may be before it counts as a bomb."""
+"""Above `SMALL` bytes, an archive may unpack to so many times its own size: else it is a bomb."""
 
 
 def reason(error: OSError) -> str:
@@ -33,7 +34,7 @@ def reason(error: OSError) -> str:
 
 @contextmanager
 def atomic(path: str | Path) -> Iterator[IO[bytes]]:
-    """A binary file that takes the place of `path` when the block ends well, and vanishes if not."""
+    """A binary file that takes the place of `path` when the block ends well, else vanishes."""
     path = Path(path)
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
@@ -100,8 +101,8 @@ def write_npz(path: str | Path, arrays: Mapping[str, Any], *, compress: bool = F
 def read_npz(path: str | Path, what: str, limit: int = 2 * GIGABYTE) -> dict[str, np.ndarray]:
     """All arrays of an `.npz`, by name. `what` names the kind of file for messages.
 
-    Refused: what is no archive, is truncated, holds objects, claims more than it has, unpacks to more
-    than `limit` bytes or to more than 300 times its own size.
+    Refused: what is no archive, is truncated, holds objects, claims more than it has, unpacks to
+    more than `limit` bytes, or (above 64 MB) to more than 300 times its own size.
     """
     path = Path(path)
     arrays: dict[str, np.ndarray] = {}
@@ -109,7 +110,7 @@ def read_npz(path: str | Path, what: str, limit: int = 2 * GIGABYTE) -> dict[str
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
             total = sum(m.file_size for m in members)
-            if total > limit or total > MAX_RATIO * max(path.stat().st_size, 1):
+            if total > min(limit, max(SMALL, MAX_RATIO * path.stat().st_size)):
                 raise FileError(
                     f"{path} is no {what}: it would unpack to {total:,} bytes, which is refused"
                 )
@@ -131,7 +132,10 @@ def read_npz(path: str | Path, what: str, limit: int = 2 * GIGABYTE) -> dict[str
 def _read_array(file: IO[bytes], size: int) -> np.ndarray:
     """One `.npy`, after its header's claim was held against the bytes that are there."""
     version = np.lib.format.read_magic(file)
-    read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    read = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }
     if version not in read:
         raise ValueError(f"an array is in .npy version {version}, which is not read")
     shape, fortran, dtype = read[version](file)

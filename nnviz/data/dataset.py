@@ -16,7 +16,8 @@ class Dataset:
     """Pictures with labels.
 
     x: (N, rows, cols, channels), uint8 or floats in 0..1. y: (N,) class numbers, or None.
-    classes: their names, or None. name: how to speak of it. source: where it comes from, its licence.
+    classes: their names, or None. name: how to speak of it. source: where it comes from, its
+    licence.
     """
 
     x: Array

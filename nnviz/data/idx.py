@@ -1,7 +1,8 @@
 """The IDX format in which MNIST is published, gzipped or not.
 
-Two zero bytes, a type byte, the number of dimensions, each dimension as a big-endian 32-bit number, then
-the values row by row. Pictures have magic 2051 (unsigned bytes, three dimensions), labels 2049.
+Two zero bytes, a type byte, the number of dimensions, each dimension as a big-endian 32-bit number,
+then the values row by row. Pictures have magic 2051 (unsigned bytes, three dimensions), labels
+2049.
 """
 
 from __future__ import annotations
@@ -11,13 +12,15 @@ import math
 import struct
 import zlib
 from pathlib import Path
+from typing import IO, cast
 
 import numpy as np
 
 from ..errors import FileError
-from ..files import reason
+from ..files import GIGABYTE, reason
 
 PICTURES, LABELS = 2051, 2049
+MAX_BYTES = 2 * GIGABYTE
 NAMES = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
     "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
@@ -31,16 +34,15 @@ def read_idx(path: str | Path) -> np.ndarray:
     try:
         with path.open("rb") as raw:
             zipped = raw.read(2) == b"\x1f\x8b"
-        opener = gzip.open if zipped else open
-        with opener(path, "rb") as file:
-            return _read(file, path)
+        with gzip.open(path) if zipped else path.open("rb") as file:
+            return _read(cast(IO[bytes], file), path)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise FileError(f"{path} is damaged: {error}") from None
     except OSError as error:
         raise FileError(f"cannot read {path}: {reason(error)}") from None
 
 
-def _read(file, path: Path) -> np.ndarray:  # type: ignore[no-untyped-def]
+def _read(file: IO[bytes], path: Path) -> np.ndarray:
     head = file.read(4)
     magic = int.from_bytes(head, "big")
     if len(head) < 4 or magic not in (PICTURES, LABELS):
@@ -54,6 +56,8 @@ def _read(file, path: Path) -> np.ndarray:  # type: ignore[no-untyped-def]
         raise FileError(f"{path} is too short: its header ends after {4 + len(sizes)} bytes")
     shape = struct.unpack(f">{count}I", sizes)
     expected = math.prod(shape)
+    if expected > MAX_BYTES:
+        raise FileError(f"{path} claims {expected:,} bytes, more than {MAX_BYTES:,}: refused")
     parts, have = [], 0
     while have < expected:  # in pieces, so that a false header cannot claim memory
         part = file.read(min(expected - have, 1 << 24))

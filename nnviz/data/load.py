@@ -16,7 +16,7 @@ NAMED = {"sample": sample}
 
 
 def load(where: str | Path, split: str = "test") -> Dataset:
-    """A data set: "sample" (the shipped digits), or a folder with the MNIST IDX files of a split."""
+    """A data set: "sample" (the shipped digits), or a folder with a split's MNIST IDX files."""
     if split not in SPLITS:
         raise unknown("split", split, SPLITS, "a data set")
     if str(where) in NAMED:

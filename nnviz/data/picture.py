@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import ArgumentError, FileError
 from ..files import reason
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 MAX_PIXELS = 64_000_000
@@ -17,8 +21,8 @@ MAX_PIXELS = 64_000_000
 def read_picture(path: str | Path, channels: int) -> np.ndarray:
     """A picture file as uint8 (rows, cols, channels): grey for one channel, RGB for three.
 
-    Only common formats are read, none above 64 million pixels; a photograph's turn (EXIF) is applied;
-    what is transparent lies on white.
+    Only common formats are read, none above 64 million pixels; a photograph's turn (EXIF) is
+    applied; what is transparent lies on white.
     """
     from PIL import Image, ImageOps
 
@@ -56,7 +60,7 @@ def read_picture(path: str | Path, channels: int) -> np.ndarray:
     return array.reshape(*array.shape[:2], channels)
 
 
-def _eight_bits(picture):  # type: ignore[no-untyped-def]
+def _eight_bits(picture: Picture) -> Picture:
     """16- and 32-bit grey pictures scaled to 0..255 (16 bits by their full range)."""
     from PIL import Image
 
@@ -77,3 +81,11 @@ def resize(picture: np.ndarray, rows: int, cols: int) -> np.ndarray:
         else Image.Resampling.BICUBIC
     )
     return np.asarray(image.resize((cols, rows), method)).reshape(rows, cols, channels)
+
+
+def background(pictures: np.ndarray) -> float:
+    """How bright the outermost rows and cols are on average, 0..1, of one picture or of many."""
+    x = pictures if pictures.ndim == 4 else pictures[None]
+    edges = (x[:, 0], x[:, -1], x[:, :, 0], x[:, :, -1])
+    mean = float(np.mean([edge.mean(dtype=np.float64) for edge in edges]))
+    return mean / 255 if pictures.dtype == np.uint8 else mean

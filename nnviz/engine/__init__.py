@@ -1,1 +1,1 @@
-"""The engine: layers, the graph of them, and the walks forward and backward. NumPy and nothing else."""
+"""The engine: layers, the graph of them, and the walks forward and backward. NumPy alone."""

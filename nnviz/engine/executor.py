@@ -1,10 +1,10 @@
 """Who does the work: chunks of a batch, threads, and BLAS held to one thread.
 
-A batch is cut into chunks that stay in cache. Each chunk has a program, a Python generator that runs
-from the first layer to the last. Where a layer couples the samples of a batch, the program yields its
-part and is sent the total of all parts; otherwise it never stops. `lockstep` drives the programs of all
-chunks on the threads. The cut and the order of summation depend on the batch alone, so the bits are the
-same for any number of threads.
+A batch is cut into chunks that stay in cache. Each chunk has a program, a Python generator that
+runs from the first layer to the last. Where a layer couples the samples of a batch, the program
+yields its part and is sent the total of all parts; otherwise it never stops. `lockstep` drives the
+programs of all chunks on the threads. The cut and the order of summation depend on the batch alone,
+so the bits are the same for any number of threads.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from typing import Any, TypeVar
 
 from threadpoolctl import ThreadpoolController
@@ -55,15 +55,15 @@ def thread_count() -> int:
         return chosen
     text = os.environ.get("NNVIZ_THREADS", "")
     if text:
-        if not text.isdigit() or int(text) < 1:
+        if not text.isdecimal() or int(text) < 1:
             raise ArgumentError(f"NNVIZ_THREADS must be a whole number of at least 1, got {text!r}")
         return int(text)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class _BlasGuard:
-    """Holds BLAS to one thread while anything of ours runs; the setting is process-wide, so the first
-    run sets it and the last one puts it back."""
+    """Holds BLAS to one thread while anything of ours runs; the setting is process-wide, so the
+    first run sets it and the last one puts it back."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -113,8 +113,8 @@ if hasattr(os, "register_at_fork"):
 def chunk_slices(n: int, sample_bytes: int) -> list[slice]:
     """The cut of a batch of n samples.
 
-    sample_bytes: the activations around the model's largest layer, for one sample. Small batches are
-    still cut into four, so that every thread of a small machine gets something to do.
+    sample_bytes: the activations around the model's largest layer, for one sample. Small batches
+    are still cut into four, so that every thread of a small machine gets something to do.
     """
     size = max(1, min(CHUNK_BYTES // max(1, sample_bytes), -(-n // 4), 64))
     return [slice(start, min(n, start + size)) for start in range(0, n, size)]
@@ -142,7 +142,9 @@ def each(work: Sequence[Callable[[], T]]) -> list[T]:
                     errors[i] = error
 
         # The calling thread is one of the team, so nested runs cannot starve each other.
-        helpers = [_team.pool(size - 1).submit(worker) for _ in range(size - 1)]
+        # A helper sees the caller's context: its np.errstate, its nnviz.threads.
+        pool = _team.pool(size - 1)
+        helpers = [pool.submit(copy_context().run, worker) for _ in range(size - 1)]
         worker()
         for helper in helpers:
             if not helper.cancel():
@@ -154,7 +156,7 @@ def each(work: Sequence[Callable[[], T]]) -> list[T]:
 
 
 def lockstep(programs: Sequence[Program[T]]) -> list[T]:
-    """Drive the chunks' programs to their ends, meeting wherever they yield; their results in order."""
+    """Drive the chunks' programs to their ends, meeting where they yield; results in order."""
     results: list[Any] = [None] * len(programs)
     message: Any = None
     running = True

@@ -1,9 +1,9 @@
 """How a model is put together: nodes, symbols and the two ways to build.
 
 `Sequential([...], input_shape=…)` chains layers; Keras's functional style (`x = Input(shape)`,
-`y = Conv2D(8, 3)(x)`, `Model(x, y)`) draws any graph without circles. Both end as a list of nodes in
-topological order. `Conv2D(32, 3, activation="relu")` becomes two nodes, `conv2d_1` and `conv2d_1/relu`,
-so that rules can reach the ReLU.
+`y = Conv2D(8, 3)(x)`, `Model(x, y)`) draws any graph without circles. Both end as a list of nodes
+in topological order. `Conv2D(32, 3, activation="relu")` becomes two nodes, `conv2d_1` and
+`conv2d_1/relu`, so that rules can reach the ReLU.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from ..errors import ArgumentError, unknown
 from .layer import Layer, Shape, snake
@@ -40,12 +42,13 @@ class Symbol:
 
 def check_shape(shape: Sequence[int], what: str) -> Shape:
     """`(rows, cols, channels)` or `(features,)` of whole positive numbers."""
-    sizes = (shape,) if isinstance(shape, int) else tuple(shape)
-    if len(sizes) not in (1, 3) or not all(isinstance(s, int) and s > 0 for s in sizes):
+    sizes = tuple(shape) if isinstance(shape, Iterable) else (shape,)
+    whole = all(isinstance(s, int | np.integer) and s > 0 for s in sizes)
+    if len(sizes) not in (1, 3) or not whole:
         raise ArgumentError(
             f"{what} must be (rows, cols, channels) or (features,), without N, got {shape!r}"
         )
-    return sizes
+    return tuple(int(s) for s in sizes)
 
 
 def Input(shape: Sequence[int]) -> Symbol:
@@ -59,8 +62,8 @@ def apply_layer(layer: Layer, inputs: Sequence[Symbol]) -> Symbol:
     for item in flat:
         if not isinstance(item, Symbol):
             raise ArgumentError(
-                f"{type(layer).__name__} was called with {type(item).__name__}, expected the result "
-                "of Input(...) or of another layer; to compute, use model.predict or model.run"
+                f"{type(layer).__name__} was called with {type(item).__name__}, expected the "
+                "result of Input(...) or of another layer; to compute, use model.predict"
             )
     symbol = Symbol(out_shape(layer, [s.shape for s in flat]), layer, tuple(flat))
     if layer.activation is None:
@@ -109,8 +112,8 @@ def topological(last: Symbol, first: Symbol) -> list[Symbol]:
 
 
 def nodes_of(last: Symbol, first: Symbol) -> list[Node]:
-    """Symbols as named nodes. A name asked for (`name="preds"`) is kept; others are counted by kind:
-    `conv2d_1`, `conv2d_2`. A layer at a second place becomes `name_2`."""
+    """Symbols as named nodes. A name asked for (`name="preds"`) is kept; others are counted by
+    kind: `conv2d_1`, `conv2d_2`. A layer at a second place becomes `name_2`."""
     names: dict[int, str] = {id(first): INPUT}
     taken: set[str] = {INPUT}
     kinds: Counter[str] = Counter()

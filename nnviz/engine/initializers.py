@@ -1,7 +1,8 @@
 """The first values of the weights.
 
-A weight that is too small lets the signal die from layer to layer, one that is too large saturates it.
-He and Glorot (also called Xavier) choose the spread so that the second moment stays about the same.
+A weight that is too small lets the signal die from layer to layer, one that is too large saturates
+it. He and Glorot (also called Xavier) choose the spread so that the second moment stays about the
+same.
 
 fan_in: how many inputs one output reads. fan_out: how many outputs one input reaches.
 """

@@ -1,7 +1,8 @@
 """From a picture's pixels to what the network wants.
 
-A user hands over pixels; how the network was taught to see them (range, mean, spread, channel order)
-is part of the model and is saved with it, as metadata: it has no row in the summary and no parameter.
+A user hands over pixels; how the network was taught to see them (range, mean, spread, channel
+order) is part of the model and is saved with it, as metadata: it has no row in the summary and no
+parameter.
 """
 
 from __future__ import annotations
@@ -15,14 +16,25 @@ from ..errors import ArgumentError
 from .layer import Array, Shape
 
 
+def as_array(values: Any, what: str) -> Array:
+    """`values` as an array; an `ArgumentError` where its rows differ in length."""
+    try:
+        return np.asarray(values)
+    except ValueError:
+        raise ArgumentError(f"{what} must be one array, got rows of different shapes") from None
+
+
 @dataclass(frozen=True)
 class InputSpec:
     """What a network wants as input.
 
     shape: one sample, `(rows, cols, channels)` or `(features,)`.
-    value_range: what pixels 0 and 1 (uint8 0 and 255) become before mean and std, (0, 1) by default.
+    value_range: what pixels 0 and 1 (uint8 0 and 255) become before mean and std, (0, 1) by
+    default.
     mean, std: subtracted and divided afterwards, one number for all channels or one for each.
     channel_order: "RGB", or "BGR" where the network was trained on reversed channels.
+    background: how bright the training pictures' edges were, 0..1, where that is known; it tells a
+        dark-on-light scan from a light-on-dark one.
     """
 
     shape: Shape
@@ -30,8 +42,17 @@ class InputSpec:
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
     channel_order: str = "RGB"
+    background: float | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", tuple(int(s) for s in self.shape))
+        for name in ("value_range", "mean", "std"):  # plain floats, as a model file gives them back
+            given = np.atleast_1d(as_array(getattr(self, name), name))
+            if given.ndim != 1 or given.dtype.kind not in "uif":
+                raise ArgumentError(f"{name} of the input must be numbers, got {given.tolist()!r}")
+            object.__setattr__(self, name, tuple(given.astype(np.float64).tolist()))
+        if len(self.value_range) != 2:
+            raise ArgumentError(f"value_range must be (low, high), got {self.value_range!r}")
         for label, values in (("mean", self.mean), ("std", self.std)):
             if len(values) not in (1, self.shape[-1]) or not np.isfinite(values).all():
                 raise ArgumentError(
@@ -51,7 +72,7 @@ class InputSpec:
 
         One picture, and grey pictures without their channel axis, are given the axes they lack.
         """
-        x = np.asarray(x)
+        x = as_array(x, "the input")
         if x.dtype.kind not in "uifb":
             raise ArgumentError(f"the input must be numbers, got an array of {x.dtype}")
         wanted = self.shape
@@ -95,3 +116,10 @@ class InputSpec:
     @property
     def _is_identity(self) -> bool:
         return self.value_range == (0, 1) and set(self.mean) == {0.0} and set(self.std) == {1.0}
+
+    def pixel_gradient(self, dx: Array) -> Array:
+        """The chain rule of `prepare`: a gradient for the network's input as one for the pixels."""
+        low, high = self.value_range
+        scale = np.asarray((high - low) / np.asarray(self.std), dx.dtype)
+        pixels = dx * scale
+        return pixels[..., ::-1] if self.channel_order == "BGR" else pixels

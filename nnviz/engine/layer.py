@@ -1,9 +1,9 @@
 """What a layer is.
 
 A layer is an operation with its parameters. It never remembers a picture: what a run leaves behind
-goes into a `Call`, so one layer can sit at two places of a model, run on several threads at once, and
-be explained by many rules from a single run. To write one, give `forward`, `backward`, `grads` and
-`out_shape`; the batteries in `nnviz.testing` then check all of it.
+goes into a `Call`, so one layer can sit at two places of a model, run on several threads at once,
+and be explained by many rules from a single run. To write one, give `forward`, `backward`, `grads`
+and `out_shape`; the batteries in `nnviz.testing` then check all of it.
 """
 
 from __future__ import annotations
@@ -89,6 +89,8 @@ class Layer:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if cls.__name__.startswith("_"):  # only a base of other layers
+            return
         ours = Layer.registry.get(cls.__name__)
         # A user's class of the same name must not take the place of one of ours in model files.
         if ours is None or not ours.__module__.startswith("nnviz."):
@@ -142,7 +144,7 @@ class Layer:
         """The buffers after one training step, from its calls."""
         return {}
 
-    # Layers that couple the samples of a batch: each chunk gives its part, the parts become one total.
+    # Layers that couple the samples of a batch: each chunk gives a part, the parts become a total.
 
     def forward_part(self, *xs: Array, mode: Mode) -> Any:
         """What one chunk adds to the batch's statistics."""
@@ -238,13 +240,20 @@ def need_picture(layer: Layer, shape: Shape) -> tuple[int, int, int]:
 
 def pair(value: int | Sequence[int], what: str, least: int = 1) -> tuple[int, int]:
     """`3` or `(3, 5)` as two whole numbers of at least `least`."""
-    both = (value, value) if isinstance(value, int | np.integer) else tuple(value)
+    both = tuple(value) if isinstance(value, Sequence) else (value, value)
     whole = all(isinstance(v, int | np.integer) and not isinstance(v, bool) for v in both)
     if len(both) != 2 or not whole or min(both) < least:
         raise ArgumentError(
             f"{what} must be one or two whole numbers of at least {least}, got {value!r}"
         )
     return int(both[0]), int(both[1])
+
+
+def whole(value: int, what: str) -> int:
+    """`value` as a whole number of at least 1."""
+    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
+        raise ArgumentError(f"{what} must be a whole number of at least 1, got {value!r}")
+    return int(value)
 
 
 def check_initializer(name: str) -> str:

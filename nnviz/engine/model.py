@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,8 +17,9 @@ from .input import InputSpec
 from .layer import Array, Call, Layer, Mode, Shape
 from .layers.activation import Sigmoid, Softmax
 from .layers.reshape import Flatten
+from .rerun import rerun
 from .trace import Gradients, Trace, join
-from .walk import Draw, RuleFor, Sums, backward, descendants, forward, live_nodes
+from .walk import Draw, RuleFor, Sums, backward, forward, live_nodes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from ..inspection.anatomy.summary import Summary
     from ..training.trainer import Evaluation, History
 
+PREDICT = Mode()
 HEADS = ("softmax", "sigmoid", "logits", "none")
 
 
@@ -139,7 +141,7 @@ class Model:
         }
 
     def fingerprint(self) -> str:
-        """A sha256 over architecture, input and all arrays: two models with the same one are equal."""
+        """A sha256 over architecture, input and all arrays: equal models have the same one."""
         digest = hashlib.sha256()
         for node in self.nodes:
             plan = [node.name, type(node.layer).__name__, node.inputs, node.layer.config()]
@@ -194,7 +196,7 @@ class Model:
         self,
         x: Any,
         *,
-        mode: Mode = Mode(),
+        mode: Mode = PREDICT,
         keep: Collection[str] | None = None,
         seed: int = 0,
         step: int = 0,
@@ -246,51 +248,12 @@ class Model:
     def rerun(self, trace: Trace, changed: Mapping[str, Array]) -> Trace:
         """The trace as it would be if these values were these: only what reads them is recomputed.
 
-        changed: `{"conv2d_1": array}` or `{"input": array}` (the network's input), each of the shape
-        it has in the trace. The changed nodes' own calls show the new value as their `y`; all other
-        calls are shared with the old trace. Dropout and batch statistics run as at prediction.
+        changed: `{"conv2d_1": array}` or `{"input": array}` (the network's input), each of the
+        shape it has in the trace. The changed nodes' own calls show the new value as their `y`; all
+        other calls are shared with the old trace. Dropout and batch statistics run as at
+        prediction.
         """
-        for name, array in changed.items():
-            old = trace.input if name == INPUT else trace[self.node(name).name].y
-            if array.shape != old.shape:
-                raise ArgumentError(
-                    f"the new value of {name!r} has shape {array.shape}, expected {old.shape}"
-                )
-        if trace.train:
-            raise ArgumentError("rerun needs a trace of a run without mode.train")
-        affected = descendants(self.nodes, set(changed))
-        nodes = [(i, node) for i, node in enumerate(self.nodes) if node.name in affected]
-        readers = {name for _, node in nodes for name in node.inputs}
-
-        def program(i: int) -> Program[dict[str, Call]]:
-            part = trace.chunks[i]
-            with shelf.borrow(arena=False) as scratch:
-                values = {n: trace.values(n, i) for n in readers - affected - set(changed)}
-                values |= {name: np.asarray(array)[part] for name, array in changed.items()}
-                return (
-                    yield from forward(
-                        nodes,
-                        values,
-                        chunk=i,
-                        train=False,
-                        draw=Draw(),
-                        scratch=scratch,
-                        keep=None,
-                    )
-                )
-
-        done = lockstep([program(i) for i in range(len(trace.chunks))])
-        calls = dict(trace.calls)
-        calls |= {name: tuple(part[name] for part in done) for name in affected}
-        for name in set(changed) - {INPUT}:
-            calls[name] = tuple(
-                Call(call.xs, np.asarray(changed[name])[part], call.saved, call.mode)
-                for call, part in zip(trace.calls[name], trace.chunks, strict=True)
-            )
-        inputs = trace.inputs
-        if INPUT in changed:
-            inputs = tuple(np.asarray(changed[INPUT])[part] for part in trace.chunks)
-        return Trace(trace.chunks, inputs, calls, trace.output_name)
+        return rerun(self, trace, changed)
 
     def backward(
         self,
@@ -312,12 +275,7 @@ class Model:
         ends = tuple(until) or (() if params else (INPUT,))
         for name in set(ends) - {INPUT}:
             self.node(name)
-        for name, dy in seeds.items():
-            shape = (len(trace.input), *self.shapes[self.node(name).name])
-            if np.shape(dy) != shape:
-                raise ArgumentError(
-                    f"the seed for {name!r} has shape {np.shape(dy)}, expected {shape}"
-                )
+        given = self._checked_seeds(trace, seeds)
         live = live_nodes(self.nodes, ends, params)
         missing = [n for n in live if n not in trace.calls and n not in (INPUT, *seeds)]
         if missing:
@@ -331,7 +289,7 @@ class Model:
                     yield from backward(
                         self.nodes,
                         {name: calls[i] for name, calls in trace.calls.items()},
-                        {name: np.asarray(dy)[trace.chunks[i]] for name, dy in seeds.items()},
+                        {name: dy[trace.chunks[i]] for name, dy in given.items()},
                         until=ends,
                         live=live,
                         homes=self._homes,
@@ -354,6 +312,18 @@ class Model:
                 values = trace.input if name == INPUT else trace[name].y
                 at[name] = np.zeros_like(values)
         return Gradients(at, learned.arrays)
+
+    def _checked_seeds(self, trace: Trace, seeds: Mapping[str, Array]) -> dict[str, Array]:
+        """The seeds in the dtype of the trace, so that gradients follow the input's dtype."""
+        given = {}
+        for name, dy in seeds.items():
+            shape = (len(trace.input), *self.shapes[self.node(name).name])
+            if np.shape(dy) != shape:
+                raise ArgumentError(
+                    f"the seed for {name!r} has shape {np.shape(dy)}, expected {shape}"
+                )
+            given[name] = np.asarray(dy, trace.inputs[0].dtype)
+        return given
 
     def predict(self, x: Any) -> Array:
         """The output for pixels `x`, (N, classes): probabilities where the head has them."""
@@ -423,4 +393,4 @@ def Sequential(
     """
     first = Input(check_shape(input_shape, "input_shape"))
     last = chain(layers, first)
-    return Model(first, last, seed=seed, input=input, classes=cast("Any", classes))
+    return Model(first, last, seed=seed, input=input, classes=classes)

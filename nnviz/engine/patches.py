@@ -1,8 +1,8 @@
 """Patch matrices: a convolution as one matrix product.
 
-Laid out channels-last, one row of a window is `kw · channels` numbers that already stand side by side,
-so the matrix of all windows is made by `kh` strided copies. It is made for a few output rows at a time,
-so that it stays in the second-level cache until the product has read it.
+Laid out channels-last, one row of a window is `kw · channels` numbers that already stand side by
+side, so the matrix of all windows is made by `kh` strided copies. It is made for a few output rows
+at a time, so that it stays in the second-level cache until the product has read it.
 """
 
 from __future__ import annotations

@@ -7,10 +7,10 @@ import copy
 import numpy as np
 
 from .graph import Node
+from .layers.activation import Sigmoid, Softmax
 from .layers.conv import Conv2D
 from .layers.dense import Dense
 from .layers.norm import BatchNormalization
-from .layers.activation import Sigmoid, Softmax
 from .model import Model
 
 
@@ -26,7 +26,7 @@ def drop_softmax(model: Model) -> Model:
 
 
 def fold_batch_norm(model: Model) -> Model:
-    """Every batch normalization right after a convolution or dense layer, multiplied into its weights.
+    """Every batch normalization after a convolution or dense layer, multiplied into its weights.
 
     With s = γ / √(σ² + ε): W ← W · s, b ← (b − μ) · s + β. What remains is the same function (to
     rounding) with fewer nodes. A normalization elsewhere, or after a node that others read as well,
@@ -49,6 +49,18 @@ def fold_batch_norm(model: Model) -> Model:
             gone[node.name] = source
             layers[source] = _folded(before, node.layer)
     return _without(model, gone, layers, head_kind=model.head) if gone else model
+
+
+def up_to(model: Model, name: str) -> Model:
+    """The model that ends at a node: what does not lead there is left out, the rest is shared."""
+    wanted = {model.node(name).name}
+    for node in reversed(model.nodes):
+        if node.name in wanted:
+            wanted |= set(node.inputs)
+    nodes = [node for node in model.nodes if node.name in wanted]
+    if len(nodes) == len(model.nodes):
+        return model
+    return Model.from_nodes(nodes, input=model.input, made=model.made)
 
 
 def _folded(layer: Conv2D | Dense, norm: BatchNormalization) -> Conv2D | Dense:

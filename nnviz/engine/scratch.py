@@ -1,9 +1,9 @@
 """Memory that is used again.
 
-Fresh large arrays cost page faults, often more than the arithmetic that fills them. A `Scratch` belongs
-to one chunk's program at a time. `temp` gives arrays that die when the layer returns; `keep` gives
-arrays that live until the program ends. Where the arrays of a run are to outlive it (a user's trace),
-the scratch is made without an arena and `keep` allocates.
+Fresh large arrays cost page faults, often more than the arithmetic that fills them. A `Scratch`
+belongs to one chunk's program at a time. `temp` gives arrays that die when the layer returns;
+`keep` gives arrays that live until the program ends. Where the arrays of a run are to outlive it (a
+user's trace), the scratch is made without an arena and `keep` allocates.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Array = np.ndarray
 
 
 def _room(size: int) -> int:
-    """`size` bytes rounded up by at most an eighth, so that chunks of nearly one size share buffers."""
+    """`size` bytes rounded up by an eighth at most: chunks of nearly one size share buffers."""
     step = max(64, 1 << max(0, size.bit_length() - 4))
     return -(-size // step) * step
 

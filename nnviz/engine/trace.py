@@ -38,8 +38,8 @@ class Joined:
 class Trace:
     """All that one run left behind: one call for each node and chunk.
 
-    `trace["conv2d_1"].y` is that node's output for the whole batch, `trace.input` the network's input
-    (after `Model.input` was applied), `trace.output` the last node's output.
+    `trace["conv2d_1"].y` is that node's output for the whole batch, `trace.input` the network's
+    input (after `Model.input` was applied), `trace.output` the last node's output.
     """
 
     chunks: tuple[slice, ...]
@@ -73,8 +73,8 @@ class Gradients:
     """What `Model.backward` gives.
 
     `gradients["input"]` (or another name given in `until`) is the gradient of the seeds for that
-    value, (N, …); `params["conv2d_1/weight"]` that of a parameter, summed over the batch. A layer at
-    two places appears once, under its first node's name.
+    value, (N, …); `params["conv2d_1/weight"]` that of a parameter, summed over the batch. A layer
+    at two places appears once, under its first node's name.
     """
 
     at: Mapping[str, Array] = field(default_factory=dict)

@@ -1,7 +1,7 @@
 """The two walks over a model, written once: forward through all nodes, backward in reverse.
 
-Both are programs for one chunk (see `executor`). Everything else that runs a model, from `predict` to
-the trainer's step, is made of these two.
+Both are programs for one chunk (see `executor`). Everything else that runs a model, from `predict`
+to the trainer's step, is made of these two.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ class Draw:
 class Sums:
     """Gradients by name, added in one place.
 
-    The first array is kept as it came and never written to (it may be somebody's); a second one makes
-    a new array; from then on it is ours and is added to in place. Adding in place at once would count
-    an array that came by two ways more than once.
+    The first array is kept as it came and never written to (it may be somebody's); a second one
+    makes a new array; from then on it is ours and is added to in place. Adding in place at once
+    would count an array that came by two ways more than once.
     """
 
     def __init__(self) -> None:
@@ -102,7 +102,7 @@ def forward(
 
 
 def live_nodes(nodes: Sequence[Node], until: Collection[str], params: bool) -> set[str]:
-    """Names whose gradient is needed: the wanted ones and whatever the way to them leads through."""
+    """Names whose gradient is needed: those wanted and all that the way to them leads through."""
     live = set(until)
     for node in nodes:
         learns = params and node.layer.trainable and bool(node.layer.params)
@@ -151,7 +151,7 @@ def backward(
         if not needs_dx:
             continue
         rule: Rule = rule_for(node) if rule_for is not None else type(layer).backward
-        if call.mode.train and layer.couples and rule_for is None:
+        if call.mode.train and layer.couples:
             part = layer.backward_part(got, call)
             totals = yield layer.backward_total, part
             call = replace(call, mode=replace(call.mode, totals=totals))
@@ -177,7 +177,7 @@ def as_tuple(dx: Any, node: Node) -> tuple[Array, ...]:
 
 
 def descendants(nodes: Iterable[Node], changed: Collection[str]) -> set[str]:
-    """Names of the nodes that read something changed, directly or by others; not the changed ones."""
+    """Names of the nodes that read something changed, directly or by others; not those changed."""
     found: set[str] = set()
     for node in nodes:
         if node.name not in changed and any(n in changed or n in found for n in node.inputs):

@@ -37,11 +37,11 @@ class Window(Protocol):
 class SlidingWindow:
     """The window of convolutions and pools.
 
-    Along one axis, with kernel k, stride s, dilation d and p cells of padding in front, the output at
-    i reads the inputs `i·s − p + d·j` for j = 0 … k−1.
+    Along one axis, with kernel k, stride s, dilation d and p cells of padding in front, the output
+    at i reads the inputs `i·s − p + d·j` for j = 0 … k−1.
 
-    pads: `"valid"` (none), `"same"` (as much as makes the output ceil(size / stride), the odd cell at
-        the end, as Keras does), or explicit `((top, bottom), (left, right))`.
+    pads: `"valid"` (none), `"same"` (as much as makes the output ceil(size / stride), the odd cell
+        at the end, as Keras does), or explicit `((top, bottom), (left, right))`.
     """
 
     kernel: Size = (1, 1)

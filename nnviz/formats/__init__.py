@@ -1,5 +1,6 @@
-"""Model files: nnviz's own `.npz`."""
+"""Model files: nnviz's own `.npz`, and the models that ship."""
 
-from .npz import load, save
+from .npz import save
+from .shipped import load
 
 __all__ = ["load", "save"]

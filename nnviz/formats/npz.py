@@ -1,8 +1,8 @@
 """nnviz's own model file: an uncompressed `.npz` with one array a parameter and a page of JSON.
 
 `model.json` says the architecture, the input, the head, the class names and how the model was made;
-`conv2d_1/weight` and the like are the arrays. Nothing in the file is executed, and everything in it is
-checked against what the named layers expect.
+`conv2d_1/weight` and the like are the arrays. Nothing in the file is executed, and everything in it
+is checked against what the named layers expect.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ WHAT = "nnviz model file"
 
 
 def save(model: Model, path: str | Path) -> None:
-    """Write a model as one `.npz` file, atomically; the ending `.npz` is added where it is missing."""
+    """Write a model as one `.npz` file, atomically; the ending `.npz` is added where missing."""
     path = Path(path)
     path = path if path.suffix == ".npz" else path.with_name(path.name + ".npz")
     arrays: dict[str, Any] = {}
@@ -75,12 +75,10 @@ def load(path: str | Path) -> Model:
         raise FileError(f"there is no model file {path}: check the path")
     arrays = read_npz(path, WHAT)
     if PAGE not in arrays:
-        raise FileError(
-            f"{path} is no {WHAT}: it has no {PAGE} but {listing(arrays) or 'nothing'}"
-        )
+        raise FileError(f"{path} is no {WHAT}: it has no {PAGE} but {listing(arrays) or 'nothing'}")
     try:
         page = json.loads(arrays.pop(PAGE).tobytes().decode())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise FileError(f"{path} is damaged: its {PAGE} cannot be read ({error})") from None
     if not isinstance(page, dict) or page.get("format") != FORMAT:
         raise FileError(f"{path} is no {WHAT}: its {PAGE} does not say {FORMAT!r}")
@@ -94,7 +92,7 @@ def load(path: str | Path) -> Model:
     except NnvizError as error:
         raise FileError(f"{path} is damaged: {error}") from None
     # The page is data from outside: a wrong type anywhere in it is one clear error.
-    except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
+    except (AttributeError, LookupError, TypeError, ValueError, OverflowError) as error:
         raise FileError(f"{path} is damaged: {type(error).__name__} {error}") from None
 
 
@@ -163,7 +161,8 @@ def _fill(layer: Layer, name: str, shapes: list[Shape], arrays: dict[str, np.nda
                 )
             if not np.isfinite(array).all():
                 raise FileError(f"{label} has values that are NaN or infinite")
-            store[key] = array
+            # In C order, since the optimizer writes through flat views.
+            store[key] = np.asarray(array, array.dtype.newbyteorder("="), order="C")
 
 
 def _spec_to_json(spec: InputSpec) -> dict[str, Any]:
@@ -173,6 +172,7 @@ def _spec_to_json(spec: InputSpec) -> dict[str, Any]:
         "mean": list(spec.mean),
         "std": list(spec.std),
         "channel_order": spec.channel_order,
+        "background": spec.background,
     }
 
 
@@ -187,4 +187,5 @@ def _spec_from_json(entry: Mapping[str, Any]) -> InputSpec:
         mean=tuple(float(v) for v in entry["mean"]),
         std=tuple(float(v) for v in entry["std"]),
         channel_order=str(entry["channel_order"]),
+        background=None if entry.get("background") is None else float(entry["background"]),
     )

@@ -1,5 +1,6 @@
 """Training: losses, optimizers, schedules and the loop that puts them together."""
 
+from .augment import Augmentation, Shift
 from .callbacks import Callback
 from .losses import LOSSES, CategoricalCrossentropy, Loss, MeanSquaredError
 from .optimizers import OPTIMIZERS, SGD, Adam, Optimizer
@@ -11,6 +12,7 @@ __all__ = [
     "OPTIMIZERS",
     "SGD",
     "Adam",
+    "Augmentation",
     "Callback",
     "CategoricalCrossentropy",
     "CosineDecay",
@@ -20,6 +22,7 @@ __all__ = [
     "MeanSquaredError",
     "Optimizer",
     "Schedule",
+    "Shift",
     "evaluate",
     "fit",
 ]

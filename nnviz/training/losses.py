@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from ..engine.input import as_array
 from ..engine.layer import Array
 from ..errors import ArgumentError, unknown
 
@@ -20,7 +21,7 @@ class Loss:
     names: ClassVar[tuple[str, ...]] = ()
     """By which it can be asked for."""
     fuses: ClassVar[str | None] = None
-    """The head that it takes together with itself, from the logits: simpler and safer numerically."""
+    """The head that it takes together with itself, from the logits: numerically safer."""
 
     def __init_subclass__(cls) -> None:
         for name in cls.names:
@@ -61,7 +62,7 @@ class MeanSquaredError(Loss):
 
 
 class CategoricalCrossentropy(Loss):
-    """L = −Σ_i t_i log(p_i + ε); dL/dp = −t / (p + ε).
+    """L = −Σ_i t_i log(p_i + ε), over all of a sample's outputs; dL/dp = −t / (p + ε).
 
     Together with a softmax head, from the logits z: L = log Σ_j e^(z_j) · Σ_i t_i − Σ_i t_i z_i and
     dL/dz = p · Σ_i t_i − t, with ε = 0.
@@ -74,7 +75,7 @@ class CategoricalCrossentropy(Loss):
         self.epsilon = epsilon
 
     def values(self, y: Array, t: Array) -> Array:
-        return -(t * np.log(y + self.epsilon)).sum(axis=-1)
+        return -(t * np.log(y + self.epsilon)).reshape(len(y), -1).sum(axis=1)
 
     def gradient(self, y: Array, t: Array) -> Array:
         return -t / (y + self.epsilon)
@@ -82,7 +83,8 @@ class CategoricalCrossentropy(Loss):
     def values_from_logits(self, z: Array, t: Array) -> Array:
         top = z.max(axis=-1, keepdims=True)
         total = np.log(np.exp(z - top).sum(axis=-1)) + top[..., 0]
-        return total * t.sum(axis=-1) - (t * z).sum(axis=-1)
+        each = total * t.sum(axis=-1) - (t * z).sum(axis=-1)
+        return each.reshape(len(z), -1).sum(axis=1)
 
     def gradient_from_logits(self, z: Array, t: Array) -> Array:
         p = np.exp(z - z.max(axis=-1, keepdims=True))
@@ -102,10 +104,10 @@ def get_loss(loss: str | Loss) -> Loss:
 def as_targets(y: object, n: int, shape: tuple[int, ...], dtype: object) -> Array:
     """Labels as targets (n, *shape): class numbers become one-hot rows.
 
-    Class numbers are whole numbers (n,) for an output of several classes; anything else must have the
-    output's shape.
+    Class numbers are whole numbers (n,) for an output of several classes; anything else must have
+    the output's shape.
     """
-    labels = np.asarray(y)
+    labels = as_array(y, "the labels")
     if len(labels) != n if labels.ndim else True:
         got = len(labels) if labels.ndim else "a single value"
         raise ArgumentError(f"{n} pictures but {got} labels: expected one label for each picture")
@@ -116,7 +118,7 @@ def as_targets(y: object, n: int, shape: tuple[int, ...], dtype: object) -> Arra
             raise ArgumentError(
                 f"label {bad[0]} is outside the model's {classes} classes 0 … {classes - 1}"
             )
-        return np.eye(classes, dtype=dtype)[labels]  # type: ignore[call-overload,no-any-return]
+        return np.eye(classes, dtype=dtype)[labels]  # type: ignore[call-overload]
     if labels.dtype.kind not in "uifb" or labels.size != n * int(np.prod(shape)):
         raise ArgumentError(
             f"labels have shape {labels.shape} and type {labels.dtype}, expected class numbers "
@@ -124,4 +126,4 @@ def as_targets(y: object, n: int, shape: tuple[int, ...], dtype: object) -> Arra
         )
     if not np.isfinite(labels).all():
         raise ArgumentError("the labels have values that are NaN or infinite")
-    return labels.reshape(n, *shape).astype(dtype)  # type: ignore[call-overload,no-any-return]
+    return labels.reshape(n, *shape).astype(dtype)  # type: ignore[call-overload]

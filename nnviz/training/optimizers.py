@@ -71,7 +71,7 @@ OPTIMIZERS = Optimizer.registry
 
 
 def _blocks(param: Array, *others: Array) -> Iterator[list[Array]]:
-    """Flat blocks of arrays of one shape; the first and the slots are written to, so they are views."""
+    """Flat blocks of arrays of one shape; the first and the slots, being written to, are views."""
     flat = [param.reshape(-1), *(np.ascontiguousarray(a).reshape(-1) for a in others)]
     if not np.shares_memory(flat[0], param):
         raise ArgumentError("a parameter must be a contiguous array")
@@ -117,7 +117,8 @@ class Adam(Optimizer):
         super().__init__(learning_rate)
         if not (0 <= beta_1 < 1 and 0 <= beta_2 < 1 and epsilon > 0):
             raise ArgumentError(
-                f"Adam needs betas in [0, 1) and epsilon > 0, got {beta_1!r}, {beta_2!r}, {epsilon!r}"
+                f"Adam needs betas in [0, 1) and epsilon > 0, got {beta_1!r}, {beta_2!r}, "
+                f"{epsilon!r}"
             )
         self.beta_1, self.beta_2, self.epsilon = float(beta_1), float(beta_2), float(epsilon)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from ..engine.layers import Conv2D, Dense, Dropout, Flatten, MaxPooling2D
 from ..engine.model import Model, Sequential
+from .augment import Augmentation, Shift
 from .optimizers import Adam, Optimizer
 from .schedules import CosineDecay
 
@@ -27,6 +28,7 @@ class Recipe:
     build: Callable[[Sequence[int], int, Sequence[str] | None, int], Model]
     optimizer: Callable[[int], Optimizer]
     epochs: int
+    augment: Augmentation | None = None
     batch_size: int = 128
     loss: str = "categorical_crossentropy"
 
@@ -53,7 +55,16 @@ RECIPES = {
     for recipe in (
         Recipe(
             name="mnist-cnn",
-            what="the tutorial's CNN: two convolutions, max pooling, two dense layers, dropout",
+            what="the tutorial's CNN: two convolutions, max pooling, two dense layers, dropout; "
+            "learnt from digits that are shifted by up to two pixels",
+            build=_tutorial_cnn,
+            optimizer=lambda steps: Adam(CosineDecay(1e-3, steps)),
+            epochs=15,
+            augment=Shift(2),
+        ),
+        Recipe(
+            name="mnist-cnn-plain",
+            what="the same without shifts, which shows what they are worth",
             build=_tutorial_cnn,
             optimizer=lambda steps: Adam(CosineDecay(1e-3, steps)),
             epochs=15,

@@ -15,7 +15,7 @@ class Schedule:
 
 
 class CosineDecay(Schedule):
-    """From `start` down to `start · alpha` along half a cosine over `decay_steps` steps, then level.
+    """From `start` to `start · alpha` along half a cosine over `decay_steps` steps, then level.
 
     r(s) = start · (α + (1 − α) · ½ (1 + cos(π s / S))). Loshchilov and Hutter 2017, eq. 5, without
     restarts, arXiv:1608.03983.

@@ -1,9 +1,9 @@
 """The training loop.
 
 A step cuts its batch into chunks; each chunk runs forward, meets the loss and walks back while its
-activations are still in cache, then lets them go. The chunks' gradients are added in their order and
-the optimizer makes one step. Everything random comes from the seed: the same seed gives the same
-weights, bit for bit, with any number of threads.
+activations are still in cache, then lets them go. The chunks' gradients are added in their order
+and the optimizer makes one step. Everything random comes from the seed: the same seed gives the
+same weights, bit for bit, with any number of threads.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from ..engine.executor import Program, chunk_slices, lockstep, shelf
 from ..engine.graph import INPUT
 from ..engine.layer import Array, Call
 from ..engine.model import Model
-from ..engine.trace import Trace
 from ..engine.walk import Draw, Sums, backward, forward, live_nodes
 from ..errors import ArgumentError
+from .augment import Augmentation
 from .callbacks import Callback
 from .losses import Loss, as_targets, get_loss
 from .optimizers import Optimizer, get_optimizer
@@ -74,6 +74,7 @@ def fit(
     optimizer: str | Optimizer = "adam",
     loss: str | Loss = "categorical_crossentropy",
     validation_data: tuple[Any, Any] | None = None,
+    augment: Augmentation | None = None,
     callbacks: Sequence[Callback] = (),
     seed: int = 0,
     verbose: bool = True,
@@ -82,8 +83,9 @@ def fit(
 
     y: class numbers (N,), one-hot rows (N, classes), or any targets of the output's shape.
     validation_data: `(x, y)` measured after each epoch, never learnt from.
-    seed: of the shuffling and of dropout. verbose: a progress bar on a terminal and a line an epoch.
-    `model.made` keeps the settings and the history.
+    augment: what is done to the pictures each time they are learnt from, such as `Shift(2)`.
+    seed: of the shuffling, of augmentation and of dropout. verbose: a progress bar on a terminal
+    and a line an epoch. `model.made` keeps the settings and the history.
     """
     for label, number in (("epochs", epochs), ("batch_size", batch_size)):
         if isinstance(number, bool) or not isinstance(number, int) or number < 1:
@@ -93,47 +95,94 @@ def fit(
     targets = as_targets(y, len(pictures), model.output_shape, dtype)
     chosen, rule = get_loss(loss), get_optimizer(optimizer)
     if validation_data is not None:
-        evaluate(model, validation_data[0][:1], validation_data[1][:1], loss=chosen)
-    history, step = History(), 0
+        held_out = model.input.check(validation_data[0])
+        as_targets(validation_data[1], len(held_out), model.output_shape, dtype)
+    training = _Training(
+        model, pictures, targets, chosen, rule, augment, batch_size, epochs, seed, verbose
+    )
+    history = History()
     for epoch in range(epochs):
-        began = time.perf_counter()
-        total_loss, right, seen, rate = 0.0, 0, 0, rule.rate()
-        bar = _progress(len(pictures), f"epoch {epoch + 1}/{epochs}", verbose)
-        for batch in _batches(len(pictures), batch_size, seed, epoch):
-            got = train_step(model, pictures, targets, batch, chosen, rule, Draw(seed, step))
-            step += 1
-            total_loss, right, seen = total_loss + got[0], right + got[1], seen + len(batch)
-            if not math.isfinite(total_loss):
-                raise ArgumentError(
-                    f"the loss became {total_loss} in epoch {epoch + 1}, step {step}: "
-                    "try a smaller learning rate; the weights are those of the step before"
-                )
-            bar.update(len(batch))
-            bar.set_postfix(loss=f"{total_loss / seen:.4f}", acc=f"{right / seen:.4f}")
-        bar.close()
-        seconds = time.perf_counter() - began
-        checked = (
-            None
-            if validation_data is None
-            else evaluate(model, validation_data[0], validation_data[1], loss=chosen)
-        )
-        history.epochs.append(
-            Epoch(
-                loss=total_loss / seen,
-                accuracy=right / seen,
-                val_loss=None if checked is None else checked.loss,
-                val_accuracy=None if checked is None else checked.accuracy,
-                learning_rate=rate,
-                seconds=seconds,
-                pictures_per_second=seen / seconds,
-            )
-        )
-        model.made = _made(history, epochs, batch_size, rule, chosen, seed)
+        history.epochs.append(training.epoch(epoch, validation_data))
+        model.made = _made(history, epochs, batch_size, rule, chosen, augment, seed)
         if verbose:
             print(_line(epoch + 1, epochs, history.epochs[-1]), flush=True)
         for callback in callbacks:
             callback.epoch_end(model, history)
     return history
+
+
+@dataclass
+class _Training:
+    """What stays the same from step to step, and the number of the next step."""
+
+    model: Model
+    pictures: Array
+    targets: Array
+    loss: Loss
+    optimizer: Optimizer
+    augment: Augmentation | None
+    batch_size: int
+    epochs: int
+    seed: int
+    verbose: bool
+    step: int = 0
+
+    def epoch(self, epoch: int, validation_data: tuple[Any, Any] | None) -> Epoch:
+        """All batches of one epoch, then the validation."""
+        began, rate = time.perf_counter(), self.optimizer.rate()
+        total, right, seen = 0.0, 0, 0
+        bar = _progress(len(self.pictures), f"epoch {epoch + 1}/{self.epochs}", self.verbose)
+        for batch in _batches(len(self.pictures), self.batch_size, self.seed, epoch):
+            draw = Draw(self.seed, self.step)
+            got = train_step(
+                self.model,
+                self.pictures,
+                self.targets,
+                batch,
+                self.loss,
+                self.optimizer,
+                draw,
+                self.augment,
+            )
+            self.step += 1
+            total, right, seen = total + got[0], right + got[1], seen + len(batch)
+            if not math.isfinite(total):
+                raise ArgumentError(
+                    f"the loss became {total} in epoch {epoch + 1}, step {self.step}: "
+                    "try a smaller learning rate; the weights are those of the step before"
+                )
+            bar.update(len(batch))
+            bar.set_postfix(loss=f"{total / seen:.4f}", acc=f"{right / seen:.4f}")
+        bar.close()
+        seconds = time.perf_counter() - began
+        checked = None
+        if validation_data is not None:
+            checked = evaluate(self.model, *validation_data, loss=self.loss)
+        return Epoch(
+            loss=total / seen,
+            accuracy=right / seen,
+            val_loss=None if checked is None else checked.loss,
+            val_accuracy=None if checked is None else checked.accuracy,
+            learning_rate=rate,
+            seconds=seconds,
+            pictures_per_second=seen / seconds,
+        )
+
+
+def _meeting(model: Model, loss: Loss) -> tuple[str, bool]:
+    """The node whose output the loss takes, and whether that is the logits.
+
+    A loss that fuses the head takes what goes into it, or the model's own logits. Where a
+    flattening after the head mixes places and classes, it takes the output.
+    """
+    if loss.fuses is None:
+        return model.output_name, False
+    logits = model.logits_name
+    if model.head == "logits" and loss.fuses == "softmax":
+        return model.output_name, True
+    fused = loss.fuses == model.head and logits not in (INPUT, model.output_name)
+    fused = fused and model.shapes[logits][-1] == model.output_shape[-1]
+    return (logits if fused else model.output_name), fused
 
 
 def train_step(
@@ -144,33 +193,38 @@ def train_step(
     loss: Loss,
     optimizer: Optimizer,
     draw: Draw,
+    augment: Augmentation | None = None,
 ) -> tuple[float, int]:
     """One step on the pictures numbered `batch`; the batch's summed loss and its right answers.
 
     Nothing is changed where the loss is not finite.
     """
-    fused = loss.fuses is not None and loss.fuses == model.head
-    end = model.logits_name if fused else model.output_name
+    end, fused = _meeting(model, loss)
     stop = next(i for i, node in enumerate(model.nodes) if node.name == end) + 1
     nodes = list(enumerate(model.nodes[:stop]))
     live = live_nodes(model.nodes, (), params=True)
     chunks = chunk_slices(len(batch), model._sample_bytes)
+    before = [(node.layer, dict(node.layer.buffers)) for node in model.nodes]
 
     def program(i: int) -> Program[tuple[float, int, dict[str, Array]]]:
         rows = batch[chunks[i]]
         with shelf.borrow(arena=True) as scratch:
-            values = {INPUT: model.input.prepare(x[rows])}
+            given = x[rows]
+            if augment is not None:  # its stream is that of one more node after the last
+                given = augment(given, draw.generator(len(model.nodes), i))
+            values = {INPUT: model.input.prepare(given)}
             calls = yield from forward(
                 nodes, values, chunk=i, train=True, draw=draw, scratch=scratch, keep=None
             )
             yield from _follow(model, calls)
-            y, t = calls[end].y, targets[rows]
+            t = targets[rows]
+            y = calls[end].y.reshape(t.shape)
             each = loss.values_from_logits(y, t) if fused else loss.values(y, t)
             seed = loss.gradient_from_logits(y, t) if fused else loss.gradient(y, t)
             _, grads = yield from backward(
                 model.nodes[:stop],
                 calls,
-                {end: seed / y.dtype.type(len(batch))},
+                {end: (seed / y.dtype.type(len(batch))).reshape(calls[end].y.shape)},
                 until=(),
                 live=live,
                 homes=model._homes,
@@ -180,14 +234,19 @@ def train_step(
             )
             return float(each.sum(dtype=np.float64)), _right(y, t), grads
 
-    done = lockstep([program(i) for i in range(len(chunks))])
-    total = sum(part for part, _, _ in done)
-    if math.isfinite(total):
-        sums = Sums()
-        for _, _, grads in done:
-            for key, grad in grads.items():
-                sums.add(key, grad)
-        optimizer.apply(model.parameters(), sums.arrays)
+    # What overflows shows in the loss, which is checked.
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        done = lockstep([program(i) for i in range(len(chunks))])
+        total = sum(part for part, _, _ in done)
+        if math.isfinite(total):
+            sums = Sums()
+            for _, _, grads in done:
+                for key, grad in grads.items():
+                    sums.add(key, grad)
+            optimizer.apply(model.parameters(), sums.arrays)
+        else:
+            for layer, buffers in before:
+                layer.buffers.update(buffers)
     return total, sum(right for _, right, _ in done)
 
 
@@ -225,16 +284,12 @@ def evaluate(
 ) -> Evaluation:
     """Mean loss and accuracy of a model on pictures and labels, as at prediction."""
     chosen = get_loss(loss)
-    fused = chosen.fuses is not None and chosen.fuses == model.head
+    end, fused = _meeting(model, chosen)
     pictures = model.input.check(x)
     targets = as_targets(y, len(pictures), model.output_shape, np.float64)
-    if fused:
-        trace: Trace = model.run(pictures, keep=(model.logits_name,))
-        outputs = trace[model.logits_name].y
-        values = chosen.values_from_logits(outputs.astype(np.float64), targets)
-    else:
-        outputs = model.predict(pictures)
-        values = chosen.values(outputs.astype(np.float64), targets)
+    outputs = model.run(pictures, keep=(end,))[end].y.reshape(targets.shape)
+    exact = outputs.astype(np.float64)
+    values = (chosen.values_from_logits if fused else chosen.values)(exact, targets)
     return Evaluation(
         loss=float(values.mean()),
         accuracy=_right(outputs, targets) / len(pictures),
@@ -246,7 +301,8 @@ def _progress(total: int, label: str, verbose: bool) -> Any:
     from tqdm import tqdm
 
     # disable=None: shown on a terminal, silent in a pipe.
-    return tqdm(total=total, desc=label, unit="pictures", leave=False, disable=None if verbose else True)
+    disable = None if verbose else True
+    return tqdm(total=total, desc=label, unit="pictures", leave=False, disable=disable)
 
 
 def _line(epoch: int, epochs: int, figures: Epoch) -> str:
@@ -257,7 +313,13 @@ def _line(epoch: int, epochs: int, figures: Epoch) -> str:
 
 
 def _made(
-    history: History, epochs: int, batch_size: int, optimizer: Optimizer, loss: Loss, seed: int
+    history: History,
+    epochs: int,
+    batch_size: int,
+    optimizer: Optimizer,
+    loss: Loss,
+    augment: Augmentation | None,
+    seed: int,
 ) -> dict[str, Any]:
     """What a later reader needs to know of this training."""
     return {
@@ -266,6 +328,7 @@ def _made(
         "batch_size": batch_size,
         "optimizer": repr(optimizer),
         "loss": type(loss).__name__,
+        "augment": None if augment is None else repr(augment),
         "seed": seed,
         "versions": {"python": platform.python_version(), "numpy": np.__version__},
     }

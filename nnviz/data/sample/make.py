@@ -1,4 +1,4 @@
-"""Makes the shipped sample from the published MNIST files: `python -m nnviz.data.sample.make FOLDER`.
+"""Makes the shipped sample from the published files: `python -m nnviz.data.sample.make FOLDER`.
 
 The first 100 pictures of each digit among the 10,000 of the test set, in the test set's order.
 """

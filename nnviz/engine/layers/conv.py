@@ -8,7 +8,7 @@ import numpy as np
 
 from ...errors import ArgumentError
 from ..initializers import INITIALIZERS
-from ..layer import Array, Call, Layer, Mode, Shape, check_initializer, need_picture, pair
+from ..layer import Array, Call, Layer, Mode, Shape, check_initializer, need_picture, pair, whole
 from ..patches import correlate, grouped, pad, patch_matrices, scatter
 from ..window import Pads, SlidingWindow
 
@@ -17,15 +17,13 @@ Padding = str | Sequence[Sequence[int]]
 
 def check_padding(value: Padding) -> str | Pads:
     """`"valid"`, `"same"`, or `((top, bottom), (left, right))` as a tuple of tuples."""
-    if isinstance(value, str):
-        if value not in ("valid", "same"):
-            raise ArgumentError(
-                f"padding must be 'valid', 'same' or ((top, bottom), (left, right)), got {value!r}"
-            )
+    if not isinstance(value, str) and isinstance(value, Sequence) and len(value) == 2:
+        return pair(value[0], "padding", 0), pair(value[1], "padding", 0)
+    if isinstance(value, str) and value in ("valid", "same"):
         return value
-    if len(value) != 2:
-        raise ArgumentError(f"padding must have two pairs of numbers, got {value!r}")
-    return pair(value[0], "padding", 0), pair(value[1], "padding", 0)
+    raise ArgumentError(
+        f"padding must be 'valid', 'same' or ((top, bottom), (left, right)), got {value!r}"
+    )
 
 
 class Conv2D(Layer):
@@ -36,7 +34,8 @@ class Conv2D(Layer):
     x (n, rows, cols, channels), w (kh, kw, channels / groups, filters), b (filters). The input is
     padded with zeros. With groups g, filter o reads only the channels of its own group.
 
-    filters: how many output channels. kernel_size, strides, dilation_rate: one number or (row, col).
+    filters: how many output channels.
+    kernel_size, strides, dilation_rate: one number or (row, col).
     padding: "valid", "same" or ((top, bottom), (left, right)).
     """
 
@@ -55,12 +54,12 @@ class Conv2D(Layer):
         name: str | None = None,
     ) -> None:
         super().__init__(name=name, activation=activation)
-        self.filters = pair(filters, "filters of Conv2D")[0]
+        self.filters = whole(filters, "filters of Conv2D")
         self.kernel_size = pair(kernel_size, "kernel_size")
         self.strides = pair(strides, "strides")
         self.padding = check_padding(padding)
         self.dilation_rate = pair(dilation_rate, "dilation_rate")
-        self.groups = pair(groups, "groups")[0]
+        self.groups = whole(groups, "groups")
         self.use_bias = bool(use_bias)
         self.weight_init = check_initializer(weight_init)
         if self.filters % self.groups:
@@ -111,8 +110,8 @@ class Conv2D(Layer):
         reach = window.reach
         turned = tuple((r - 1 - p[0], r - 1 - p[1]) for r, p in zip(reach, pads, strict=True))
         if self.strides == (1, 1) and self.groups == 1 and min(min(p) for p in turned) >= 0:
-            # The transpose of a correlation with stride 1 is a correlation of dy with the kernel
-            # turned by 180° and its channels exchanged: the same sum as `scatter`, without the adds.
+            # The transpose of a correlation with stride 1 is a correlation of dy with the
+            # kernel turned by 180° and its channels exchanged: `scatter`'s sum without the adds.
             return correlate(
                 dy,
                 np.ascontiguousarray(weight[::-1, ::-1].transpose(0, 1, 3, 2)),

@@ -6,7 +6,7 @@ import numpy as np
 
 from ...errors import ArgumentError
 from ..initializers import INITIALIZERS
-from ..layer import Array, Call, Layer, Mode, Shape, check_initializer, pair
+from ..layer import Array, Call, Layer, Mode, Shape, check_initializer, whole
 
 
 class Dense(Layer):
@@ -28,7 +28,7 @@ class Dense(Layer):
         name: str | None = None,
     ) -> None:
         super().__init__(name=name, activation=activation)
-        self.units = pair(units, "units of Dense")[0]
+        self.units = whole(units, "units of Dense")
         self.use_bias = bool(use_bias)
         self.weight_init = check_initializer(weight_init)
 

@@ -10,10 +10,10 @@ from ..window import POINTWISE, SlidingWindow
 
 
 class Dropout(Layer):
-    """y = x · m / (1 − rate) with m = 0 at a share `rate` of the places, while training; else y = x.
+    """While training y = x · m / (1 − rate) with m = 0 at a share `rate` of the places, else y = x.
 
-    The division keeps the expected value, so nothing has to change at prediction ("inverted" dropout).
-    Srivastava et al. 2014, section 4; they scale at prediction instead.
+    The division keeps the expected value, so nothing has to change at prediction ("inverted"
+    dropout). Srivastava et al. 2014, section 4; they scale at prediction instead.
     """
 
     random = True

@@ -42,7 +42,7 @@ class Add(Layer):
 
 
 class Concatenate(Layer):
-    """The inputs' channels (or features) one after the other; each input receives its part of dy."""
+    """The inputs' channels (or features) one after the other; each receives its part of dy."""
 
     arity = None
 

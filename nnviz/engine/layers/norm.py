@@ -13,15 +13,15 @@ from ..window import POINTWISE, SlidingWindow
 
 
 class _Moments(NamedTuple):
-    """How many values, their mean and their squared deviations from it, for each channel (float64)."""
+    """How many values, their mean, and squared deviations from it, by channel (float64)."""
 
-    count: int
+    n: int
     mean: Array
     squares: Array
 
 
 class _Saved(NamedTuple):
-    """What backward needs: the normalized input, 1 / √(var + ε), and the batch's moments if training."""
+    """What backward needs: the normalized input, 1 / √(var + ε), and the moments of a batch."""
 
     normal: Array
     inverse: Array
@@ -31,10 +31,11 @@ class _Saved(NamedTuple):
 class BatchNormalization(Layer):
     """y = γ (x − μ) / √(σ² + ε) + β, for each channel.
 
-    While training μ and σ² are the batch's own mean and (population) variance over all pictures, rows
-    and cols, and the running statistics follow them: moving ← momentum · moving + (1 − momentum) ·
-    batch, as in Keras. At prediction they are the running statistics, and the layer is affine.
-    Ioffe and Szegedy 2015, algorithm 1, arXiv:1502.03167; they use the unbiased variance at prediction.
+    While training μ and σ² are the batch's own mean and (population) variance over all pictures,
+    rows and cols, and the running statistics follow them: moving ← momentum · moving +
+    (1 − momentum) · batch, as in Keras. At prediction they are the running statistics, and the
+    layer is affine. Ioffe and Szegedy 2015, algorithm 1, arXiv:1502.03167; they use the unbiased
+    variance at prediction.
 
     With x̂ = (x − μ)/√(σ² + ε) and N values a channel, in training
     dx = γ/√(σ² + ε) · (dy − Σdy / N − x̂ · Σ(dy·x̂) / N).
@@ -76,10 +77,10 @@ class BatchNormalization(Layer):
         """Chan, Golub, LeVeque 1979: moments of two sets as moments of their union."""
         total = parts[0]
         for part in parts[1:]:
-            count = total.count + part.count
+            count = total.n + part.n
             gap = part.mean - total.mean
-            mean = total.mean + gap * (part.count / count)
-            squares = total.squares + part.squares + gap**2 * (total.count * part.count / count)
+            mean = total.mean + gap * (part.n / count)
+            squares = total.squares + part.squares + gap**2 * (total.n * part.n / count)
             total = _Moments(count, mean, squares)
         return total
 
@@ -89,7 +90,7 @@ class BatchNormalization(Layer):
         mean, variance = self.buffers["moving_mean"], self.buffers["moving_variance"]
         if mode.train:
             batch = mode.totals or self.forward_total([self.forward_part(x, mode=mode)])
-            mean, variance = batch.mean, batch.squares / batch.count
+            mean, variance = batch.mean, batch.squares / batch.n
         inverse = (1 / np.sqrt(variance.astype(np.float64) + self.epsilon)).astype(x.dtype)
         normal = np.subtract(x, mean.astype(x.dtype), out=mode.new(x.shape, x.dtype))
         normal *= inverse
@@ -113,7 +114,7 @@ class BatchNormalization(Layer):
         if saved.batch is None:
             return dy * scale
         plain, normal = call.mode.totals or self.backward_part(dy, call)
-        count = saved.batch.count
+        count = saved.batch.n
         return scale * (dy - plain / count - saved.normal * (normal / count))
 
     def grads(self, dy: Array, call: Call) -> dict[str, Array]:
@@ -122,7 +123,7 @@ class BatchNormalization(Layer):
 
     def new_buffers(self, calls: Sequence[Call]) -> dict[str, Array]:
         batch = calls[0].saved.batch
-        fresh = {"moving_mean": batch.mean, "moving_variance": batch.squares / batch.count}
+        fresh = {"moving_mean": batch.mean, "moving_variance": batch.squares / batch.n}
         keep = self.momentum
         return {
             k: (keep * self.buffers[k] + (1 - keep) * v).astype(self.buffers[k].dtype)

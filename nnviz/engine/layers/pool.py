@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from ...errors import ArgumentError
 from ..layer import Array, Call, Layer, Mode, Shape, need_picture, pair
 from ..patches import pad
 from ..window import SlidingWindow
@@ -28,6 +29,13 @@ class _Pooling(Layer):
         self.pool_size = pair(pool_size, "pool_size")
         self.strides = self.pool_size if strides is None else pair(strides, "strides")
         self.padding = check_padding(padding)
+        if not isinstance(self.padding, str) and any(
+            max(pads) >= size for pads, size in zip(self.padding, self.pool_size, strict=True)
+        ):
+            raise ArgumentError(
+                f"padding {self.padding} leaves windows of {self.pool_size} without a picture: it "
+                "must be smaller than pool_size"
+            )
 
     def window(self, i: int = 0) -> SlidingWindow:
         return SlidingWindow(self.pool_size, self.strides, self.padding)
@@ -101,7 +109,8 @@ class AveragePooling2D(_Pooling):
         size = x.shape[1:3]
         ones = np.ones((1, *size, 1), x.dtype)
         inside = pad(ones, self.window().padding(size), 0.0, Mode())
-        return np.maximum(sum(self._views(inside, out))[0], 1)  # type: ignore[call-overload]
+        cells: Array = sum(self._views(inside, out), np.zeros((1, *out, 1), x.dtype))
+        return cells[0]
 
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
         (x,) = xs

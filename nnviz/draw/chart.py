@@ -1,0 +1,122 @@
+"""Charts, by matplotlib's object interface: no global settings are touched.
+
+Transparent, with ink that can be read on white and on black.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..engine.layer import Array
+
+INK = "#767676"
+LINES = ("#1f77b4", "#e1701a", "#2f9e44", "#c2255c")
+
+
+def _canvas(width: float, height: float, panels: tuple[int, int] = (1, 1)) -> tuple[Any, Any]:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), dpi=110, layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.patch.set_alpha(0)
+    axes = figure.subplots(*panels, squeeze=False)
+    for ax in axes.flat:
+        ax.patch.set_alpha(0)
+        ax.tick_params(colors=INK, labelsize=9)
+        for side, spine in ax.spines.items():
+            spine.set_visible(side in ("left", "bottom"))
+            spine.set_color(INK)
+        ax.xaxis.label.set_color(INK)
+        ax.yaxis.label.set_color(INK)
+    return figure, axes
+
+
+def _drawn(figure: Any) -> Array:
+    from PIL import Image
+
+    out = io.BytesIO()
+    figure.savefig(out, format="png", transparent=True)
+    return np.asarray(Image.open(out).convert("RGBA"))
+
+
+def curves(columns: Mapping[str, Sequence[float]], ylabel: str, percent: bool = False) -> Array:
+    """Lines over the epochs 1, 2, …, each with its name at its end."""
+    figure, axes = _canvas(5.6, 3.0)
+    ax = axes[0, 0]
+    for colour, (name, values) in zip(LINES, columns.items(), strict=False):
+        epochs = np.arange(1, len(values) + 1)
+        shown = np.asarray(values) * (100 if percent else 1)
+        marker = "o" if len(values) == 1 else None
+        ax.plot(epochs, shown, color=colour, linewidth=2, label=name, marker=marker)
+    ax.set_xlabel("epoch")
+    ax.set_ylabel(ylabel)
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    legend = ax.legend(frameon=False, fontsize=9)
+    for words in legend.get_texts():
+        words.set_color(INK)
+    return _drawn(figure)
+
+
+def histograms(
+    spreads: Sequence[Any], xlabel: str, logarithmic: bool = False, columns: int = 2
+) -> Array:
+    """One small histogram for each `Spread`, with the layer's name above it."""
+    columns = min(columns, max(1, len(spreads)))
+    lines = -(-len(spreads) // columns)
+    figure, axes = _canvas(2.4 * columns, 1.9 * lines, (lines, columns))
+    for ax in axes.flat[len(spreads) :]:
+        ax.set_visible(False)
+    for ax, spread in zip(axes.flat, spreads, strict=False):
+        counts = np.asarray(spread.counts) / max(1, sum(spread.counts))
+        ax.stairs(counts * 100, spread.edges, fill=True, color=LINES[0])
+        if logarithmic:
+            ax.set_yscale("log")
+        name = spread.name.encode("ascii", "replace").decode()
+        ax.set_title(name, fontsize=9, color=INK)
+        ax.set_xlabel(xlabel, fontsize=8)
+    for ax in axes[:, 0]:
+        ax.set_ylabel("% of values", fontsize=8)
+    return _drawn(figure)
+
+
+def confusion(matrix: Array) -> Array:
+    """The confusion matrix: shades for the mistakes, the diagonal of right answers left plain.
+
+    Numbers stand in the cells of small matrices; axes carry class numbers.
+    """
+    classes = len(matrix)
+    size = 4.6 if classes <= 20 else 6.0
+    figure, axes = _canvas(size, size)
+    ax = axes[0, 0]
+    wrong = matrix.astype(float).copy()
+    np.fill_diagonal(wrong, np.nan)
+    top = max(1.0, float(np.nanmax(wrong)) if classes > 1 else 1.0)
+    ax.imshow(wrong, cmap="OrRd", vmin=0, vmax=top)
+    if classes <= 20:
+        for row, col in np.argwhere(matrix):
+            right = row == col
+            dark = not right and matrix[row, col] > 0.6 * top
+            colour = INK if right else ("white" if dark else "#222222")
+            ax.text(col, row, str(matrix[row, col]), ha="center", va="center", fontsize=8,
+                    color=colour)  # fmt: skip
+        ax.set_xticks(range(classes))
+        ax.set_yticks(range(classes))
+    ax.set_xlabel("answered")
+    ax.set_ylabel("true class")
+    return _drawn(figure)
+
+
+def bars(names: Sequence[str], values: Sequence[float], xlabel: str) -> Array:
+    """Horizontal bars with a name each, the first one on top."""
+    figure, axes = _canvas(5.6, 0.6 + 0.32 * len(names))
+    ax = axes[0, 0]
+    places = np.arange(len(names))[::-1]
+    ax.barh(places, values, color=LINES[0])
+    ax.set_yticks(places, [n.encode("ascii", "replace").decode() for n in names])
+    ax.set_xlabel(xlabel)
+    return _drawn(figure)

@@ -1,0 +1,60 @@
+"""Colours: numbers as colours through a table of 256.
+
+Maps without sign use a perceptually uniform table, dark for little and bright for much. Signed maps
+use one with a neutral zero and symmetric ends: red for, blue against. `jet` is there for who asks.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+from ..engine.layer import Array
+from ..errors import ArgumentError
+
+SEQUENTIAL, DIVERGING = "inferno", "RdBu_r"
+
+CATEGORIES = np.array(
+    [
+        (31, 119, 180), (255, 127, 14), (44, 160, 44), (214, 39, 40), (148, 103, 189),
+        (140, 86, 75), (227, 119, 194), (127, 127, 127), (188, 189, 34), (23, 190, 207),
+    ],
+    np.uint8,
+)  # fmt: skip
+"""Ten colours for classes, in turn."""
+
+
+@cache
+def table(name: str) -> Array:
+    """The 256 RGB colours of a named colour map, (256, 3) uint8."""
+    from matplotlib import colormaps
+
+    if name not in colormaps:
+        raise ArgumentError(
+            f"no colour map named {name!r}; matplotlib's names are known, such as inferno, "
+            "viridis, RdBu_r, jet"
+        )
+    return (colormaps[name](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
+
+
+def colours(values: Array, low: float, high: float, name: str) -> Array:
+    """Values as RGB (…, 3) uint8; low and high are the table's ends, NaN becomes grey."""
+    span = high - low
+    share = np.zeros(values.shape) if span <= 0 else (values - low) / span
+    bad = ~np.isfinite(share)
+    place = np.where(bad, 0, share).clip(0, 1) * 255
+    rgb = table(name)[place.round().astype(np.intp)]
+    rgb[bad] = 128
+    return rgb
+
+
+def limits(values: Array, signed: bool) -> tuple[float, float]:
+    """The common scale for maps that stand side by side: symmetric where they are signed."""
+    finite = values[np.isfinite(values)]
+    if finite.size == 0:
+        return (-1.0, 1.0) if signed else (0.0, 1.0)
+    if signed:
+        top = float(np.abs(finite).max())
+        return -top, top
+    return min(float(finite.min()), 0.0), float(finite.max())

@@ -1,0 +1,113 @@
+"""Pictures as arrays: tiles, sheets of tiles, and scale bars.
+
+A drawn picture is (rows, cols, 4) uint8, RGBA. What is between the tiles is transparent, and the
+few numbers are in a grey that is readable on white and on black, so the same file serves light and
+dark pages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..engine.layer import Array
+from .colour import colours
+
+INK = (118, 118, 118)
+GAP = 4
+
+
+def pixels(x: Array) -> Array:
+    """A network's picture (rows, cols, channels), uint8 or 0..1, as RGBA; grey stays grey.
+
+    Of other channel counts than 1, 3 and 4 the mean is shown.
+    """
+    x = x / np.float32(255) if x.dtype == np.uint8 else x
+    if x.shape[-1] not in (1, 3, 4):
+        x = x.mean(axis=-1, keepdims=True)
+    rgb = np.broadcast_to(x, (*x.shape[:2], 3)) if x.shape[-1] == 1 else x[..., :3]
+    return opaque((np.clip(rgb, 0, 1) * 255).round().astype(np.uint8))
+
+
+def heat(values: Array, low: float, high: float, name: str) -> Array:
+    """A map (rows, cols) as RGBA."""
+    return opaque(colours(values, low, high, name))
+
+
+def opaque(rgb: Array) -> Array:
+    """RGB as RGBA that hides what is behind it."""
+    full = np.full((*rgb.shape[:2], 1), 255, np.uint8)
+    return np.concatenate([rgb, full], axis=-1)
+
+
+def enlarge(picture: Array, factor: int) -> Array:
+    """Every pixel as a square of `factor` pixels: sharp, nothing smoothed."""
+    return picture.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
+def factor_for(size: int, wanted: int) -> int:
+    """The whole number that brings `size` pixels nearest to `wanted` without passing it."""
+    return max(1, wanted // max(size, 1))
+
+
+def blank(rows: int, cols: int) -> Array:
+    """A transparent picture."""
+    return np.zeros((rows, cols, 4), np.uint8)
+
+
+def sheet(tiles: Sequence[Array], columns: int, gap: int = GAP) -> Array:
+    """Tiles of one size row by row, with transparent gaps."""
+    columns = max(1, min(columns, len(tiles)))
+    height = max(tile.shape[0] for tile in tiles)
+    width = max(tile.shape[1] for tile in tiles)
+    lines = -(-len(tiles) // columns)
+    out = blank(lines * (height + gap) - gap, columns * (width + gap) - gap)
+    for i, tile in enumerate(tiles):
+        top, left = (i // columns) * (height + gap), (i % columns) * (width + gap)
+        out[top : top + tile.shape[0], left : left + tile.shape[1]] = tile
+    return out
+
+
+def below(pictures: Sequence[Array], gap: int = 2 * GAP) -> Array:
+    """Pictures of any widths one under the other."""
+    width = max(p.shape[1] for p in pictures)
+    out = blank(sum(p.shape[0] for p in pictures) + gap * (len(pictures) - 1), width)
+    top = 0
+    for p in pictures:
+        out[top : top + p.shape[0], : p.shape[1]] = p
+        top += p.shape[0] + gap
+    return out
+
+
+def scale_bar(low: str, high: str, name: str, width: int) -> Array:
+    """A strip of the colours with what its two ends mean under it."""
+    left, right = text(low), text(high)
+    width = max(width, left.shape[1] + right.shape[1] + 3 * GAP)
+    strip = heat(np.linspace(0, 1, width)[None].repeat(8, axis=0), 0, 1, name)
+    ends = blank(left.shape[0], width)
+    ends[:, : left.shape[1]] = left
+    ends[:, width - right.shape[1] :] = right
+    return below([strip, ends], gap=2)
+
+
+def text(words: str, size: int = 12, ink: tuple[int, int, int] = INK) -> Array:
+    """A line of text as a picture; for numbers and node names, never for a user's own text."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    words = words.encode("ascii", "replace").decode()
+    font = ImageFont.load_default(size)
+    left, _, right, _ = font.getbbox(words)
+    ascent = size + size // 4
+    canvas = Image.new("RGBA", (max(1, int(np.ceil(right - left))), ascent + 1), (*ink, 0))
+    ImageDraw.Draw(canvas).text((-left, 0), words, font=font, fill=(*ink, 255))
+    return np.asarray(canvas)
+
+
+def number(value: float) -> str:
+    """A number with as many digits as it deserves."""
+    if value == 0:
+        return "0"
+    if 0.001 <= abs(value) < 1e5:
+        return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+    return f"{value:.1e}"

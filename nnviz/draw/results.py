@@ -1,0 +1,146 @@
+"""Which picture belongs to which result."""
+
+from __future__ import annotations
+
+from functools import singledispatch
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..engine.layer import Array
+from ..errors import ArgumentError
+from ..files import write_bytes
+from ..inspection.anatomy import Diagram, FeatureMaps, Filters
+from ..inspection.attribution import Occlusion
+from ..inspection.evaluation import Mistakes
+from ..inspection.maximize import Maximized
+from ..inspection.results import Attribution, Result
+from . import chart, diagram
+from .colour import CATEGORIES, DIVERGING, SEQUENTIAL, limits
+from .image import below, enlarge, factor_for, heat, number, opaque, pixels, scale_bar, sheet
+from .png import png_bytes
+
+TILE = 112
+"""About how many pixels wide a picture of a network's input is drawn."""
+
+
+@singledispatch
+def picture(result: Result, pictures: Array | None = None, cmap: str | None = None) -> Array:
+    """A result as a picture, (rows, cols, 4) uint8.
+
+    pictures: the originals (N, rows, cols, channels), drawn beside their maps. cmap: a colour map's
+    name, such as "jet"; None for the default. Maps of one result share one scale, which is drawn.
+    """
+    raise ArgumentError(
+        f"a {type(result).__name__} is shown as text, not as a picture: print it instead"
+    )
+
+
+@picture.register
+def _(result: Attribution, pictures: Array | None = None, cmap: str | None = None) -> Array:
+    name = cmap or (DIVERGING if result.signed else SEQUENTIAL)
+    low, high = limits(result.values, result.signed)
+    maps = [heat(v, low, high, name) for v in result.values]
+    columns: list[list[Array]] = [maps]
+    if pictures is not None:
+        if len(pictures) != len(maps):
+            raise ArgumentError(f"{len(pictures)} pictures for {len(maps)} maps")
+        columns.insert(0, [pixels(p) for p in pictures])
+    if isinstance(result, Occlusion):
+        columns.append(answers(result))
+    factor = factor_for(maps[0].shape[1], TILE)
+    tiles = [enlarge(tile, factor) for line in zip(*columns, strict=True) for tile in line]
+    drawn = sheet(tiles, len(columns))
+    return below([drawn, scale_bar(number(low), number(high), name, drawn.shape[1])])
+
+
+def answers(result: Occlusion) -> list[Array]:
+    """For each picture, the class that the network answers with the patch at each place, as
+    colours.
+
+    A pixel shows the patch whose middle is nearest to it.
+    """
+    assert result.boxes is not None
+    assert result.predicted is not None
+    rows, cols = result.values.shape[1:]
+    down, along = result.grid
+    boxes = result.boxes.reshape(down, along, 4)
+    middle_rows = (boxes[:, 0, 0] + boxes[:, 0, 2] - 1) / 2
+    middle_cols = (boxes[0, :, 1] + boxes[0, :, 3] - 1) / 2
+    nearest_row = np.abs(np.arange(rows)[:, None] - middle_rows).argmin(axis=1)
+    nearest_col = np.abs(np.arange(cols)[:, None] - middle_cols).argmin(axis=1)
+    grids = result.predicted.reshape(-1, down, along)
+    return [
+        opaque(CATEGORIES[grid[nearest_row][:, nearest_col] % len(CATEGORIES)]) for grid in grids
+    ]
+
+
+def signed_tiles(values: Array) -> tuple[list[Array], float]:
+    """Kernels (filters, kh, kw, channels) as tiles on one symmetric scale, and the scale's end.
+
+    Three channels are drawn in colour (grey is zero), others as a row of one tile a channel.
+    """
+    top = limits(values, signed=True)[1]
+    if values.shape[-1] == 3:
+        return [pixels(v / (2 * top or 1) + 0.5) for v in values], top
+    tiles = []
+    for kernel in values:
+        parts = [heat(kernel[..., k], -top, top, DIVERGING) for k in range(kernel.shape[-1])]
+        tiles.append(sheet(parts, len(parts), gap=1))
+    return tiles, top
+
+
+@picture.register
+def _(result: Filters, pictures: Array | None = None, cmap: str | None = None) -> Array:
+    tiles, top = signed_tiles(result.values)
+    count, channels = len(tiles), result.values.shape[-1]
+    factor = factor_for(tiles[0].shape[1], 48 if channels in (1, 3) else 512)
+    columns = int(np.ceil(np.sqrt(2 * count))) if channels in (1, 3) else 1
+    gap = 4 if channels in (1, 3) else factor
+    drawn = sheet([enlarge(tile, factor) for tile in tiles], columns, gap)
+    return below([drawn, scale_bar(number(-top), number(top), DIVERGING, drawn.shape[1])])
+
+
+@picture.register
+def _(result: FeatureMaps, pictures: Array | None = None, cmap: str | None = None) -> Array:
+    values = result.values
+    signed = bool(values.min() < 0)
+    name = cmap or (DIVERGING if signed else SEQUENTIAL)
+    low, high = limits(values, signed)
+    factor = factor_for(values.shape[2], 64)
+    lines = []
+    for maps in values:
+        tiles = [enlarge(heat(maps[..., k], low, high, name), factor) for k in range(maps.shape[2])]
+        lines.append(sheet(tiles, 8 if len(tiles) <= 32 else 16))
+    drawn = below(lines)
+    return below([drawn, scale_bar(number(low), number(high), name, drawn.shape[1])])
+
+
+@picture.register
+def _(result: Maximized, pictures: Array | None = None, cmap: str | None = None) -> Array:
+    factor = factor_for(result.values.shape[2], TILE)
+    return sheet([enlarge(pixels(v), factor) for v in result.values], 5)
+
+
+@picture.register
+def _(result: Mistakes, pictures: Array | None = None, cmap: str | None = None) -> Array:
+    return chart.confusion(result.confusion)
+
+
+@picture.register
+def _(result: Diagram, pictures: Array | None = None, cmap: str | None = None) -> Array:
+    return diagram.raster(result)
+
+
+def save_picture(result: Result, path: str | Path, **options: Any) -> Path:
+    """Draw a result into a file: `.png`, or `.svg` for a diagram; returns the path."""
+    path = Path(path)
+    if path.suffix == ".svg" and isinstance(result, Diagram):
+        write_bytes(path, diagram.svg(result).encode())
+    elif path.suffix == ".png":
+        write_bytes(path, png_bytes(picture(result, **options)))
+    else:
+        kinds = ".png or .svg" if isinstance(result, Diagram) else ".png"
+        raise ArgumentError(f"cannot draw into {path.name!r}: the file must end in {kinds}")
+    return path

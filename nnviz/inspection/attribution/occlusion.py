@@ -1,0 +1,165 @@
+"""Occlusion: cover a part of the picture and see how far the answer drops."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...engine.layer import Array, pair
+from ...engine.model import Model
+from ...errors import ArgumentError, unknown
+from ..results import Attribution, Provenance, degenerate
+from .target import as_target
+
+BATCH_BYTES = 64 << 20
+"""Covered copies are made in batches of about this size."""
+
+OCCLUSION_GUIDE: dict[str, Any] = {"patch": 20, "stride": 4, "fill": 0.5, "border": "beyond"}
+"""The form of the guide that many tutorials follow: a grey square of 20×20 centred on each 4×4 cell
+of the zero-padded picture, 7×7 = 49 places for 28×28. `occlusion(model, x, t,
+**OCCLUSION_GUIDE)`."""
+
+CAUSE = (
+    "covering changes nothing, perhaps because the fill is what the picture already shows there; "
+    "try another fill or a larger patch"
+)
+
+
+@dataclass(frozen=True)
+class Occlusion(Attribution):
+    """A map of drops, and what happened at each of the P places.
+
+    values: (N, rows, cols), for each pixel the mean drop of the target over the patches that cover
+        it.
+    boxes: (P, 4), each patch as (top, left, bottom, right), clipped to the picture; grid: (down,
+    along) with down · along = P. drop: (N, P), the target's fall from the uncovered picture.
+    probability: (N, P), of the class explained. predicted: (N, P), the network's answer.
+    """
+
+    boxes: Array | None = None
+    grid: tuple[int, int] = (0, 0)
+    drop: Array | None = None
+    probability: Array | None = None
+    predicted: Array | None = None
+
+    def counts(self, classes: int) -> Array:
+        """(N, classes): at how many places each class was the answer."""
+        assert self.predicted is not None
+        return np.stack([np.bincount(row, minlength=classes) for row in self.predicted])
+
+
+def occlusion(
+    model: Model,
+    x: Any,
+    target: Any = None,
+    *,
+    patch: int | Sequence[int] = 4,
+    stride: int | Sequence[int] = 1,
+    fill: float = 0.5,
+    border: str = "inside",
+) -> Occlusion:
+    """Drop(p) = S(x) − S(x with patch p filled), for every place p of a grid.
+
+    S: the target; for a class its logit, while `probability` and `predicted` say what became of the
+    answer (`target=Probability(3)` maps the probability itself). fill: a pixel value, 0..1.
+    border: "inside" — the patch starts at every `stride`-th place and is slid inward at the last
+    one, so that every pixel is covered; "beyond" — the picture is cut into cells of `stride`, and
+    the patch is centred on each cell, sticking out of the picture where it must.
+    Zeiler and Fergus 2013, section 4.2, arXiv:1311.2901.
+    """
+    pictures = model.input.check(x)
+    if pictures.ndim != 4:
+        raise ArgumentError(f"occlusion covers pictures, this model's input is {model.input.shape}")
+    size = (pictures.shape[1], pictures.shape[2])
+    boxes, grid = places(size, pair(patch, "patch"), pair(stride, "stride"), border)
+    plain = _as_floats(pictures)
+    before = model.run(plain)
+    goal = as_target(model, target, before.output)
+    node = goal.node(model)
+    scores = goal.values(before[node].y)
+    chosen = getattr(goal, "index", before.output.argmax(axis=-1))
+    classes = np.broadcast_to(np.asarray(chosen), (len(plain),))
+    drop, probability, predicted = (np.empty((len(plain), len(boxes))) for _ in range(3))
+    batch = max(1, BATCH_BYTES // plain[0].nbytes)
+    for i, picture in enumerate(plain):
+        own = _for_one(goal, i)
+        for start in range(0, len(boxes), batch):
+            part = slice(start, min(len(boxes), start + batch))
+            trace = model.run(covered(picture, boxes[part], fill), keep=(node,))
+            drop[i, part] = scores[i] - own.values(trace[node].y)
+            output = trace.output.reshape(part.stop - part.start, -1)
+            probability[i, part] = output[:, classes[i]]
+            predicted[i, part] = output.argmax(axis=1)
+    values = spread_over_pixels(drop, boxes, size).astype(before.output.dtype)
+    settings = {"patch": patch, "stride": stride, "fill": fill, "border": border}
+    return Occlusion(
+        values=values,
+        scores=scores,
+        signed=True,
+        warnings=degenerate(values, CAUSE),
+        provenance=Provenance.of(
+            model, "occlusion", target=goal.describe(model), settings=settings
+        ),
+        boxes=boxes,
+        grid=grid,
+        drop=drop.astype(before.output.dtype),
+        probability=probability.astype(before.output.dtype),
+        predicted=predicted.astype(np.int64),
+    )
+
+
+def places(
+    size: tuple[int, int], patch: tuple[int, int], stride: tuple[int, int], border: str
+) -> tuple[Array, tuple[int, int]]:
+    """The boxes (P, 4) of a grid of patches, row by row, and the grid's (down, along)."""
+    if border not in ("inside", "beyond"):
+        raise unknown("border", border, ("inside", "beyond"), "occlusion")
+    if border == "inside" and (patch[0] > size[0] or patch[1] > size[1]):
+        raise ArgumentError(
+            f"a patch of {patch[0]}×{patch[1]} is larger than the picture of {size[0]}×{size[1]}"
+        )
+    starts = []
+    for n, p, s in zip(size, patch, stride, strict=True):
+        if border == "inside":
+            starts.append(sorted({*range(0, n - p + 1, s), n - p}))
+        else:
+            starts.append([cell + (s - p) // 2 for cell in range(0, n, s)])
+    boxes = [
+        (max(r, 0), max(c, 0), min(r + patch[0], size[0]), min(c + patch[1], size[1]))
+        for r in starts[0]
+        for c in starts[1]
+    ]
+    return np.array(boxes), (len(starts[0]), len(starts[1]))
+
+
+def covered(picture: Array, boxes: Array, fill: float) -> Array:
+    """(len(boxes), rows, cols, channels): a copy for each box, filled there."""
+    copies = np.repeat(picture[None], len(boxes), axis=0)
+    for copy, (top, left, bottom, right) in zip(copies, boxes, strict=True):
+        copy[top:bottom, left:right] = fill
+    return copies
+
+
+def spread_over_pixels(drop: Array, boxes: Array, size: tuple[int, int]) -> Array:
+    """(N, rows, cols): the mean drop of the patches over each pixel, 0 where none lies."""
+    total, count = np.zeros((len(drop), *size)), np.zeros(size)
+    for place, (top, left, bottom, right) in enumerate(boxes):
+        total[:, top:bottom, left:right] += drop[:, place, None, None]
+        count[top:bottom, left:right] += 1
+    return total / np.maximum(count, 1)
+
+
+def _as_floats(pictures: Array) -> Array:
+    """Pixels as floats 0..1, so that a fill means the same for uint8 and for floats."""
+    if pictures.dtype == np.uint8:
+        return np.divide(pictures, np.float32(255))
+    return pictures if pictures.dtype.kind == "f" else pictures.astype(np.float32)
+
+
+def _for_one(goal: Any, i: int) -> Any:
+    """The target of picture i alone."""
+    index = getattr(goal, "index", None)
+    return type(goal)(index[i]) if isinstance(index, tuple) else goal

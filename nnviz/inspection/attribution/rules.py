@@ -1,0 +1,73 @@
+"""Rules: what takes the place of a layer's backward while an explanation is computed.
+
+The trouble: the gradient of a ReLU network is noisy, because every open ReLU passes what comes.
+The idea: decide at the ReLUs what may pass.
+
+| rule        | what a ReLU passes back            | from |
+|-------------|------------------------------------|------|
+| plain       | dy where x > 0 (the derivative)    | Simonyan et al. 2013, arXiv:1312.6034     |
+| rectified   | dy where dy > 0 ("deconvnet")      | Zeiler and Fergus 2013, arXiv:1311.2901   |
+| guided      | dy where x > 0 and dy > 0          | Springenberg et al. 2014, arXiv:1412.6806 |
+
+Guided and rectified maps look clean, but they show the picture's edges more than the network's
+reasons (Adebayo et al. 2018, arXiv:1810.03292): read them beside the plain one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ...engine.graph import Node
+from ...engine.layer import Array, Call, Layer, Rule
+from ...engine.layers.activation import ReLU
+from ...engine.model import Model
+from ...engine.walk import RuleFor
+from ...errors import unknown
+
+
+def guided(layer: Layer, dy: Array, call: Call) -> Array:
+    """dx = dy where x > 0 and dy > 0."""
+    return dy * (call.x > 0) * (dy > 0)
+
+
+def rectified(layer: Layer, dy: Array, call: Call) -> Array:
+    """dx = max(dy, 0)."""
+    return np.maximum(dy, 0)
+
+
+RULES: Mapping[str, Mapping[type[Layer], Rule]] = {
+    "plain": {},
+    "guided": {ReLU: guided},
+    "rectified": {ReLU: rectified},
+}
+"""Name -> which kinds of layer get which rule; all others keep their own backward."""
+
+ALIASES = {"relu": "rectified", "deconv": "rectified", "deconvnet": "rectified", None: "plain"}
+
+
+def rule_name(name: str | None) -> str:
+    """The rule's own name for a name or an alias of it."""
+    name = ALIASES.get(name, name)
+    if name not in RULES:
+        raise unknown("rule", name, [*RULES, *(a for a in ALIASES if a)], "nnviz")
+    return str(name)
+
+
+def rule_set(model: Model, name: str) -> tuple[RuleFor | None, tuple[str, ...]]:
+    """The rule for every node of a model, and a warning where the rule has nothing to act on."""
+    table = RULES[name]
+    if not table:
+        return None, ()
+
+    def rule_for(node: Node) -> Rule:
+        return table.get(type(node.layer), type(node.layer).backward)
+
+    if any(type(node.layer) in table for node in model.nodes):
+        return rule_for, ()
+    kinds = ", ".join(kind.__name__ for kind in table)
+    return rule_for, (
+        f"this model has no {kinds}, so the {name} rule changes nothing: the map is the plain "
+        "gradient's",
+    )

@@ -1,0 +1,169 @@
+"""What inspection returns: frozen results of arrays, with a note of how they were made.
+
+A result can be saved, tested, compared and drawn as often as one likes. Arrays go into an `.npz` as
+they are, everything else into one page of JSON beside them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..engine.layer import Array
+from ..engine.model import Model
+from ..errors import FileError
+from ..files import read_npz, write_npz
+
+PAGE = "result.json"
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """How a result was made: enough to make it again and to know what it belongs to.
+
+    model: the model's fingerprint. method: by the name that `nnviz.explain` and the like know.
+    target: what was explained, in words. node: where in the model, or None.
+    """
+
+    model: str
+    method: str
+    target: str | None = None
+    node: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    seed: int | None = None
+
+    @classmethod
+    def of(cls, model: Model, method: str, **rest: Any) -> Provenance:
+        """The provenance of something made with `model`."""
+        return cls(model.fingerprint(), method, **rest)
+
+
+@dataclass(frozen=True)
+class Result:
+    """Base of all results."""
+
+    registry: ClassVar[dict[str, type[Result]]] = {}
+
+    def __init_subclass__(cls) -> None:
+        Result.registry[cls.__name__] = cls
+
+    def save(self, path: str | Path) -> None:
+        """Write the result as one `.npz`; `nnviz.load_result` reads it."""
+        arrays, page = {}, {}
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if isinstance(value, np.ndarray):
+                arrays[item.name] = value
+            else:
+                page[item.name] = vars(value) if isinstance(value, Provenance) else value
+        text = json.dumps({"kind": type(self).__name__, "fields": page}, default=_plain)
+        arrays[PAGE] = np.frombuffer(text.encode(), np.uint8)
+        write_npz(path, arrays, compress=True)
+
+    def _repr_png_(self) -> bytes | None:
+        """The result as a picture, for notebooks; None for results that show themselves as text."""
+        from ..draw import picture  # a notebook's display is allowed to reach to the right
+        from ..draw.png import png_bytes
+
+        return png_bytes(picture(self))
+
+
+@dataclass(frozen=True)
+class Part:
+    """Base of the small records inside results (a row of a table, a block of a diagram)."""
+
+    registry: ClassVar[dict[str, type[Part]]] = {}
+
+    def __init_subclass__(cls) -> None:
+        Part.registry[cls.__name__] = cls
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's numbers and the records of results as JSON knows them."""
+    if isinstance(value, Part):
+        return {"part": type(value).__name__, "fields": vars(value)}
+    if isinstance(value, np.generic):
+        return value.item()
+    return value.tolist() if isinstance(value, np.ndarray) else str(value)
+
+
+def load_result(path: str | Path) -> Result:
+    """Read a result that `result.save` has written."""
+    arrays = read_npz(path, "nnviz result")
+    try:
+        page = json.loads(arrays.pop(PAGE).tobytes().decode())
+        kind = Result.registry[page["kind"]]
+        values: dict[str, Any] = {**page["fields"], **arrays}
+        for item in fields(kind):
+            if item.name == "provenance":
+                values[item.name] = Provenance(**values[item.name])
+            else:
+                values[item.name] = _restored(values.get(item.name))
+        return kind(**values)
+    except (KeyError, TypeError, ValueError) as error:
+        raise FileError(f"{path} is no nnviz result, or it is damaged: {error}") from None
+
+
+def _restored(value: Any) -> Any:
+    """Lists back as tuples and records as what they were."""
+    if isinstance(value, list):
+        return tuple(_restored(v) for v in value)
+    if isinstance(value, dict) and set(value) == {"part", "fields"}:
+        inside = {key: _restored(v) for key, v in value["fields"].items()}
+        return Part.registry[value["part"]](**inside)
+    return value
+
+
+@dataclass(frozen=True)
+class Attribution(Result):
+    """A map over the input for each picture.
+
+    values: (N, rows, cols), signed where the method is signed, never rescaled.
+    scores: (N,), the target's value for each picture.
+    raw: (N, rows, cols, channels) where the method has channels.
+    at_node: (N, r, c), the map at a smaller node before it was placed on the picture.
+    warnings: what is degenerate, why, and what to do about it.
+    signed: whether negative values mean evidence against the target.
+    """
+
+    values: Array
+    scores: Array
+    provenance: Provenance
+    raw: Array | None = None
+    at_node: Array | None = None
+    warnings: tuple[str, ...] = ()
+    signed: bool = False
+
+
+def degenerate(values: Array, cause: str) -> tuple[str, ...]:
+    """Warnings for maps that say nothing: NaN, all zero, constant, a single cell.
+
+    values: (N, rows, cols). cause: why this method may give such a map, and what to try.
+    """
+    found = []
+    for i, map_ in enumerate(values):
+        bad = ~np.isfinite(map_)
+        if bad.any():
+            what = f"{int(bad.sum())} of {map_.size} values are NaN or infinite"
+        elif not map_.any():
+            what = "the map is zero everywhere"
+        elif map_.size > 1 and map_.max() == map_.min():
+            what = "the map has the same value everywhere"
+        elif map_.size > 1 and np.count_nonzero(map_) == 1:
+            what = "all of the map lies in a single cell"
+        else:
+            continue
+        place = f"picture {i}: " if len(values) > 1 else ""
+        found.append(f"{place}{what}: {cause}")
+    return tuple(found)
+
+
+def same_for_every_class(maps: Array) -> bool:
+    """Whether maps (classes, rows, cols) of one picture differ by nothing but rounding."""
+    spread = np.abs(maps - maps[:1]).max(initial=0.0)
+    return len(maps) > 1 and bool(spread <= 1e-6 * np.abs(maps).max(initial=0.0))

@@ -1,0 +1,118 @@
+"""Chapter two: what to adjust."""
+
+from __future__ import annotations
+
+from ..draw import chart
+from ..inspection.anatomy import Health, summary
+from .figure import Figure
+from .study import Study
+from .words import say
+
+LEVEL = 0.001
+"""A change of the held-out accuracy below a tenth of a percent counts as none."""
+LAST = 3
+GAP = 0.02
+"""From which gap between learnt and held-out accuracy on the report speaks of overfitting."""
+
+
+def curves(study: Study) -> Figure | None:
+    """The training curves, where the model file has them."""
+    epochs = study.model.made.get("history") or []
+    if not epochs:
+        return None
+    columns = {"learnt from": [e["accuracy"] for e in epochs]}
+    held_out = [e["val_accuracy"] for e in epochs if e.get("val_accuracy") is not None]
+    if held_out:
+        columns["held out"] = held_out
+    caption = say("curves.caption")
+    if any(type(node.layer).__name__ == "Dropout" for node in study.model.nodes):
+        caption += say("curves.caption.dropout")
+    return Figure(
+        id="training",
+        title=_curves_title(held_out, len(epochs)),
+        caption=caption,
+        alt="; ".join(f"{k}: from {v[0]:.1%} to {v[-1]:.1%}" for k, v in columns.items()),
+        chart=chart.curves(columns, "accuracy, %", percent=True),
+        method="recorded while training",
+        settings=f"{study.model.made.get('optimizer', '')}, batches of "
+        f"{study.model.made.get('batch_size', '?')}",
+        seed=study.model.made.get("seed"),
+        code=f'{study.model_code}\nmodel.made["history"]',
+    )
+
+
+def trend(held_out: list[float]) -> str:
+    """Whether the held-out accuracy at the end was "rising", "falling", "level", or "plain"
+    (unknown)."""
+    if len(held_out) <= LAST:
+        return "plain"
+    last = held_out[-LAST - 1 :]
+    if max(last) - min(last) <= LEVEL:
+        return "level"
+    if max(held_out) - held_out[-1] > LEVEL:
+        return "falling"
+    return "rising" if held_out[-1] - held_out[-LAST - 1] > LEVEL else "level"
+
+
+def _curves_title(held_out: list[float], n: int) -> str:
+    last = held_out[-LAST - 1 :]
+    return say(
+        f"curves.title.{trend(held_out)}",
+        n=n,
+        k=LAST,
+        change=max(last) - min(last) if last else 0,
+        best=held_out.index(max(held_out)) + 1 if held_out else 0,
+    )
+
+
+def weights(study: Study, health: Health) -> Figure:
+    """A histogram of the weights of each layer."""
+    return Figure(
+        id="weights",
+        title=say("weights.title"),
+        caption=say("weights.caption"),
+        alt="; ".join(f"{s.name}: mean {s.mean:.3g}, spread {s.std:.3g}" for s in health.weights),
+        chart=chart.histograms(health.weights, "weight", columns=4),
+        wide=True,
+        method="distribution of the weights",
+        code=f"{study.model_code}\n{study.data_code}\nnv.health(model, data.x).weights",
+    )
+
+
+def answers(study: Study, health: Health) -> Figure | None:
+    """A histogram of the activations of each ReLU, and the dead channels."""
+    if not health.answers:
+        return None
+    dead = len(health.dead)
+    zeros = ", ".join(say("answers.zeros", share=s.zero, node=s.name) for s in health.answers)
+    key = "answers.title.dead" if dead else "answers.title.alive"
+    return Figure(
+        id="activations",
+        title=say(key, dead=dead, n=health.channels, pictures=health.pictures),
+        caption=say("answers.caption", zeros=zeros),
+        alt="; ".join(f"{s.name}: {s.zero:.0%} zeros, mean {s.mean:.3g}" for s in health.answers),
+        chart=chart.histograms(health.answers, "activation", logarithmic=True),
+        method=f"outputs of every ReLU over {health.pictures:,} pictures",
+        code=f"{study.model_code}\n{study.data_code}\nnv.health(model, data.x).dead",
+    )
+
+
+def advice(study: Study, health: Health) -> list[str]:
+    """What the numbers of this chapter suggest; nothing where they suggest nothing."""
+    lines = []
+    epochs = study.model.made.get("history") or []
+    held_out = [e["val_accuracy"] for e in epochs if e.get("val_accuracy") is not None]
+    if held_out and epochs[-1]["accuracy"] - held_out[-1] > GAP:
+        lines.append(say("todo.overfit", gap=epochs[-1]["accuracy"] - held_out[-1]))
+    elif trend(held_out) == "rising":
+        lines.append(say("todo.longer"))
+    if health.dead:
+        nodes = list(dict.fromkeys(node for node, _ in health.dead))
+        where = ", ".join(f"{sum(n == node for n, _ in health.dead)} in {node}" for node in nodes)
+        lines.append(say("todo.dead", dead=len(health.dead), where=where))
+    table = summary(study.model)
+    heaviest = max(table.rows, key=lambda row: row.params)
+    if table.total and heaviest.params / table.total > 0.5:
+        share = heaviest.params / table.total
+        lines.append(say("todo.heavy", node=heaviest.name, share=share))
+    return lines[:3]

@@ -1,0 +1,159 @@
+"""Building a gallery: compute everything, then write everything.
+
+Nothing is written before all is computed, every file is written atomically, and the page comes
+last; so whatever goes wrong, the old gallery stays usable.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import re
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..data import Dataset
+from ..draw.png import png_bytes
+from ..engine.model import Model
+from ..errors import ArgumentError
+from ..files import make_folder, npz_bytes, write_bytes
+from .figure import Figure
+from .page import render
+from .plan import Plan, plan
+from .study import Study
+
+PAGE, MANIFEST = "index.html", "manifest.json"
+STEPS = 14
+"""About how many figures are made, for the progress bar."""
+
+
+def write_report(
+    model: Model,
+    data: Dataset,
+    out: str | Path = "gallery",
+    *,
+    seed: int = 0,
+    name: str | None = None,
+    command: str | None = None,
+    code: tuple[str, str] = ("import nnviz as nv\nmodel = …", "data = …"),
+    verbose: bool = True,
+) -> list[Path]:
+    """Write a gallery for a model, seen through the pictures in `data`; the paths written.
+
+    out: the folder; it gets `index.html`, a PNG and an `.npz` for each figure, and `manifest.json`.
+    name: what to call the model on the page. command, code: how to make it again, shown on the
+        page.
+    """
+    folder = make_folder(out)
+    if len(model.input.shape) != 3:
+        raise ArgumentError(
+            f"a report needs a model for pictures, this one's input is {model.input.shape}"
+        )
+    model.input.check(data.x[:1])
+    began = time.perf_counter()
+    study = Study(model, data, seed, name or "A network", code[0], code[1])
+    bar = _progress(verbose)
+
+    def tell(figure: str) -> None:
+        bar.set_postfix_str(figure)
+        bar.update()
+
+    try:
+        made = plan(study, tell)
+        files = _files(made)
+        manifest = _manifest(study, made, files, command)
+        manifest["seconds"] = round(time.perf_counter() - began, 1)
+        names = {fid: list(part) for fid, part in files.items()}
+        page = render(study, made, names, manifest)
+    finally:
+        bar.close()
+    written = [folder / n for part in files.values() for n in part]
+    content: dict[str, bytes] = {n: data for part in files.values() for n, data in part.items()}
+    _sweep(folder, keep=set(content))
+    for file, data_ in content.items():
+        write_bytes(folder / file, data_)
+    write_bytes(folder / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False).encode())
+    write_bytes(folder / PAGE, page.encode())
+    return [*written, folder / MANIFEST, folder / PAGE]
+
+
+def _progress(verbose: bool) -> Any:
+    from tqdm import tqdm
+
+    return tqdm(total=STEPS, desc="report", leave=False, disable=None if verbose else True)
+
+
+def _files(made: Plan) -> dict[str, dict[str, bytes]]:
+    """For each figure's id, its files' names and bytes."""
+    files: dict[str, dict[str, bytes]] = {}
+    for figure in made.figures():
+        part: dict[str, bytes] = {}
+        drawn = figure.picture()
+        if drawn is not None:
+            part[f"{figure.id}.png"] = png_bytes(drawn)
+        if figure.svg:
+            part[f"{figure.id}.svg"] = figure.svg.encode()
+        if figure.numbers:
+            part[f"{figure.id}.npz"] = npz_bytes(figure.numbers, compress=True)
+        files[figure.id] = part
+    return files
+
+
+def _manifest(
+    study: Study, made: Plan, files: dict[str, dict[str, bytes]], command: str | None
+) -> dict[str, Any]:
+    """What made the gallery: versions, settings, seeds, hashes, time."""
+    from .. import __version__
+
+    data = study.data
+    return {
+        "nnviz": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "written": time.strftime("%Y-%m-%d %H:%M:%S %z"),
+        "command": command,
+        "seed": study.seed,
+        "model": {
+            "name": study.name,
+            "fingerprint": study.model.fingerprint(),
+            "made": study.model.made,
+        },
+        "data": {
+            "name": data.name,
+            "source": data.source,
+            "pictures": len(data),
+            "sha256": hashlib.sha256(np.ascontiguousarray(data.x).tobytes()).hexdigest(),
+        },
+        "figures": [_entry(figure, files[figure.id]) for figure in made.figures()],
+    }
+
+
+def _entry(figure: Figure, files: dict[str, bytes]) -> dict[str, Any]:
+    return {
+        "id": figure.id,
+        "title": figure.title,
+        "method": figure.method,
+        "settings": figure.settings,
+        "seed": figure.seed,
+        "warnings": list(figure.warnings),
+        "files": {name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
+    }
+
+
+def _sweep(folder: Path, keep: set[str]) -> None:
+    """Remove the files of an earlier gallery, as its manifest lists them, that this one has no
+    more."""
+    try:
+        old = json.loads((folder / MANIFEST).read_text("utf-8"))
+        names: Sequence[str] = [name for figure in old["figures"] for name in figure["files"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return  # no earlier gallery, or none of ours
+    for name in set(names) - keep:
+        # The manifest may have been edited: only plain names of our kinds, only in this folder.
+        if isinstance(name, str) and re.fullmatch(r"[a-z0-9-]+\.(png|svg|npz)", name):
+            (folder / name).unlink(missing_ok=True)

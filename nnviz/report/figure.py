@@ -1,0 +1,137 @@
+"""What the page is made of: cells, figures, chapters. Data only; the template gives them their
+looks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..draw.image import below, enlarge, factor_for, number, scale_bar, sheet
+from ..engine.layer import Array
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One small picture: RGBA at its own size, what stands under it, and what a reader who cannot
+    see it is told. tone: "right" or "wrong" where that is to be marked."""
+
+    picture: Array
+    label: str = ""
+    alt: str = ""
+    tone: str = ""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What the colours mean: the ends of the table, and words for them.
+
+    words_only: each row has ends of its own, so the numbers 0 and 1 would mean nothing."""
+
+    low: float
+    high: float
+    cmap: str
+    words: tuple[str, str]
+    words_only: bool = False
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """What stands at the two ends of the bar."""
+        if self.words_only:
+            return self.words
+        low, high = number(self.low), number(self.high)
+        return f"{low} ({self.words[0]})", f"{high} ({self.words[1]})"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of text; numbers are right-aligned from the second column on."""
+
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    foot: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure with all that belongs to it.
+
+    cells: rows of small pictures; with row_heads and col_heads they are a matrix. svg, table: in
+    the place of or beside the cells. chart: a drawn chart. zoom: how large one cell's picture is
+    drawn, in pixels (a whole multiple of its size is taken). legend: colours with their meaning.
+    numbers: the arrays behind it.
+    """
+
+    id: str
+    title: str
+    caption: str
+    alt: str = ""
+    cells: Sequence[Sequence[Cell]] = ()
+    row_heads: Sequence[str] = ()
+    col_heads: Sequence[str] = ()
+    chart: Array | None = None
+    svg: str = ""
+    raster: Array | None = None
+    table: Table | None = None
+    scale: Scale | None = None
+    zoom: int = 56
+    gap: int = 4
+    warnings: Sequence[str] = ()
+    method: str = ""
+    paper: str = ""
+    settings: str = ""
+    seed: int | None = None
+    code: str = ""
+    numbers: dict[str, Array] = field(default_factory=dict)
+    wide: bool = False
+    legend: Sequence[tuple[str, str]] = ()
+
+    def picture(self) -> Array | None:
+        """The whole figure as one picture for the PNG file, without words."""
+        if self.raster is not None:
+            return self.raster
+        if self.chart is not None:
+            return self.chart
+        if not self.cells:
+            return None
+        columns = max(len(row) for row in self.cells)
+        tiles = [
+            enlarge(cell.picture, factor_for(cell.picture.shape[1], self.zoom))
+            for row in self.cells
+            for cell in row
+        ]
+        drawn = sheet(tiles, columns, self.gap)
+        if self.scale is None:
+            return drawn
+        bar = scale_bar(*self.scale.ends, self.scale.cmap, drawn.shape[1])
+        return below([drawn, bar])
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One of the three things said at the top: a picture and a computed sentence."""
+
+    cells: Sequence[Cell]
+    sentence: str
+    link: str
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A chapter: its lead, its figures, and what to do about it."""
+
+    id: str
+    title: str
+    lead: str
+    figures: Sequence[Figure]
+    advice: Sequence[str] = ()
+
+
+def rows_of(cells: Sequence[Cell], columns: int) -> list[list[Cell]]:
+    """Cells in lines of `columns`."""
+    return [list(cells[i : i + columns]) for i in range(0, len(cells), columns)]
+
+
+def short_settings(settings: Any) -> str:
+    """Settings as `patch 4, stride 1`."""
+    return ", ".join(f"{key} {value}" for key, value in dict(settings).items())

@@ -1,0 +1,108 @@
+"""The page: the plan, filled into the template. All text is escaped there."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..draw.colour import table
+from ..draw.image import factor_for, opaque
+from ..draw.png import png_bytes
+from ..engine.layer import Array
+from .figure import Cell, Figure, Scale
+from .plan import Plan
+from .study import SURE, Study
+from .words import EN, GLOSSARY, say
+
+
+def data_uri(picture: Array) -> str:
+    """A picture as a PNG inside the page."""
+    return "data:image/png;base64," + base64.b64encode(png_bytes(picture)).decode()
+
+
+def bar_uri(scale: Scale) -> str:
+    """A scale's colours as a strip one pixel high; the page stretches it."""
+    return data_uri(opaque(table(scale.cmap)[None]))
+
+
+def width_of(cell: Cell, figure: Figure) -> int:
+    """How many pixels wide a cell is shown: a whole multiple of its own."""
+    own = cell.picture.shape[1]
+    return own * factor_for(own, figure.zoom)
+
+
+def finding_width(cell: Cell) -> int:
+    """The findings' pictures are about 84 pixels wide."""
+    own = cell.picture.shape[1]
+    return own * factor_for(own, 84)
+
+
+def chart_width(picture: Array) -> int:
+    """Charts are drawn at 110 dots an inch and shown at 96."""
+    return round(picture.shape[1] * 96 / 110)
+
+
+def facts(study: Study) -> list[tuple[str, str]]:
+    """The large numbers at the top, each with its words."""
+    found, model = study.mistakes, study.model
+    shown = []
+    if found is not None:
+        low, high = found.interval
+        words = say("fact.accuracy", n=len(found.labels), low=low, high=high)
+        shown.append((f"{found.accuracy:.1%}", words))
+    count = sum(array.size for array in model.parameters().values())
+    shown.append((f"{count:,}", say("fact.params")))
+    shown.append(("×".join(map(str, model.input.shape)), say("fact.input")))
+    if study.sure_and_right is not None:
+        shown.append((f"{study.sure_and_right:.1%}", say("fact.sure", level=SURE)))
+    return shown
+
+
+def purpose(study: Study) -> str:
+    """What the model decides, and from what."""
+    rows, cols = study.model.input.shape[:2]
+    if not study.is_classifier:
+        outputs = int(np.prod(study.model.output_shape))
+        return say("purpose.plain", rows=rows, cols=cols, outputs=outputs)
+    count = study.model.output_shape[0]
+    names = [study.class_name(i) for i in range(min(count, 12))]
+    more = ", …" if count > len(names) else ""
+    return say("purpose", rows=rows, cols=cols, classes=count, names=", ".join(names) + more)
+
+
+def render(
+    study: Study, plan: Plan, files: Mapping[str, list[str]], made: Mapping[str, Any]
+) -> str:
+    """The whole page as one HTML document.
+
+    files: the names of each figure's files, by its id. made: what the foot says of the making.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("nnviz.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(
+        data_uri=data_uri,
+        bar_uri=bar_uri,
+        width_of=width_of,
+        chart_width=chart_width,
+        finding_width=finding_width,
+    )
+    return environment.get_template("page.html").render(
+        study=study,
+        plan=plan,
+        files=files,
+        made=made,
+        facts=facts(study),
+        purpose=purpose(study),
+        glossary=GLOSSARY,
+        words=EN,
+    )

@@ -1,0 +1,184 @@
+"""The plan: which chapters, figures and findings this model and these pictures get.
+
+A figure that a model cannot have (filters without a convolution) is left out; one that fails for a
+reason of the data shows that reason in the picture's place. Nothing is ever an empty frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from ..draw.colour import DIVERGING, limits
+from ..draw.image import heat
+from ..errors import NnvizError
+from ..inspection.anatomy import health
+from . import adjust, fails, why, works
+from .figure import Cell, Chapter, Figure, Finding
+from .study import Study
+from .words import place_words, say
+
+T = TypeVar("T")
+Tell = Callable[[str], None]
+"""Called with the name of each figure before it is made: for a progress bar."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that the page shows."""
+
+    chapters: tuple[Chapter, ...]
+    findings: tuple[Finding, ...]
+
+    def figures(self) -> Iterable[Figure]:
+        """All figures, in reading order."""
+        for chapter in self.chapters:
+            yield from chapter.figures
+
+
+def plan(study: Study, tell: Tell) -> Plan:
+    """Compute all chapters."""
+    tell("occlusion")
+    covered = _try("occlusion", lambda: why.cover(study))
+    chapters = (
+        _works(study, tell),
+        _adjust(study, tell),
+        _fails(study, tell),
+        _why(study, tell, covered),
+    )
+    return Plan(chapters, tuple(_findings(study, covered)))
+
+
+def _made(figures: Iterable[Figure | None]) -> list[Figure]:
+    return [figure for figure in figures if figure is not None]
+
+
+def _try(ident: str, make: Callable[[], T]) -> T | Figure:
+    """What `make` gives, or a figure that says why there is none."""
+    try:
+        return make()
+    except NnvizError as error:
+        return Figure(id=ident, title=ident, caption="", warnings=[say("missing", reason=error)])
+
+
+def _works(study: Study, tell: Tell) -> Chapter:
+    makers: list[tuple[str, Callable[[], Figure]]] = [("structure", lambda: works.structure(study))]
+    if study.convolutions:
+        first, last = study.convolutions[0], study.convolutions[-1]
+        answers = (study.answer_of(first), study.answer_of(last))
+        makers += [
+            ("filters-first", lambda: works.first_filters(study)),
+            ("features-first", lambda: works.features(study, answers[0], "features-first")),
+        ]
+        if last != first:
+            makers += [
+                ("filters-deep", lambda: works.deep_filters(study)),
+                ("ideal-filters", lambda: works.ideal_channels(study)),
+                ("features-deep", lambda: works.features(study, answers[1], "features-deep")),
+            ]
+    if study.is_classifier:
+        makers.append(("ideal-classes", lambda: works.ideal_classes(study)))
+    figures = []
+    for ident, make in makers:
+        tell(ident)
+        figures.append(_try(ident, make))
+    return Chapter("works", say("works"), say("works.lead"), figures)
+
+
+def _adjust(study: Study, tell: Tell) -> Chapter:
+    tell("health")
+    found = health(study.model, study.data.x)
+    figures = _made(
+        [adjust.curves(study), adjust.answers(study, found), adjust.weights(study, found)]
+    )
+    return Chapter(
+        "adjust", say("adjust"), say("adjust.lead"), figures, adjust.advice(study, found)
+    )
+
+
+def _fails(study: Study, tell: Tell) -> Chapter:
+    found = study.mistakes
+    if found is None:
+        return Chapter("fails", say("fails"), say("fails.unlabelled"), [])
+    tell("mistakes")
+    figures = _made(
+        [
+            fails.confusion(study, found),
+            fails.per_class(study, found),
+            _try("mistakes", lambda: fails.worst(study, found)),
+        ]
+    )
+    return Chapter("fails", say("fails"), say("fails.lead"), figures, fails.advice(study, found))
+
+
+def _why(study: Study, tell: Tell, covered: why.Covered | Figure) -> Chapter:
+    figures: list[Figure] = []
+    advice: list[str] = []
+    if isinstance(covered, Figure):
+        figures.append(covered)
+    else:
+        figures.append(covered.figure)
+        advice = why.advice(study, covered)
+    for ident, make in (
+        ("occlusion-guide", lambda: why.guide(study)),
+        ("cam", lambda: why.matrix(study, "cam")),
+        ("saliency", lambda: why.matrix(study, "saliency")),
+    ):
+        tell(ident)
+        figures.append(_try(ident, make))
+    return Chapter("why", say("why"), say("why.lead"), figures, advice)
+
+
+def _findings(study: Study, covered: why.Covered | Figure) -> Iterable[Finding]:
+    found = study.mistakes
+    if found is not None:
+        yield from _about_mistakes(study)
+    if isinstance(covered, Figure):
+        return
+    result, chosen = covered.result, covered.chosen
+    k, (row, col), drop = why.strongest(result)
+    i = chosen[k]
+    rows, cols = result.values.shape[1:]
+    low, high = limits(result.values, signed=True)
+    name = study.class_name(int(study.predicted[i]))
+    yield Finding(
+        [study.original(i), Cell(heat(result.values[k], low, high, DIVERGING), "", "its map")],
+        say(
+            "finding.part",
+            true=name,
+            place=place_words(row, col, rows, cols),
+            before=float(result.scores[k]),
+            after=float(result.scores[k]) - drop,
+        ),
+        "occlusion",
+    )
+
+
+def _about_mistakes(study: Study) -> Iterable[Finding]:
+    found = study.mistakes
+    assert found is not None
+    n = len(found.labels)
+    if not len(found.wrong):
+        i = int(found.confidence.argmin())
+        true, sure = study.class_name(int(found.labels[i])), float(found.confidence[i])
+        words = say("finding.none", n=n, true=true, sure=sure)
+        yield Finding([study.original(i)], words, "confusion")
+        return
+    a, b, count = found.mixed_up()[0]
+    pair = [
+        int(i) for i in found.wrong if {int(found.labels[i]), int(found.predicted[i])} == {a, b}
+    ][:2]
+    yield Finding(
+        [study.original(i) for i in pair],
+        say("finding.pair", a=study.class_name(a), b=study.class_name(b), count=count, n=n),
+        "confusion",
+    )
+    i = int(found.wrong[0])
+    true, answer = (study.class_name(int(v[i])) for v in (found.labels, found.predicted))
+    sure = float(np.floor(found.confidence[i] * 1000) / 1000)  # never "100 % sure" by rounding up
+    yield Finding(
+        [study.original(i)], say("finding.wrong", sure=sure, true=true, answer=answer), "mistakes"
+    )

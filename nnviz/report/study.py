@@ -1,0 +1,110 @@
+"""The study: what every chapter needs to know about the model and the pictures, computed once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ..data import Dataset
+from ..draw.image import pixels
+from ..engine.layer import Array
+from ..engine.layers.activation import ReLU
+from ..engine.layers.conv import Conv2D
+from ..engine.model import Model
+from ..inspection.evaluation import Mistakes, mistakes
+from .figure import Cell
+
+MOST_CLASSES = 10
+"""How many classes the matrices show at the most; a larger model's first ones that have
+pictures."""
+SURE = 0.95
+"""From which probability on an answer counts as sure."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """A model and the pictures it is looked at with.
+
+    seed: of everything random. name: what to call the model. source: where the pictures are from.
+    """
+
+    model: Model
+    data: Dataset
+    seed: int
+    name: str
+    model_code: str
+    data_code: str
+
+    @cached_property
+    def probabilities(self) -> Array:
+        """(N, classes): the network's output for all pictures."""
+        return self.model.predict(self.data.x)
+
+    @cached_property
+    def predicted(self) -> Array:
+        """(N,): the class answered."""
+        return self.probabilities.argmax(axis=1)
+
+    @cached_property
+    def mistakes(self) -> Mistakes | None:
+        """Answers beside the truth, or None where the pictures have no labels."""
+        if self.data.y is None or not self.is_classifier:
+            return None
+        return mistakes(self.model, self.data.x, self.data.y)
+
+    @property
+    def is_classifier(self) -> bool:
+        """Whether the output is one of several classes."""
+        return len(self.model.output_shape) == 1 and self.model.output_shape[0] > 1
+
+    @property
+    def labels(self) -> Array:
+        """(N,): the true classes, or the answers where there are no labels."""
+        return self.predicted if self.data.y is None else self.data.y
+
+    @cached_property
+    def picks(self) -> list[int]:
+        """The first picture of each class, as they come: nobody has chosen the pretty ones."""
+        found: dict[int, int] = {}
+        for i, label in enumerate(self.labels.tolist()):
+            found.setdefault(label, i)
+        return [found[label] for label in sorted(found)[:MOST_CLASSES]]
+
+    @property
+    def convolutions(self) -> list[str]:
+        """The convolutions' names, in order."""
+        return [n.name for n in self.model.nodes if isinstance(n.layer, Conv2D)]
+
+    def answer_of(self, node: str) -> str:
+        """The node whose output is a convolution's answer: its ReLU where it has one."""
+        for other in self.model.nodes:
+            if other.inputs == (node,) and isinstance(other.layer, ReLU):
+                return other.name
+        return node
+
+    def class_name(self, index: int) -> str:
+        """What a class is called."""
+        if self.model.classes is None and self.data.classes is not None:
+            return self.data.classes[index] if index < len(self.data.classes) else str(index)
+        return self.model.class_name(int(index))
+
+    def original(self, i: int, label: str = "", tone: str = "") -> Cell:
+        """Picture i as a cell."""
+        name = self.class_name(int(self.labels[i]))
+        return Cell(pixels(self.data.x[i]), label, f"picture {i}, a {name}", tone)
+
+    @cached_property
+    def sure_and_right(self) -> float | None:
+        """The share of pictures answered rightly with a probability of at least 95 %."""
+        if self.mistakes is None:
+            return None
+        right = self.mistakes.predicted == self.mistakes.labels
+        return float(np.mean(right & (self.mistakes.confidence >= SURE)))
+
+
+def patch_for(study: Study) -> tuple[int, int]:
+    """Patch and stride: 4 and 1 for small pictures, about a seventh of larger ones."""
+    side = min(study.model.input.shape[:2])
+    return (4, 1) if side <= 32 else (max(4, side // 8), max(2, side // 24))

@@ -1,0 +1,244 @@
+"""Chapter four: why the model decided so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..draw.colour import CATEGORIES, DIVERGING, SEQUENTIAL, limits
+from ..draw.image import heat, opaque
+from ..engine.layer import Array
+from ..inspection.attribution import (
+    OCCLUSION_GUIDE,
+    RULES,
+    Occlusion,
+    grad_cam,
+    occlusion,
+    saliency,
+)
+from ..inspection.results import same_for_every_class
+from .figure import Cell, Figure, Scale, short_settings
+from .study import MOST_CLASSES, Study, patch_for
+from .words import ends, heads, place_words, say
+
+MOST_COVERED = 5
+"""How many pictures are covered place by place, which is what costs most."""
+
+
+def hardest(study: Study) -> list[int]:
+    """The right answers among the picks that were least sure: there is something to see in them."""
+    right = [i for i in study.picks if study.predicted[i] == study.labels[i]] or study.picks
+    sure = study.probabilities.max(axis=1)
+    return sorted(right, key=lambda i: float(sure[i]))[:MOST_COVERED]
+
+
+@dataclass(frozen=True)
+class Covered:
+    """The occlusion figure, with what the top and the advice need of it."""
+
+    figure: Figure
+    result: Occlusion
+    chosen: list[int]
+
+
+def cover(study: Study) -> Covered:
+    """Occlusion with a small patch: the drop of the score at each place."""
+    chosen = hardest(study)
+    patch, stride = patch_for(study)
+    targets = study.predicted[chosen]
+    result = occlusion(study.model, study.data.x[chosen], targets, patch=patch, stride=stride)
+    low, high = limits(result.values, signed=True)
+    names = [study.class_name(int(t)) for t in targets]
+    maps = [
+        Cell(heat(v, low, high, DIVERGING), "", f"what covering costs this {name}")
+        for v, name in zip(result.values, names, strict=True)
+    ]
+    k, (row, col), drop = strongest(result)
+    rows, cols = result.values.shape[1:]
+    title = say(
+        "cover.title",
+        place=place_words(row, col, rows, cols),
+        true=names[k],
+        drop=drop,
+        score=float(result.scores[k]),
+    )
+    figure = Figure(
+        id="occlusion",
+        title=title if drop > 0 else say("cover.title.plain"),
+        caption=say("cover.caption", patch=patch, places=len(_boxes(result))),
+        cells=[[study.original(i) for i in chosen], maps],
+        col_heads=names,
+        scale=Scale(low, high, DIVERGING, ends("scale.lowers")),
+        zoom=112,
+        warnings=result.warnings,
+        method="occlusion of the score before the softmax",
+        paper="Zeiler and Fergus 2013, arXiv:1311.2901",
+        settings=short_settings(result.provenance.settings),
+        code=f"{study.model_code}\n{study.data_code}\n"
+        f"map_ = nv.occlusion(model, data.x[{chosen}], {targets.tolist()}, "
+        f"patch={patch}, stride={stride})",
+        numbers={"pictures": np.array(chosen), "values": result.values, "boxes": _boxes(result)},
+    )  # fmt: skip
+    return Covered(figure, result, chosen)
+
+
+def strongest(result: Occlusion) -> tuple[int, tuple[float, float], float]:
+    """The picture and place of the largest drop: (picture, middle of the patch, drop)."""
+    assert result.drop is not None
+    k, place = np.unravel_index(int(result.drop.argmax()), result.drop.shape)
+    top, left, bottom, right = _boxes(result)[place]
+    middle = ((top + bottom - 1) / 2, (left + right - 1) / 2)
+    return int(k), middle, float(result.drop[k, place])
+
+
+def _boxes(result: Occlusion) -> Array:
+    assert result.boxes is not None
+    return result.boxes
+
+
+def guide(study: Study) -> Figure:
+    """Occlusion in the guide's form: large patch, probability and answer at each place, and the
+    count.
+
+    For pictures of other sizes than 28×28 the square keeps its share of the picture.
+    """
+    chosen = hardest(study)
+    side = min(study.model.input.shape[:2])
+    settings = dict(OCCLUSION_GUIDE)
+    settings["patch"] = max(1, round(settings["patch"] * side / 28))
+    settings["stride"] = max(1, round(settings["stride"] * side / 28))
+    targets = study.predicted[chosen]
+    result = occlusion(study.model, study.data.x[chosen], targets, **settings)
+    assert result.probability is not None
+    assert result.predicted is not None
+    down, along = result.grid
+    names = [study.class_name(int(t)) for t in targets]
+    sure, answered, changed = [], [], []
+    counts = result.counts(study.model.output_shape[0])
+    for k, name in enumerate(names):
+        grid = result.probability[k].reshape(down, along)
+        sure.append(Cell(heat(grid, 0, 1, "viridis"), "", f"probability of {name} at each place"))
+        classes = result.predicted[k].reshape(down, along)
+        colours = opaque(CATEGORIES[classes % len(CATEGORIES)])
+        order = np.argsort(-counts[k], kind="stable")[:3]
+        tally = ", ".join(
+            f"{study.class_name(int(c))}: {counts[k][c]}" for c in order if counts[k][c]
+        )
+        answered.append(Cell(colours, tally, f"answers at each place; {tally}"))
+        others = [int(c) for c in np.argsort(-counts[k], kind="stable")
+                  if c != targets[k] and counts[k][c]]  # fmt: skip
+        if others:
+            where = _boxes(result)[result.predicted[k] == others[0]].mean(axis=0)
+            middle = ((where[0] + where[2]) / 2, (where[1] + where[3]) / 2)
+            part = place_words(*middle, *study.model.input.shape[:2])
+            changed.append((int(counts[k][others[0]]), name, study.class_name(others[0]), part))
+    title = say("guide.title.firm")
+    if changed:
+        _, name, answer, part = max(changed)
+        title = say("guide.title", true=name, answer=answer, place=part)
+    return Figure(
+        id="occlusion-guide",
+        title=title,
+        caption=say("guide.caption", patch=settings["patch"], stride=settings["stride"],
+                    places=len(_boxes(result))),
+        cells=[[study.original(i) for i in chosen], sure, answered],
+        row_heads=heads("guide.rows"),
+        col_heads=names,
+        scale=Scale(0, 1, "viridis", ends("scale.lost_sure")),
+        legend=_legend(study, result),
+        zoom=112,
+        warnings=result.warnings,
+        method="occlusion, probability and answer at each place",
+        paper="Zeiler and Fergus 2013, arXiv:1311.2901",
+        settings=short_settings(result.provenance.settings),
+        code=f"{study.model_code}\n{study.data_code}\n"
+        f"map_ = nv.occlusion(model, data.x[{chosen}], {targets.tolist()}, "
+        + ", ".join(f"{key}={value!r}" for key, value in settings.items()) + ")",
+        numbers={"pictures": np.array(chosen), "probability": result.probability,
+                 "predicted": result.predicted, "boxes": _boxes(result)},
+    )  # fmt: skip
+
+
+def _legend(study: Study, result: Occlusion) -> list[tuple[str, str]]:
+    """The colours of the classes that were answered somewhere."""
+    assert result.predicted is not None
+    return [
+        (f"#{CATEGORIES[c % len(CATEGORIES)].tobytes().hex()}", study.class_name(int(c)))
+        for c in np.unique(result.predicted)
+    ]
+
+
+def matrix(study: Study, method: str) -> Figure:
+    """Saliency or Grad-CAM for one picture of each class, with the three backward rules."""
+    picks = study.picks
+    x, targets = study.data.x[picks], study.labels[picks]
+    explain = {"saliency": saliency, "cam": grad_cam}[method]
+    rows, warnings = [[study.original(i) for i in picks]], []
+    numbers = {"pictures": np.array(picks)}
+    result = None
+    for rule in RULES:
+        result = explain(study.model, x, targets, rule=rule)
+        low, high = limits(result.values, signed=False)
+        numbers[rule] = result.values
+        rows.append(
+            [
+                Cell(heat(v, low, high, SEQUENTIAL), "",
+                     f"{rule} map of class {study.class_name(int(t))}, up to {v.max():.3g}")
+                for v, t in zip(result.values, targets, strict=True)
+            ]
+        )  # fmt: skip
+        warnings += [f"{rule}: {w}" for w in result.warnings]
+        warnings += _same(study, method, rule)
+    assert result is not None
+    node = result.provenance.node
+    heads = [
+        "the picture",
+        *(f"{rule}, 0 to {numbers[rule].max():.2g}" for rule in RULES),
+    ]
+    return Figure(
+        id=method,
+        title=say(f"{method}.title"),
+        caption=say(f"{method}.caption", node=node),
+        cells=rows,
+        row_heads=heads,
+        col_heads=[study.class_name(int(t)) for t in targets],
+        scale=Scale(0, 1, SEQUENTIAL, ends("scale.row"), words_only=True),
+        zoom=84,
+        warnings=list(dict.fromkeys(warnings)),
+        method={"saliency": "size of the gradient", "cam": f"Grad-CAM at {node}"}[method]
+        + ", rules plain, guided and rectified",
+        paper="Simonyan et al. 2013, arXiv:1312.6034; Springenberg et al. 2014, arXiv:1412.6806; "
+        "Zeiler and Fergus 2013, arXiv:1311.2901"
+        + ("; Selvaraju et al. 2017, arXiv:1610.02391" if method == "cam" else ""),
+        code=f"{study.model_code}\n{study.data_code}\n"
+        f'map_ = nv.{explain.__name__}(model, data.x[{picks}], {targets.tolist()}, rule="guided")',
+        numbers=numbers,
+        wide=True,
+    )
+
+
+def _same(study: Study, method: str, rule: str) -> list[str]:
+    """A warning where the first pick's maps do not depend on the class that is asked for."""
+    classes = list(range(min(study.model.output_shape[0], MOST_CLASSES)))
+    i = study.picks[0]
+    x = np.repeat(study.data.x[i : i + 1], len(classes), axis=0)
+    maps = {"saliency": saliency, "cam": grad_cam}[method](study.model, x, classes, rule=rule)
+    if not same_for_every_class(maps.values):
+        return []
+    name = study.class_name(int(study.labels[i]))
+    return [say("warning.same", rule=rule, name=name)]
+
+
+def advice(study: Study, covered: Covered) -> list[str]:
+    """What the maps suggest."""
+    result, chosen = covered.result, covered.chosen
+    k, _, drop = strongest(result)
+    share = drop / float(result.scores[k]) if result.scores[k] > 0 else 0.0
+    lines = []
+    if share >= 0.25:
+        name = study.class_name(int(study.predicted[chosen[k]]))
+        patch = patch_for(study)[0]
+        lines.append(say("todo.coverage", name=name, patch=patch, share=min(share, 1.0)))
+    lines.append(say("todo.trust"))
+    return lines

@@ -1,0 +1,87 @@
+"""What the layer battery works on: a built layer in float64, generic inputs, and one way to run it.
+
+Generic inputs are evenly spaced numbers in random order: no two are equal and none is near zero, so
+that a maximum has one place and a kink is never crossed by a small step.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import numpy as np
+
+from ..engine.layer import Array, Call, Layer, Mode, Shape
+from ..errors import NnvizError
+
+SAMPLES = 5
+
+
+class CheckError(NnvizError, AssertionError):
+    """A layer does not keep the contract; the message says which part of it, and where."""
+
+
+def generic(rng: np.random.Generator, shape: Sequence[int]) -> Array:
+    """Numbers in (−2, 2), all different, none nearer to zero than 0.001."""
+    size = int(np.prod(shape))
+    values = (rng.permutation(size) + 0.5) / size * 4 - 2
+    values[np.abs(values) < 1e-3] = 1e-3
+    return values.reshape(shape)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A layer under test with inputs `xs` and a gradient `dy` for its output, all float64."""
+
+    layer: Layer
+    shapes: tuple[Shape, ...]
+    xs: tuple[Array, ...]
+    dy: Array
+    seed: int
+
+    @classmethod
+    def of(cls, layer: Layer, shapes: tuple[Shape, ...], seed: int) -> Subject:
+        """The layer built for these shapes, its parameters moved off their first values."""
+        rng = np.random.default_rng(seed)
+        own = copy.copy(layer)
+        own.params, own.buffers = dict(layer.params), dict(layer.buffers)
+        own.build(rng, *shapes)
+        own = own.astype(np.float64)
+        for value in own.params.values():
+            value += 0.3 * rng.standard_normal(value.shape)
+        xs = tuple(generic(rng, (SAMPLES, *shape)) for shape in shapes)
+        dy = generic(rng, (SAMPLES, *own.out_shape(*shapes)))
+        subject = cls(own, shapes, xs, dy, seed)
+        own.buffers.update(own.new_buffers([subject.run(train=True)]))
+        return subject
+
+    def run(
+        self,
+        *,
+        train: bool = False,
+        layer: Layer | None = None,
+        xs: tuple[Array, ...] = (),
+        **mode: Any,
+    ) -> Call:
+        """One forward, as the call that backward reads. Training draws the same numbers always."""
+        layer, xs = layer or self.layer, xs or self.xs
+        rng = np.random.default_rng(self.seed) if train and layer.random else None
+        y, saved = layer.forward(*xs, mode=Mode(train=train, rng=rng, **mode))
+        return Call(xs, y, saved, Mode(train=train))
+
+    def fail(self, text: str) -> NoReturn:
+        """Raise what the battery found."""
+        raise CheckError(f"{self.layer!r} on {', '.join(map(str, self.shapes))}: {text}")
+
+
+def backward(layer: Layer, dy: Array, call: Call) -> tuple[Array, ...]:
+    """The layer's backward as a tuple, one gradient for each input."""
+    dx = layer.backward(dy, call)
+    return dx if isinstance(dx, tuple) else (dx,)
+
+
+def said(train: bool) -> str:
+    """The mode in words."""
+    return "in training" if train else "at prediction"

@@ -1,0 +1,142 @@
+"""Models made from models share arrays and compute the same."""
+
+from __future__ import annotations
+
+import networks
+import numpy as np
+import pytest
+
+from nnviz.engine.graph import Input
+from nnviz.engine.layers import (
+    Add,
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    Flatten,
+    GlobalAveragePooling2D,
+    ReLU,
+    Softmax,
+)
+from nnviz.engine.model import Model, Sequential
+from nnviz.engine.rewrite import drop_softmax, fold_batch_norm, up_to
+from nnviz.errors import ArgumentError
+
+
+def lively(model, seed=2):
+    """Batch normalization with other numbers than its first ones."""
+    rng = np.random.default_rng(seed)
+    for node in model.nodes:
+        for store in (node.layer.params, node.layer.buffers):
+            for name, array in store.items():
+                if name in ("gamma", "beta", "moving_mean", "moving_variance"):
+                    array[...] = rng.uniform(0.3, 2, array.shape)
+    return model
+
+
+def kinds(model):
+    return [type(node.layer).__name__ for node in model.nodes]
+
+
+@pytest.mark.parametrize("kind", ["softmax", "sigmoid"])
+def test_dropping_the_head_gives_its_logits(kind):
+    model = Sequential([Dense(5), ReLU(), Dense(3, activation=kind)], (4,), classes="abc")
+    x = networks.pictures(model)
+    bare = drop_softmax(model)
+    assert (bare.head, bare.classes) == ("logits", ["a", "b", "c"])
+    np.testing.assert_array_equal(bare.predict(x), model.run(x)[model.logits_name].y)
+    assert bare.node("dense_1").layer is model.node("dense_1").layer
+    assert model.head == kind, "the old model is as it was"
+
+
+def test_a_flattening_after_the_softmax_stays():
+    x = Input((1, 1, 4))
+    model = Model(x, Flatten()(Softmax()(Conv2D(3, 1)(x))))
+    bare = drop_softmax(model)
+    assert kinds(bare) == ["Conv2D", "Flatten"]
+    pixels = networks.pictures(model)
+    logits = model.run(pixels)["conv2d_1"].y.reshape(9, 3)
+    np.testing.assert_array_equal(bare.predict(pixels), logits)
+
+
+def test_without_a_head_the_model_comes_back():
+    model = networks.inception()
+    assert drop_softmax(model) is model
+    alone = Sequential([Softmax()], (4,))
+    assert drop_softmax(alone) is alone
+
+
+FOLDED = {
+    "after a convolution": lambda x: BatchNormalization()(Conv2D(4, 3)(x)),
+    "without a bias": lambda x: BatchNormalization()(Conv2D(4, 3, use_bias=False)(x)),
+    "in groups": lambda x: BatchNormalization()(Conv2D(4, 3, groups=2, strides=2)(x)),
+    "after a dense layer": lambda x: BatchNormalization()(Dense(4)(Flatten()(x))),
+    "the first of two": lambda x: BatchNormalization()(BatchNormalization()(Conv2D(4, 3)(x))),
+}
+
+
+@pytest.mark.parametrize("build", FOLDED.values(), ids=FOLDED)
+def test_folding_batch_normalization_computes_the_same(build):
+    x = Input((6, 5, 2))
+    model = lively(Model(x, ReLU()(build(x)))).astype(np.float64)
+    folded = fold_batch_norm(model)
+    count = kinds(model).count("BatchNormalization")
+    assert kinds(folded).count("BatchNormalization") == count - 1
+    pixels = networks.pictures(model, dtype=np.float64)
+    np.testing.assert_allclose(
+        folded.predict(pixels), model.predict(pixels), rtol=1e-10, atol=1e-12
+    )
+
+
+def test_folding_shares_what_it_does_not_change_and_keeps_the_old_model():
+    model = lively(networks.residual())
+    before = model.fingerprint()
+    folded = fold_batch_norm(model)
+    assert "batch_normalization_1" not in kinds(folded)
+    assert folded.node("stem").layer is model.node("stem").layer
+    assert folded.node("join").inputs == ("conv2d_1", "stem/relu")
+    assert model.fingerprint() == before
+    pixels = networks.pictures(model)
+    np.testing.assert_allclose(folded.predict(pixels), model.predict(pixels), rtol=1e-4)
+    assert folded.parameters()["conv2d_1/weight"].dtype == np.float32
+
+
+def test_a_normalization_that_cannot_be_folded_stays():
+    x = Input((6, 5, 2))
+    conv = Conv2D(4, 3)(x)
+    read_twice = Model(x, Add()(BatchNormalization()(conv), conv))
+    assert fold_batch_norm(read_twice) is read_twice
+    first = Sequential([BatchNormalization(), GlobalAveragePooling2D()], (6, 5, 2))
+    assert fold_batch_norm(first) is first
+    after_relu = Sequential([Conv2D(4, 3, activation="relu"), BatchNormalization()], (6, 5, 2))
+    assert fold_batch_norm(after_relu) is after_relu
+
+
+def test_a_shared_convolution_is_folded_at_each_place_by_itself():
+    x = Input((6, 5, 2))
+    conv, norm = Conv2D(2, 3, padding="same"), BatchNormalization()
+    model = lively(Model(x, norm(conv(ReLU()(norm(conv(x))))))).astype(np.float64)
+    folded = fold_batch_norm(model)
+    assert kinds(folded) == ["Conv2D", "ReLU", "Conv2D"]
+    pixels = networks.pictures(model, dtype=np.float64)
+    np.testing.assert_allclose(folded.predict(pixels), model.predict(pixels), rtol=1e-10)
+
+
+def test_other_layers_at_some_places():
+    model = networks.chain()
+    other = model.with_layers({"conv2d_1/relu": Softmax()})
+    assert kinds(other)[1] == "Softmax"
+    assert other.node("preds").layer is model.node("preds").layer
+    assert kinds(model)[1] == "ReLU"
+
+
+def test_a_model_up_to_a_node_holds_only_what_leads_there():
+    model = networks.inception()
+    part = up_to(model, "conv2d_1/sigmoid")
+    assert kinds(part) == ["Conv2D", "Sigmoid"]
+    assert part.node("conv2d_1").layer is model.node("conv2d_1").layer
+    pixels = networks.pictures(model)
+    wanted = model.run(pixels)["conv2d_1/sigmoid"].y
+    np.testing.assert_array_equal(part.predict(pixels), wanted)
+    assert up_to(model, model.output_name) is model
+    with pytest.raises(ArgumentError, match="no node named 'nix'"):
+        up_to(model, "nix")
