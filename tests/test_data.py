@@ -152,6 +152,8 @@ def test_a_folder_without_a_picture(folder):
 def test_what_is_no_data(folder):
     with pytest.raises(FileError, match="there is no data 'nowhere': give"):
         data.load("nowhere")
+    with pytest.raises(FileError, match="train-images-idx3-ubyte is no folder: give the folder"):
+        data.load(folder / "train-images-idx3-ubyte")
     with pytest.raises(
         ArgumentError, match=r"no split named 'tset' \(did you mean 'test'\?\); a data"
     ):

@@ -32,7 +32,7 @@ REFUSED = [
     (lambda: Conv2D(4, 3, padding=((1, -1), (0, 0))), "padding must be one or two whole numbers"),
     (
         lambda: Conv2D(4, 3, weight_init="zeros"),
-        "no initializer named 'zeros'; nnviz has he_normal",
+        "no initializer named 'zeros'; nnviz has he_",
     ),
     (lambda: Dense(2.5), "units of Dense must be a whole number of at least 1, got 2.5"),
     (lambda: Dense(3, weight_init="he"), "no initializer named 'he'"),
@@ -97,3 +97,21 @@ def test_a_changed_copy_leaves_the_layer_as_it_was():
     assert layer.astype(np.float64).params["weight"].dtype == np.float64
     layer.build(np.random.default_rng(1), (3,))
     assert layer.params["weight"] is weight, "what is there already is not made anew"
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "fan_in", "fan_out"),
+    [
+        (Dense(200), (300,), 300, 200),
+        (Conv2D(64, (3, 5)), (9, 9, 32), 3 * 5 * 32, 3 * 5 * 64),
+        (Conv2D(64, 3, groups=4), (9, 9, 32), 3 * 3 * 8, 3 * 3 * 16),
+    ],
+    ids=["dense", "conv", "grouped"],
+)
+@pytest.mark.parametrize("scheme", ["he_normal", "glorot_uniform"])
+def test_first_weights_have_the_spread_for_their_fans(layer, shape, fan_in, fan_out, scheme):
+    made = type(layer)(**{**layer.config(), "weight_init": scheme})
+    made.build(np.random.default_rng(0), shape)
+    wanted = 2 / fan_in if scheme == "he_normal" else 2 / (fan_in + fan_out)
+    assert made.params["weight"].var() == pytest.approx(wanted, rel=0.1)  # 4,600 draws and more
+    assert not made.params["bias"].any()

@@ -14,7 +14,7 @@ def png_bytes(picture: Array) -> bytes:
     from PIL import Image
 
     out = io.BytesIO()
-    Image.fromarray(picture).save(out, "PNG", optimize=True)
+    Image.fromarray(picture).save(out, "PNG", compress_level=6)
     return out.getvalue()
 
 

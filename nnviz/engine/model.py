@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import ArgumentError, unknown
+from ..errors import ArgumentError, listing, unknown
 from .executor import Program, chunk_slices, lockstep, shelf
 from .graph import INPUT, Input, Node, Symbol, chain, check_shape, nodes_of, out_shape
 from .input import InputSpec
@@ -204,7 +204,8 @@ class Model:
     ) -> Trace:
         """Run all nodes on pixels `x` (N, *input shape) and keep what they leave behind.
 
-        keep: names of the nodes whose calls are kept (None: all; the output is always there).
+        keep: names of the nodes whose outputs are kept besides the model's (None: everything, which
+        is what `backward` needs). With names, memory holds one chunk's activations at a time.
         mode.train: batch statistics and dropout, with random numbers from `seed` and `step`.
         prepared: `x` is already what the network wants; otherwise `Model.input` is applied.
         """
@@ -216,9 +217,8 @@ class Model:
         draw, nodes = Draw(seed, step), list(enumerate(self.nodes))
 
         def program(i: int) -> Program[tuple[Array, dict[str, Call]]]:
-            # With nothing kept, all arrays but the output come from the scratch and die with it.
-            alone = wanted == {self.output_name}
-            with shelf.borrow(arena=alone) as scratch:
+            # With names to keep, all arrays come from the scratch; what is kept is copied out.
+            with shelf.borrow(arena=wanted is not None) as scratch:
                 given = batch[chunks[i]]
                 given = _floats(given) if prepared else self.input.prepare(given)
                 values = {INPUT: given}
@@ -231,9 +231,8 @@ class Model:
                     scratch=scratch,
                     keep=wanted,
                 )
-                if alone:
-                    y = calls[self.output_name].y.copy()
-                    calls = {self.output_name: Call((), y, None, Mode(train=mode.train))}
+                if wanted is not None:
+                    calls = {k: Call((), c.y.copy(), None, c.mode) for k, c in calls.items()}
                 return given, calls
 
         done = lockstep([program(i) for i in range(len(chunks))])
@@ -243,6 +242,7 @@ class Model:
             calls={name: tuple(calls[name] for _, calls in done) for name in done[0][1]},
             output_name=self.output_name,
             train=mode.train,
+            whole=keep is None,
         )
 
     def rerun(self, trace: Trace, changed: Mapping[str, Array]) -> Trace:
@@ -277,10 +277,10 @@ class Model:
             self.node(name)
         given = self._checked_seeds(trace, seeds)
         live = live_nodes(self.nodes, ends, params)
-        missing = [n for n in live if n not in trace.calls and n not in (INPUT, *seeds)]
-        if missing:
+        if not trace.whole:
             raise ArgumentError(
-                f"the trace has no call of node {sorted(missing)[0]!r}: run with keep=None"
+                f"the trace kept only the outputs of {listing(trace.calls)}: going backward needs "
+                "a run with keep=None"
             )
 
         def program(i: int) -> Program[tuple[dict[str, Array], dict[str, Array]]]:

@@ -47,6 +47,8 @@ class Trace:
     calls: Mapping[str, tuple[Call, ...]]
     output_name: str
     train: bool = False
+    whole: bool = True
+    """Whether every node's inputs and saved values are there as well, not some outputs alone."""
 
     def __getitem__(self, name: str) -> Joined:
         if name not in self.calls:

@@ -8,7 +8,7 @@ from ..draw import chart
 from ..draw.colour import DIVERGING, limits
 from ..draw.image import heat
 from ..engine.layer import Array
-from ..inspection.attribution import occlusion
+from ..inspection.attribution import occlusions
 from ..inspection.evaluation import Mistakes
 from .figure import Cell, Figure, Scale, Table, short_settings
 from .study import Study, patch_for
@@ -87,10 +87,8 @@ def worst(study: Study, found: Mistakes) -> Figure | None:
     if not len(chosen):
         return None
     x, (patch, stride) = study.data.x[chosen], patch_for(study)
-    answer, truth = (
-        occlusion(study.model, x, classes[chosen], patch=patch, stride=stride)
-        for classes in (found.predicted, found.labels)
-    )
+    targets = [classes[chosen] for classes in (found.predicted, found.labels)]
+    answer, truth = occlusions(study.model, x, targets, patch=patch, stride=stride)
     low, high = limits(np.stack([answer.values, truth.values]), signed=True)
     titles = [
         say(

@@ -175,7 +175,9 @@ def ideal_channels(study: Study) -> Figure:
     rows, cols, channels = study.model.shapes[node]
     count, at = min(channels, MOST_CHANNELS), (rows // 2, cols // 2)
     target = Channel(node, tuple(range(count)), at)
-    result = maximize(study.model, target, steps=64, shift=0, smooth=0.1, dark=0.5, seed=study.seed)
+    result = maximize(
+        study.model, target, steps=32, rate=0.2, shift=0, smooth=0.1, dark=0.5, seed=study.seed
+    )
     top, left, bottom, right = _inside(study, node, at)
     patches = result.values[:, top:bottom, left:right]
     cells = [
@@ -196,7 +198,7 @@ def ideal_channels(study: Study) -> Figure:
         seed=study.seed,
         code=f"{study.model_code}\n"
         f'target = nv.Channel("{node}", tuple(range({count})), at={at})\n'
-        f"best = nv.maximize(model, target, steps=64, shift=0, smooth=0.1, dark=0.5, "
+        f"best = nv.maximize(model, target, steps=32, rate=0.2, shift=0, smooth=0.1, dark=0.5, "
         f"seed={study.seed})",
         numbers={"values": result.values, "activation": result.activation},
     )

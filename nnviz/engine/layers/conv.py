@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from ..window import Pads, SlidingWindow
 Padding = str | Sequence[Sequence[int]]
 
 
-def check_padding(value: Padding) -> str | Pads:
+def check_padding(value: Any) -> str | Pads:
     """`"valid"`, `"same"`, or `((top, bottom), (left, right))` as a tuple of tuples."""
     if not isinstance(value, str) and isinstance(value, Sequence) and len(value) == 2:
         return pair(value[0], "padding", 0), pair(value[1], "padding", 0)

@@ -3,7 +3,7 @@
 from .cam import grad_cam
 from .explain import METHODS, Method, explain
 from .gradients import saliency
-from .occlusion import OCCLUSION_GUIDE, Occlusion, occlusion
+from .occlusion import OCCLUSION_GUIDE, Occlusion, occlusion, occlusions
 from .rules import RULES
 from .target import Channel, Logit, Probability, Target
 
@@ -20,5 +20,6 @@ __all__ = [
     "explain",
     "grad_cam",
     "occlusion",
+    "occlusions",
     "saliency",
 ]

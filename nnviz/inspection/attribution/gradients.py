@@ -13,7 +13,7 @@ from ...engine.trace import Gradients, Trace
 from ...errors import ArgumentError
 from ..results import Attribution, Provenance, degenerate
 from .rules import rule_name, rule_set
-from .target import Target, as_target
+from .target import Target, as_target, check_target
 
 CAUSE = (
     "no ReLU is open on any way from the picture to the target, or the target does not depend on "
@@ -27,13 +27,10 @@ def target_gradient(
     """One run and one walk back: trace, target, its values (N,), gradients at `at`, warnings."""
     trace = model.run(x)
     goal = as_target(model, target, trace.output)
-    y = trace[goal.node(model)].y
-    if isinstance(getattr(goal, "index", None), tuple) and len(goal.index) != len(y):  # type: ignore[attr-defined]
-        raise ArgumentError(
-            f"{len(goal.index)} targets for {len(y)} pictures: give one, or one for each"  # type: ignore[attr-defined]
-        )
+    node = check_target(goal, model, len(trace.input))
+    y = trace[node].y
     rule_for, warnings = rule_set(model, rule)
-    seeds = {goal.node(model): goal.gradient(y)}
+    seeds = {node: goal.gradient(y)}
     grads = model.backward(trace, seeds, until=at, rule_for=rule_for)
     return trace, goal, goal.values(y), grads, warnings
 

@@ -12,7 +12,7 @@ from ...engine.layer import Array, pair
 from ...engine.model import Model
 from ...errors import ArgumentError, unknown
 from ..results import Attribution, Provenance, degenerate
-from .target import as_target
+from .target import as_target, check_target, for_one
 
 BATCH_BYTES = 64 << 20
 """Covered copies are made in batches of about this size."""
@@ -70,45 +70,76 @@ def occlusion(
     the patch is centred on each cell, sticking out of the picture where it must.
     Zeiler and Fergus 2013, section 4.2, arXiv:1311.2901.
     """
+    return occlusions(model, x, [target], patch=patch, stride=stride, fill=fill, border=border)[0]
+
+
+def occlusions(
+    model: Model,
+    x: Any,
+    targets: Sequence[Any],
+    *,
+    patch: int | Sequence[int] = 4,
+    stride: int | Sequence[int] = 1,
+    fill: float = 0.5,
+    border: str = "inside",
+) -> list[Occlusion]:
+    """`occlusion` for several targets at once, all read from the same runs of the network."""
     pictures = model.input.check(x)
     if pictures.ndim != 4:
         raise ArgumentError(f"occlusion covers pictures, this model's input is {model.input.shape}")
+    if isinstance(fill, bool) or not isinstance(fill, int | float) or not np.isfinite(fill):
+        raise ArgumentError(f"fill must be a finite pixel value such as 0.5, got {fill!r}")
     size = (pictures.shape[1], pictures.shape[2])
     boxes, grid = places(size, pair(patch, "patch"), pair(stride, "stride"), border)
     plain = _as_floats(pictures)
-    before = model.run(plain)
-    goal = as_target(model, target, before.output)
-    node = goal.node(model)
-    scores = goal.values(before[node].y)
-    chosen = getattr(goal, "index", before.output.argmax(axis=-1))
-    classes = np.broadcast_to(np.asarray(chosen), (len(plain),))
-    drop, probability, predicted = (np.empty((len(plain), len(boxes))) for _ in range(3))
-    batch = max(1, BATCH_BYTES // plain[0].nbytes)
-    for i, picture in enumerate(plain):
-        own = _for_one(goal, i)
-        for start in range(0, len(boxes), batch):
-            part = slice(start, min(len(boxes), start + batch))
-            trace = model.run(covered(picture, boxes[part], fill), keep=(node,))
-            drop[i, part] = scores[i] - own.values(trace[node].y)
-            output = trace.output.reshape(part.stop - part.start, -1)
-            probability[i, part] = output[:, classes[i]]
-            predicted[i, part] = output.argmax(axis=1)
-    values = spread_over_pixels(drop, boxes, size).astype(before.output.dtype)
     settings = {"patch": patch, "stride": stride, "fill": fill, "border": border}
-    return Occlusion(
-        values=values,
-        scores=scores,
-        signed=True,
-        warnings=degenerate(values, CAUSE),
-        provenance=Provenance.of(
-            model, "occlusion", target=goal.describe(model), settings=settings
-        ),
-        boxes=boxes,
-        grid=grid,
-        drop=drop.astype(before.output.dtype),
-        probability=probability.astype(before.output.dtype),
-        predicted=predicted.astype(np.int64),
-    )
+    predictions = model.predict(plain)
+    goals = [as_target(model, target, predictions) for target in targets]
+    nodes = [check_target(goal, model, len(plain)) for goal in goals]
+    before = model.run(plain, keep=nodes)
+    outputs, covered_by = _cover_all(model, plain, nodes, boxes, fill)
+    results = []
+    for goal, node in zip(goals, nodes, strict=True):
+        scores = goal.values(before[node].y)
+        drop = scores[:, None] - np.stack(
+            [for_one(goal, i).values(y) for i, y in enumerate(covered_by[node])]
+        )
+        chosen = getattr(goal, "index", before.output.reshape(len(plain), -1).argmax(axis=-1))
+        classes = np.broadcast_to(np.asarray(chosen), (len(plain),))
+        values = spread_over_pixels(drop, boxes, size).astype(before.output.dtype)
+        results.append(
+            Occlusion(
+                values=values,
+                scores=scores,
+                signed=True,
+                warnings=degenerate(values, CAUSE),
+                provenance=Provenance.of(
+                    model, "occlusion", target=goal.describe(model), settings=settings
+                ),
+                boxes=boxes,
+                grid=grid,
+                drop=drop,
+                probability=np.stack([y[:, c] for y, c in zip(outputs, classes, strict=True)]),
+                predicted=outputs.argmax(axis=2),
+            )
+        )
+    return results
+
+
+def _cover_all(
+    model: Model, plain: Array, nodes: Sequence[str], boxes: Array, fill: float
+) -> tuple[Array, dict[str, Array]]:
+    """The model's output (N, places, outputs) and the nodes' outputs (N, places, …), all covered."""
+    outputs: list[Array] = []
+    kept: dict[str, list[Array]] = {node: [] for node in nodes}
+    batch = max(1, BATCH_BYTES // plain[0].nbytes)
+    for picture in plain:
+        parts = [boxes[start : start + batch] for start in range(0, len(boxes), batch)]
+        traces = [model.run(covered(picture, part, fill), keep=nodes) for part in parts]
+        outputs.append(np.concatenate([t.output.reshape(len(t.output), -1) for t in traces]))
+        for node, values in kept.items():
+            values.append(np.concatenate([t[node].y for t in traces]))
+    return np.stack(outputs), {node: np.stack(values) for node, values in kept.items()}
 
 
 def places(
@@ -157,9 +188,3 @@ def _as_floats(pictures: Array) -> Array:
     if pictures.dtype == np.uint8:
         return np.divide(pictures, np.float32(255))
     return pictures if pictures.dtype.kind == "f" else pictures.astype(np.float32)
-
-
-def _for_one(goal: Any, i: int) -> Any:
-    """The target of picture i alone."""
-    index = getattr(goal, "index", None)
-    return type(goal)(index[i]) if isinstance(index, tuple) else goal

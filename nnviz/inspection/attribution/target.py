@@ -8,7 +8,7 @@ network is sure.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -140,6 +140,36 @@ def as_target(model: Model, target: Any, predictions: Array | None = None) -> Ta
     if all(hasattr(target, part) for part in ("node", "values", "gradient", "describe")):
         return target
     raise ArgumentError(f"a target is a class number or name, or a Target, got {target!r}")
+
+
+def check_target(target: Target, model: Model, n: int) -> str:
+    """The target's node, after a check that it has one class (or channel) for each of n pictures."""
+    chosen = _choice(target)[1]
+    if isinstance(chosen, tuple) and len(chosen) != n:
+        raise ArgumentError(
+            f"{len(chosen)} targets for {n} pictures: give one for all, or one for each"
+        )
+    return target.node(model)
+
+
+def for_one(target: Target, i: int) -> Target:
+    """The target of picture i alone, where there is one for each picture."""
+    name, chosen = _choice(target)
+    return replace(target, **{name: chosen[i]}) if isinstance(chosen, tuple) else target  # type: ignore[type-var]
+
+
+def count_of(target: Target) -> int:
+    """How many pictures a target speaks of: as many as it has classes or channels, or one."""
+    chosen = _choice(target)[1]
+    return len(chosen) if isinstance(chosen, tuple) else 1
+
+
+def _choice(target: Target) -> tuple[str, Any]:
+    """The field in which a target may have one value for each picture, and its value."""
+    for name in ("index", "channel"):
+        if hasattr(target, name):
+            return name, getattr(target, name)
+    return "", None
 
 
 def _scalar(value: Any) -> int | str:

@@ -18,7 +18,7 @@ from ...engine.layer import Array
 from ...engine.model import Model
 from ...engine.rewrite import up_to
 from ...errors import ArgumentError
-from ..attribution.target import Logit, as_target
+from ..attribution.target import Logit, as_target, count_of
 from ..results import Provenance, Result
 from .priors import brightness, total_variation
 
@@ -49,7 +49,7 @@ def maximize(
     model: Model,
     target: Any,
     *,
-    steps: int = 256,
+    steps: int = 192,
     rate: float = 0.1,
     shift: int = 2,
     smooth: float = 6.0,
@@ -76,7 +76,7 @@ def maximize(
             f"maximize needs steps ≥ 1, shift ≥ 0 and rate > 0, got {steps}, {shift}, {rate}"
         )
     goal = as_target(model, target)
-    count = _count(goal)
+    count = count_of(goal)
     rng = np.random.default_rng(np.random.SeedSequence(seed))
     shape = (count, *model.input.shape)
     u = (-1.5 + 0.1 * rng.standard_normal(shape)).astype(np.float32)
@@ -107,12 +107,6 @@ def maximize(
         u += rate * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
     values = (1 / (1 + np.exp(-best))).astype(np.float32)
     return _finish(model, goal, values, path, steps, rate, shift, smooth, dark, seed)
-
-
-def _count(goal: Any) -> int:
-    """How many pictures: one for each class or channel asked for."""
-    chosen = getattr(goal, "index", getattr(goal, "channel", 0))
-    return len(chosen) if isinstance(chosen, tuple) else 1
 
 
 def _climb(part: Model, goal: Any, x: Array, move: tuple[int, ...]) -> tuple[Array, Array]:
