@@ -38,8 +38,9 @@ from .engine.layers import (
     Softmax,
     Tanh,
 )
-from .engine.model import Model, Sequential
+from .engine.model import Model
 from .engine.rewrite import drop_softmax, fold_batch_norm
+from .engine.sequential import Sequential
 from .errors import ArgumentError, FileError, NnvizError
 from .formats import load
 from .inspection.anatomy import (

@@ -18,7 +18,8 @@ from nnviz.engine.layers import (
     GlobalAveragePooling2D,
     MaxPooling2D,
 )
-from nnviz.engine.model import Model, Sequential
+from nnviz.engine.model import Model
+from nnviz.engine.sequential import Sequential
 
 SHAPE = (8, 7, 2)
 

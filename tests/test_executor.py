@@ -13,8 +13,8 @@ import nnviz.engine.executor as executor
 from nnviz.engine.executor import chunk_slices, each, thread_count, threads
 from nnviz.engine.layer import Layer
 from nnviz.engine.layers import Conv2D, Dense, Flatten
-from nnviz.engine.model import Sequential
 from nnviz.engine.scratch import Scratch, ScratchShelf
+from nnviz.engine.sequential import Sequential
 from nnviz.errors import ArgumentError
 
 

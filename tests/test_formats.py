@@ -13,7 +13,7 @@ import pytest
 from nnviz.engine.input import InputSpec
 from nnviz.engine.layer import Layer
 from nnviz.engine.layers import Conv2D, Dense, Flatten, MaxPooling2D
-from nnviz.engine.model import Sequential
+from nnviz.engine.sequential import Sequential
 from nnviz.errors import ArgumentError, FileError
 from nnviz.files import npz_bytes, read_npz, write_npz
 from nnviz.formats import load, npz, save, shipped

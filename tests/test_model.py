@@ -21,7 +21,8 @@ from nnviz.engine.layers import (
     Sigmoid,
     Softmax,
 )
-from nnviz.engine.model import Model, Sequential
+from nnviz.engine.model import Model
+from nnviz.engine.sequential import Sequential
 from nnviz.errors import ArgumentError
 
 
@@ -346,3 +347,16 @@ def test_the_sigmoid_and_softmax_heads_agree_with_their_logits():
     logits = trace[model.logits_name].y
     np.testing.assert_allclose(trace.output, 1 / (1 + np.exp(-logits)), rtol=1e-6)
     assert isinstance(model.nodes[-1].layer, Sigmoid)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "message"),
+    [
+        ([("a", "input"), ("a", "a")], "two nodes are named 'a': names must be unique"),
+        ([("a", "input"), ("b", "c")], "node 'b' reads 'c', which is not before it"),
+    ],
+)
+def test_from_nodes_refuses_what_is_no_graph(nodes, message):
+    made = [Node(name, ReLU(), (source,)) for name, source in nodes]
+    with pytest.raises(ArgumentError, match=message):
+        Model.from_nodes(made, input=InputSpec((3,)))

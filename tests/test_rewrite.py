@@ -17,8 +17,9 @@ from nnviz.engine.layers import (
     ReLU,
     Softmax,
 )
-from nnviz.engine.model import Model, Sequential
+from nnviz.engine.model import Model
 from nnviz.engine.rewrite import drop_softmax, fold_batch_norm, up_to
+from nnviz.engine.sequential import Sequential
 from nnviz.errors import ArgumentError
 
 

@@ -12,8 +12,9 @@ from nnviz.engine.executor import threads
 from nnviz.engine.graph import Input
 from nnviz.engine.layer import Mode
 from nnviz.engine.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, Softmax
-from nnviz.engine.model import Model, Sequential
+from nnviz.engine.model import Model
 from nnviz.engine.rewrite import drop_softmax
+from nnviz.engine.sequential import Sequential
 from nnviz.engine.walk import Draw
 from nnviz.errors import ArgumentError
 from nnviz.training import SGD, Adam, Callback, CategoricalCrossentropy, evaluate, fit
@@ -292,3 +293,12 @@ def test_the_recipes_build_what_they_say():
     tutorial = RECIPES["mnist-cnn"].build((28, 28, 1), 10, None, 0)
     assert sum(a.size for a in tutorial.parameters().values()) == 1_199_882
     assert tutorial.node("preds/softmax").inputs == ("preds",)
+
+
+def test_a_gradient_that_overflows_changes_nothing_even_where_the_loss_is_finite():
+    model = Sequential([Dense(1, use_bias=False)], (1,))
+    model.node("dense_1").layer.params["weight"][...] = 1e-38
+    x, y = np.full((4, 1), 3e38, np.float32), np.full((4, 1), -100, np.float32)
+    with pytest.raises(ArgumentError, match="the loss became nan in epoch 1, step 1"):
+        model.fit(x, y, epochs=1, loss="mse", verbose=False)
+    assert model.node("dense_1").layer.params["weight"] == np.float32(1e-38)

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import ArgumentError, listing, unknown
 from .executor import Program, chunk_slices, lockstep, shelf
-from .graph import INPUT, Input, Node, Symbol, chain, check_shape, nodes_of, out_shape
+from .graph import INPUT, Node, Symbol, nodes_of, out_shape
 from .input import InputSpec
 from .layer import Array, Call, Layer, Mode, Shape
 from .layers.activation import Sigmoid, Softmax
@@ -40,6 +40,8 @@ class Model:
     nodes: in topological order, each with `name`, `layer`, `inputs`.
     input: how pixels become the network's input. head: what the output means.
     classes: their names, or None. made: how it was trained (history, command, seed, versions).
+    shapes: one sample's output of each node. homes: for each node, the first node with its layer.
+    sample_bytes: the activations around the largest node, for one sample: what sizes the chunks.
     """
 
     nodes: list[Node]
@@ -91,9 +93,16 @@ class Model:
         self.nodes, self.input, self.made = nodes, spec, {}
         self.shapes: dict[str, Shape] = {INPUT: spec.shape}
         self._places = {node.name: i for i, node in enumerate(nodes)}
-        self._homes: dict[str, str] = {}
+        self.homes: dict[str, str] = {}
         first_home: dict[int, str] = {}
         for place, node in enumerate(nodes):
+            if node.name in self.shapes:
+                raise ArgumentError(f"two nodes are named {node.name!r}: names must be unique")
+            for name in node.inputs:
+                if name not in self.shapes:
+                    raise ArgumentError(
+                        f"node {node.name!r} reads {name!r}, which is not before it"
+                    )
             shapes = [self.shapes[name] for name in node.inputs]
             try:
                 shape = out_shape(node.layer, shapes)
@@ -102,7 +111,7 @@ class Model:
             except ArgumentError as error:
                 raise ArgumentError(f"node {node.name!r}: {error}") from None
             self.shapes[node.name] = shape
-            self._homes[node.name] = first_home.setdefault(id(node.layer), node.name)
+            self.homes[node.name] = first_home.setdefault(id(node.layer), node.name)
         self.output_name = nodes[-1].name
         self.head = self._guess_head() if head is None else head
         if self.head not in HEADS:
@@ -113,7 +122,7 @@ class Model:
                 f"{len(self.classes)} class names for {self.output_shape[-1]} outputs"
             )
         outputs = [self.shapes[n.name] for n in nodes]
-        self._sample_bytes = 4 * max(
+        self.sample_bytes = 4 * max(
             math.prod(self.shapes[node.inputs[0]]) + math.prod(shape)
             for node, shape in zip(nodes, outputs, strict=True)
         )
@@ -136,7 +145,7 @@ class Model:
         return {
             f"{node.name}/{key}": array
             for node in self.nodes
-            if self._homes[node.name] == node.name
+            if self.homes[node.name] == node.name
             for key, array in node.layer.params.items()
         }
 
@@ -213,7 +222,7 @@ class Model:
         wanted = None if keep is None else {*keep, self.output_name}
         for name in wanted or ():
             self.node(name)
-        chunks = chunk_slices(len(batch), self._sample_bytes)
+        chunks = chunk_slices(len(batch), self.sample_bytes)
         draw, nodes = Draw(seed, step), list(enumerate(self.nodes))
 
         def program(i: int) -> Program[tuple[Array, dict[str, Call]]]:
@@ -292,7 +301,7 @@ class Model:
                         {name: dy[trace.chunks[i]] for name, dy in given.items()},
                         until=ends,
                         live=live,
-                        homes=self._homes,
+                        homes=self.homes,
                         params=params,
                         rule_for=rule_for,
                         scratch=scratch,
@@ -377,20 +386,3 @@ class Model:
 
 def _floats(x: Array) -> Array:
     return x if x.dtype.kind == "f" else x.astype(np.float32)
-
-
-def Sequential(
-    layers: Iterable[Layer],
-    input_shape: Sequence[int],
-    seed: int = 0,
-    *,
-    input: InputSpec | None = None,
-    classes: Sequence[str] | None = None,
-) -> Model:
-    """A model that is a chain of layers.
-
-    input_shape: one sample, `(rows, cols, channels)` or `(features,)`. seed: of the first weights.
-    """
-    first = Input(check_shape(input_shape, "input_shape"))
-    last = chain(layers, first)
-    return Model(first, last, seed=seed, input=input, classes=classes)

@@ -41,7 +41,7 @@ def save(model: Model, path: str | Path) -> None:
                 f"node {node.name!r} is a {kind} of your own, and nnviz has one of that name: "
                 "rename your class, or the file could not be loaded"
             )
-        home = model._homes[node.name]
+        home = model.homes[node.name]
         nodes.append(
             {
                 "name": node.name,

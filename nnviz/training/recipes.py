@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..engine.layers import Conv2D, Dense, Dropout, Flatten, MaxPooling2D
-from ..engine.model import Model, Sequential
+from ..engine.model import Model
+from ..engine.sequential import Sequential
 from .augment import Augmentation, Shift
 from .optimizers import Adam, Optimizer
 from .schedules import CosineDecay

@@ -197,13 +197,13 @@ def train_step(
 ) -> tuple[float, int]:
     """One step on the pictures numbered `batch`; the batch's summed loss and its right answers.
 
-    Nothing is changed where the loss is not finite.
+    Nothing is changed where the loss or a gradient is not finite; the loss is then NaN.
     """
     end, fused = _meeting(model, loss)
     stop = next(i for i, node in enumerate(model.nodes) if node.name == end) + 1
     nodes = list(enumerate(model.nodes[:stop]))
     live = live_nodes(model.nodes, (), params=True)
-    chunks = chunk_slices(len(batch), model._sample_bytes)
+    chunks = chunk_slices(len(batch), model.sample_bytes)
     before = [(node.layer, dict(node.layer.buffers)) for node in model.nodes]
 
     def program(i: int) -> Program[tuple[float, int, dict[str, Array]]]:
@@ -227,7 +227,7 @@ def train_step(
                 {end: (seed / y.dtype.type(len(batch))).reshape(calls[end].y.shape)},
                 until=(),
                 live=live,
-                homes=model._homes,
+                homes=model.homes,
                 params=True,
                 rule_for=None,
                 scratch=scratch,
@@ -238,11 +238,13 @@ def train_step(
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         done = lockstep([program(i) for i in range(len(chunks))])
         total = sum(part for part, _, _ in done)
+        sums = Sums()
+        for _, _, grads in done:
+            for key, grad in grads.items():
+                sums.add(key, grad)
+        if not all(np.isfinite(grad).all() for grad in sums.arrays.values()):
+            total = math.nan
         if math.isfinite(total):
-            sums = Sums()
-            for _, _, grads in done:
-                for key, grad in grads.items():
-                    sums.add(key, grad)
             optimizer.apply(model.parameters(), sums.arrays)
         else:
             for layer, buffers in before:

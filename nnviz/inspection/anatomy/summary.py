@@ -124,7 +124,7 @@ def _word(node: Node) -> str:
 
 def _counts(model: Model, node: Node) -> tuple[int, int]:
     """Parameters (with buffers) and trainable ones; a layer's second place counts nothing."""
-    if model._homes[node.name] != node.name:
+    if model.homes[node.name] != node.name:
         return 0, 0
     learnt = sum(a.size for a in node.layer.params.values())
     kept = sum(a.size for a in node.layer.buffers.values())

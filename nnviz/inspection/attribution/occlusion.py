@@ -129,7 +129,8 @@ def occlusions(
 def _cover_all(
     model: Model, plain: Array, nodes: Sequence[str], boxes: Array, fill: float
 ) -> tuple[Array, dict[str, Array]]:
-    """The model's output (N, places, outputs) and the nodes' outputs (N, places, …), all covered."""
+    """The model's output (N, places, outputs) and the nodes' outputs (N, places, …), all
+    covered."""
     outputs: list[Array] = []
     kept: dict[str, list[Array]] = {node: [] for node in nodes}
     batch = max(1, BATCH_BYTES // plain[0].nbytes)

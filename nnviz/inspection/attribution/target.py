@@ -143,7 +143,8 @@ def as_target(model: Model, target: Any, predictions: Array | None = None) -> Ta
 
 
 def check_target(target: Target, model: Model, n: int) -> str:
-    """The target's node, after a check that it has one class (or channel) for each of n pictures."""
+    """The target's node, after a check that it has one class (or channel) for each of n
+    pictures."""
     chosen = _choice(target)[1]
     if isinstance(chosen, tuple) and len(chosen) != n:
         raise ArgumentError(
