@@ -116,12 +116,13 @@ EN: dict[str, str] = {
     "perclass.head": "class|right|of|share|mostly taken for",
     "mistakes.title": "The {n} mistakes that it was surest of, and what misled it",
     "mistakes.title.one": "Its only mistake, and what misled it",
-    "mistakes.caption": "First row: the picture. Second: what misled it; covering a red place "
-    "({patch}×{patch} pixels) lowers the score of its wrong answer. Third: what spoke for the "
-    "truth; covering a red place lowers the score of the right class. Blue places raise the score "
-    "when covered. All maps share one scale.",
+    "mistakes.caption": "Above each picture: the truth → the answer, and how sure it was of it. "
+    "First row: the picture. Second: what misled it; covering a red place ({patch}×{patch} pixels) "
+    "lowers the score of its wrong answer. Third: what spoke for the truth; covering a red place "
+    "lowers the score of the right class. Blue places raise the score when covered. All maps share "
+    "one scale.",
     "mistakes.rows": "the picture|for the answer it gave|for the truth",
-    "mistakes.head": "{true} taken for {answer}, {sure:.1%} sure",
+    "mistakes.head": "{true} → {answer} {sure:.1%}",
     "todo.pair": "Collect or draw more pictures of {a} and {b} that resemble each other: they "
     "make up {share:.0%} of the mistakes.",
     "todo.threshold": "Let a person look at answers below {level:.1%}: that catches {caught} of "

@@ -1,0 +1,1 @@
+"""Measurements. They are run by hand, never by the tests, because machines are noisy."""
