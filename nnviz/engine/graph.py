@@ -16,7 +16,7 @@ import numpy as np
 
 from ..errors import ArgumentError, unknown
 from .layer import Layer, Shape, snake
-from .layers.activation import ACTIVATIONS
+from .layers.named import ACTIVATIONS
 
 INPUT = "input"
 """The name by which nodes, traces and gradients speak of the model's input."""

@@ -87,13 +87,12 @@ class Layer:
     name: str | None
     activation: str | None
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, *, abstract: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if cls.__name__.startswith("_"):  # only a base of other layers
-            return
         ours = Layer.registry.get(cls.__name__)
         # A user's class of the same name must not take the place of one of ours in model files.
-        if ours is None or not ours.__module__.startswith("nnviz."):
+        replaces = ours is None or not ours.__module__.startswith("nnviz.")
+        if replaces and not abstract and not cls.__name__.startswith("_"):
             Layer.registry[cls.__name__] = cls
 
     def __init__(self, *, name: str | None = None, activation: str | None = None) -> None:

@@ -7,6 +7,7 @@ at a time, so that it stays in the second-level cache until the product has read
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -177,3 +178,42 @@ def scatter(
                 along = slice(first, first + (out_cols - 1) * stride[1] + 1, stride[1])
                 dx[pictures, down, along] += shares[:, :, :, i, j]
     return dx[:, top : top + size[0], left : left + size[1]]
+
+
+def kernel_gradient(
+    x: Array,
+    dy: Array,
+    *,
+    kernel: Size,
+    stride: Size,
+    pads: Pads,
+    dilation: Size,
+    groups: int,
+    mode: Mode,
+) -> Array:
+    """The gradient of `correlate` for its weight, (kh, kw, channels / groups, out channels).
+
+    dw[i, j, k, o] = Σ_{n, r, c} x[n, r·s − p + i·d, c·s − p + j·d, k] · dy[n, r, c, o]
+    """
+    padded, out = pad(x, pads, 0.0, mode), dy.shape[1:3]
+    inside, filters = x.shape[3] // groups, dy.shape[3]
+    total = np.zeros((groups, kernel[0] * kernel[1] * inside, filters // groups), dy.dtype)
+    for pictures, rows, matrix in patch_matrices(
+        padded, kernel, stride, dilation, out, groups, mode
+    ):
+        total += matrix.transpose(0, 2, 1) @ grouped(dy[pictures, rows], groups)
+    return total.transpose(1, 0, 2).reshape(*kernel, inside, filters)
+
+
+def views(
+    framed: Array, kernel: Size, stride: Size, dilation: Size, out: Size
+) -> Iterator[tuple[int, int, Array]]:
+    """For each kernel cell (i, j), row by row, the places of a padded input that it meets.
+
+    Each view is (n, *out, channels) and may be written through.
+    """
+    for i, j in itertools.product(range(kernel[0]), range(kernel[1])):
+        first, left = i * dilation[0], j * dilation[1]
+        down = slice(first, first + (out[0] - 1) * stride[0] + 1, stride[0])
+        along = slice(left, left + (out[1] - 1) * stride[1] + 1, stride[1])
+        yield i, j, framed[:, down, along]

@@ -10,8 +10,11 @@ A size is `(rows, cols)`. A box is `(top, left, bottom, right)`, half open as in
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
+
+import numpy as np
 
 from ..errors import ArgumentError
 
@@ -104,3 +107,89 @@ class SlidingWindow:
 
 POINTWISE = SlidingWindow()
 """The window of everything that works cell by cell: activations, additions, normalization."""
+
+
+@dataclass(frozen=True)
+class TransposedWindow:
+    """The window of a transposed convolution: `SlidingWindow` with input and output exchanged.
+
+    Along one axis the input at i reaches the outputs `i·s − p + d·j` for j = 0 … k−1. `"same"`
+    pads so that the output is size · stride, as Keras does.
+    """
+
+    kernel: Size
+    stride: Size
+    pads: str | Pads = "valid"
+    dilation: Size = (1, 1)
+
+    @property
+    def reach(self) -> Size:
+        """Rows and cols of the patch that one input reaches: d (k − 1) + 1."""
+        return SlidingWindow(self.kernel, dilation=self.dilation).reach
+
+    def padding(self, size: Size) -> Pads:
+        """The cells cut off `((top, bottom), (left, right))`."""
+        if not isinstance(self.pads, str):
+            return self.pads
+        totals = [
+            max(r - s, 0) if self.pads == "same" else 0
+            for r, s in zip(self.reach, self.stride, strict=True)
+        ]
+        (rows, cols) = totals
+        return (rows // 2, rows - rows // 2), (cols // 2, cols - cols // 2)
+
+    def out_size(self, size: Size) -> Size:
+        if self.pads == "same":
+            return size[0] * self.stride[0], size[1] * self.stride[1]
+        pads = self.padding(size)
+        rows, cols = (
+            (n - 1) * s + r - sum(p)
+            for n, s, r, p in zip(size, self.stride, self.reach, pads, strict=True)
+        )
+        if rows < 1 or cols < 1:
+            raise ArgumentError(
+                f"the padding {pads} leaves nothing of an input of {size[0]}×{size[1]}: pad less"
+            )
+        return rows, cols
+
+    def touched(self, box: Box, size: Size) -> Box:
+        out, pads = self.out_size(size), self.padding(size)
+        first = [box[a] * self.stride[a] - pads[a][0] for a in (0, 1)]
+        last = [(box[a + 2] - 1) * self.stride[a] - pads[a][0] + self.reach[a] for a in (0, 1)]
+        top, left = (min(max(first[a], 0), out[a]) for a in (0, 1))
+        return top, left, max(min(last[0], out[0]), top), max(min(last[1], out[1]), left)
+
+    def needed(self, box: Box, size: Size) -> Box:
+        pads = self.padding(size)
+        first = [-(-(box[a] + pads[a][0] - self.reach[a] + 1) // self.stride[a]) for a in (0, 1)]
+        last = [(box[a + 2] - 1 + pads[a][0]) // self.stride[a] + 1 for a in (0, 1)]
+        return first[0], first[1], max(last[0], first[0]), max(last[1], first[1])
+
+
+@dataclass(frozen=True)
+class ResizeWindow:
+    """The window of a resizing that is one matrix for the rows and one for the cols.
+
+    matrix: size of one axis -> (out, in), the weight of each input cell for each output cell.
+    """
+
+    matrix: Callable[[int, int], np.ndarray]
+
+    def out_size(self, size: Size) -> Size:
+        return len(self.matrix(size[0], 0)), len(self.matrix(size[1], 1))
+
+    def touched(self, box: Box, size: Size) -> Box:
+        top, bottom = _span(self.matrix(size[0], 0)[:, box[0] : box[2]].T)
+        left, right = _span(self.matrix(size[1], 1)[:, box[1] : box[3]].T)
+        return top, left, bottom, right
+
+    def needed(self, box: Box, size: Size) -> Box:
+        top, bottom = _span(self.matrix(size[0], 0)[box[0] : box[2]])
+        left, right = _span(self.matrix(size[1], 1)[box[1] : box[3]])
+        return top, left, bottom, right
+
+
+def _span(weights: np.ndarray) -> tuple[int, int]:
+    """The first and one past the last column with a weight; (0, 0) where there is none."""
+    places = np.flatnonzero(np.abs(weights).sum(axis=0))
+    return (int(places[0]), int(places[-1]) + 1) if len(places) else (0, 0)

@@ -8,7 +8,7 @@ from ..layer import Array, Call, Layer, Mode
 from ..window import POINTWISE, SlidingWindow
 
 
-class _Pointwise(Layer):
+class Pointwise(Layer, abstract=True):
     """An activation: the same shape out as in, each place by itself."""
 
     def __init__(self, *, name: str | None = None) -> None:
@@ -18,30 +18,17 @@ class _Pointwise(Layer):
         return POINTWISE
 
 
-class ReLU(_Pointwise):
-    """y = max(x, 0); dx = dy where x > 0, else 0."""
-
-    def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
-        y = mode.new(xs[0].shape, xs[0].dtype)
-        return np.maximum(xs[0], 0, out=y), None
-
-    def backward(self, dy: Array, call: Call) -> Array:
-        return dy * (call.x > 0)
-
-
-class Sigmoid(_Pointwise):
+class Sigmoid(Pointwise):
     """y = 1 / (1 + e^−x); dx = dy · y (1 − y). Neither side overflows."""
 
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
-        (x,) = xs
-        small = np.exp(-np.abs(x))  # never above 1
-        return np.where(x >= 0, 1, small) / (1 + small), None
+        return sigmoid(xs[0]), None
 
     def backward(self, dy: Array, call: Call) -> Array:
         return dy * call.y * (1 - call.y)
 
 
-class Tanh(_Pointwise):
+class Tanh(Pointwise):
     """y = tanh x; dx = dy (1 − y²)."""
 
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
@@ -51,7 +38,7 @@ class Tanh(_Pointwise):
         return dy * (1 - call.y * call.y)
 
 
-class Softmax(_Pointwise):
+class Softmax(Pointwise):
     """Shares that add up to one over the last axis (the classes or the channels).
 
     y_i = e^(x_i − m) / Σ_j e^(x_j − m) with m = max x, so that nothing overflows;
@@ -70,10 +57,38 @@ class Softmax(_Pointwise):
         return y * (dy - (dy * y).sum(axis=-1, keepdims=True))
 
 
-ACTIVATIONS: dict[str, type[Layer]] = {
-    "relu": ReLU,
-    "sigmoid": Sigmoid,
-    "softmax": Softmax,
-    "tanh": Tanh,
-}
-"""What `activation="relu"` on another layer may say; it becomes a node of its own."""
+class Linear(Pointwise):
+    """y = x; dx = dy. For a place where something else could stand."""
+
+    def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
+        return xs[0], None
+
+    def backward(self, dy: Array, call: Call) -> Array:
+        return dy
+
+
+class Step(Pointwise):
+    """y = 1 where x > 0, else 0: the perceptron's. Its derivative is 0, so it cannot be learnt
+    through."""
+
+    def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
+        return (xs[0] > 0).astype(xs[0].dtype), None
+
+    def backward(self, dy: Array, call: Call) -> Array:
+        return np.zeros_like(dy)
+
+
+class Softplus(Pointwise):
+    """y = log(1 + e^x), a ReLU without the corner; dx = dy · sigmoid(x)."""
+
+    def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
+        return np.logaddexp(xs[0], 0, out=mode.new(xs[0].shape, xs[0].dtype)), None
+
+    def backward(self, dy: Array, call: Call) -> Array:
+        return dy * sigmoid(call.x)
+
+
+def sigmoid(x: Array) -> Array:
+    """1 / (1 + e^−x), without overflow on either side."""
+    small = np.exp(-np.abs(x))  # never above 1
+    return np.where(x >= 0, 1, small) / (1 + small)

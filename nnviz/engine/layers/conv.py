@@ -10,7 +10,7 @@ import numpy as np
 from ...errors import ArgumentError
 from ..initializers import INITIALIZERS
 from ..layer import Array, Call, Layer, Mode, Shape, check_initializer, need_picture, pair, whole
-from ..patches import correlate, grouped, pad, patch_matrices, scatter
+from ..patches import correlate, kernel_gradient, scatter
 from ..window import Pads, SlidingWindow
 
 Padding = str | Sequence[Sequence[int]]
@@ -88,12 +88,16 @@ class Conv2D(Layer):
         make = INITIALIZERS[self.weight_init]
         return make(rng, shape, kh * kw * inside, kh * kw * out // self.groups)
 
+    def laid(self, weight: Array) -> Array:
+        """The kernels as they are laid over the input; its own inverse."""
+        return weight
+
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
         (x,) = xs
         window, size = self.window(), x.shape[1:3]
         y = correlate(
             x,
-            self.param("weight", x.dtype),
+            self.laid(self.param("weight", x.dtype)),
             stride=self.strides,
             pads=window.padding(size),
             dilation=self.dilation_rate,
@@ -107,7 +111,7 @@ class Conv2D(Layer):
 
     def backward(self, dy: Array, call: Call) -> Array:
         window, size = self.window(), call.x.shape[1:3]
-        weight, pads = self.param("weight", dy.dtype), window.padding(size)
+        weight, pads = self.laid(self.param("weight", dy.dtype)), window.padding(size)
         reach = window.reach
         turned = tuple((r - 1 - p[0], r - 1 - p[1]) for r, p in zip(reach, pads, strict=True))
         if self.strides == (1, 1) and self.groups == 1 and min(min(p) for p in turned) >= 0:
@@ -135,23 +139,23 @@ class Conv2D(Layer):
         )
 
     def grads(self, dy: Array, call: Call) -> dict[str, Array]:
-        window, size = self.window(), call.x.shape[1:3]
-        padded = pad(call.x, window.padding(size), 0.0, call.mode)
-        shape = self.params["weight"].shape
-        groups, inside = self.groups, shape[0] * shape[1] * shape[2]
-        total = np.zeros((groups, inside, self.filters // groups), dy.dtype)
-        for pictures, rows, matrix in patch_matrices(
-            padded,
-            self.kernel_size,
-            self.strides,
-            self.dilation_rate,
-            window.out_size(size),
-            groups,
-            call.mode,
-        ):
-            total += matrix.transpose(0, 2, 1) @ grouped(dy[pictures, rows], groups)
-        weight = {"weight": total.transpose(1, 0, 2).reshape(shape)}
-        return {**weight, "bias": dy.sum(axis=(0, 1, 2))} if self.use_bias else weight
+        window = self.window()
+        weight = kernel_gradient(
+            call.x,
+            dy,
+            kernel=self.kernel_size,
+            stride=self.strides,
+            pads=window.padding(call.x.shape[1:3]),
+            dilation=self.dilation_rate,
+            groups=self.groups,
+            mode=call.mode,
+        )
+        return self._with_bias(self.laid(weight), dy)
+
+    def _with_bias(self, weight: Array, dy: Array) -> dict[str, Array]:
+        """The gradients: the weight's, and the bias's where there is one."""
+        bias = {"bias": dy.sum(axis=(0, 1, 2))} if self.use_bias else {}
+        return {"weight": weight, **bias}
 
     @classmethod
     def examples(cls) -> list[tuple[Layer, tuple[Shape, ...]]]:
@@ -162,3 +166,16 @@ class Conv2D(Layer):
             (cls(4, 3, strides=(2, 1), padding=((0, 2), (3, 1)), groups=4), ((6, 5, 4),)),
             (cls(3, 1), ((4, 3, 2),)),
         ]
+
+
+class TrueConv2D(Conv2D):
+    """Convolution in the mathematician's sense: the kernel is turned by 180° before it is laid on.
+
+    y[n, r, c, o] = b[o] + Σ_{i, j, k} x[n, r + kh−1 − i, c + kw−1 − j, k] · w[i, j, k, o]
+
+    for stride 1 without padding: `scipy.signal.convolve2d(x, w, "valid")` summed over channels. A
+    network learns the same with either; only the pictures of its kernels are turned.
+    """
+
+    def laid(self, weight: Array) -> Array:
+        return weight[::-1, ::-1]

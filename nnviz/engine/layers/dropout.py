@@ -27,14 +27,19 @@ class Dropout(Layer):
     def window(self, i: int = 0) -> SlidingWindow:
         return POINTWISE
 
+    def mask_shape(self, x: Array) -> Shape:
+        """Which places are left out or kept by themselves: here each number."""
+        return x.shape
+
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, Array | None]:
         (x,) = xs
         if not mode.train or self.rate == 0:
             return x, None
         if mode.rng is None:
             raise ArgumentError("Dropout in training needs mode.rng, a NumPy random Generator")
-        draws = mode.rng.random(out=mode.temp(x.shape, np.float32), dtype=np.float32)
-        mask = mode.new(x.shape, x.dtype)
+        shape = self.mask_shape(x)
+        draws = mode.rng.random(out=mode.temp(shape, np.float32), dtype=np.float32)
+        mask = mode.new(shape, x.dtype)
         np.greater_equal(draws, np.float32(self.rate), out=mask, casting="unsafe")
         mask *= 1 / (1 - self.rate)
         return np.multiply(x, mask, out=mode.new(x.shape, x.dtype)), mask
@@ -45,3 +50,17 @@ class Dropout(Layer):
     @classmethod
     def examples(cls) -> list[tuple[Layer, tuple[Shape, ...]]]:
         return [(cls(0.4), ((5, 4, 3),)), (cls(0.5), ((9,),))]
+
+
+class SpatialDropout2D(Dropout):
+    """Dropout of whole channels: neighbours say nearly the same, so single places are no loss.
+
+    m is one number for each picture and channel. Tompson et al. 2015, section 3.2, arXiv:1411.4280.
+    """
+
+    def mask_shape(self, x: Array) -> Shape:
+        return (len(x), *(1,) * (x.ndim - 2), x.shape[-1])
+
+    @classmethod
+    def examples(cls) -> list[tuple[Layer, tuple[Shape, ...]]]:
+        return [(cls(0.4), ((5, 4, 3),))]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...errors import ArgumentError
-from ..layer import Array, Call, Layer, Mode, Shape
+from ..layer import Array, Call, Layer, Mode, Shape, whole
 from ..window import POINTWISE, SlidingWindow
 
 
@@ -129,3 +129,115 @@ class BatchNormalization(Layer):
             k: (keep * self.buffers[k] + (1 - keep) * v).astype(self.buffers[k].dtype)
             for k, v in fresh.items()
         }
+
+
+class LocalResponseNormalization(Layer):
+    """y = x / D^β with D = k + α / size · Σ of x² over `size` neighbouring channels.
+
+    The neighbours of channel c are c − ⌊(size−1)/2⌋ … c + ⌈(size−1)/2⌉, as far as they exist.
+    Krizhevsky, Sutskever, Hinton 2012, section 3.3; the division of α by size is ONNX's and
+    PyTorch's form, the paper has none.
+
+    dx = dy · D^−β − 2αβ/size · x · Σ over those c' whose neighbour c is of dy y / D.
+    """
+
+    def __init__(
+        self,
+        size: int = 5,
+        *,
+        alpha: float = 1e-4,
+        beta: float = 0.75,
+        bias: float = 1.0,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name=name)
+        self.size = whole(size, "size of LocalResponseNormalization")
+        self.alpha, self.beta, self.bias = float(alpha), float(beta), float(bias)
+        if not (self.alpha >= 0 and self.beta >= 0 and self.bias > 0):
+            raise ArgumentError(
+                "LocalResponseNormalization needs alpha ≥ 0, beta ≥ 0 and bias > 0, got "
+                f"{alpha!r}, {beta!r}, {bias!r}"
+            )
+
+    def window(self, i: int = 0) -> SlidingWindow:
+        return POINTWISE
+
+    def _neighbours(self, x: Array, before: int, after: int) -> Array:
+        """For each channel, the sum over itself, `before` in front and `after` behind."""
+        channels = x.shape[-1]
+        total = x.copy()
+        for step in range(1, min(before, channels - 1) + 1):
+            total[..., step:] += x[..., :-step]
+        for step in range(1, min(after, channels - 1) + 1):
+            total[..., :-step] += x[..., step:]
+        return total
+
+    def forward(self, *xs: Array, mode: Mode) -> tuple[Array, Array]:
+        (x,) = xs
+        before, after = (self.size - 1) // 2, self.size // 2
+        base = self._neighbours(x * x, before, after)
+        base *= self.alpha / self.size
+        base += self.bias
+        return x * base**-self.beta, base
+
+    def backward(self, dy: Array, call: Call) -> Array:
+        base: Array = call.saved
+        before, after = (self.size - 1) // 2, self.size // 2
+        shared = self._neighbours(dy * call.y / base, after, before)
+        return dy * base**-self.beta - (2 * self.alpha * self.beta / self.size) * call.x * shared
+
+    @classmethod
+    def examples(cls) -> list[tuple[Layer, tuple[Shape, ...]]]:
+        return [
+            (cls(3, alpha=0.5), ((3, 2, 5),)),
+            (cls(4, alpha=0.3, beta=0.5, bias=2.0), ((2, 2, 3),)),
+        ]
+
+
+class Normalization(Layer):
+    """y = (x − mean) / std with fixed numbers, one for all channels or one for each.
+
+    For who wants the preparation of the input in the graph; `Model.input` does the same outside it.
+    """
+
+    def __init__(
+        self,
+        mean: float | Sequence[float] = 0.0,
+        std: float | Sequence[float] = 1.0,
+        *,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name=name)
+        self.mean, self.std = (tuple(np.atleast_1d(v).astype(float).tolist()) for v in (mean, std))
+        if not np.isfinite((*self.mean, *self.std)).all() or min(self.std) <= 0:
+            raise ArgumentError(
+                f"Normalization needs finite means and stds above 0, got {mean!r}, {std!r}"
+            )
+
+    @classmethod
+    def of(cls, x: Array, *, name: str | None = None) -> Normalization:
+        """The layer that brings the channels of `x` (N, …, channels) to mean 0 and std 1."""
+        axes = tuple(range(x.ndim - 1))
+        return cls(x.mean(axis=axes, dtype=float), x.std(axis=axes, dtype=float), name=name)
+
+    def window(self, i: int = 0) -> SlidingWindow:
+        return POINTWISE
+
+    def out_shape(self, *shapes: Shape) -> Shape:
+        for values in (self.mean, self.std):
+            if len(values) not in (1, shapes[0][-1]):
+                raise ArgumentError(
+                    f"Normalization has {len(values)} numbers for {shapes[0][-1]} channels"
+                )
+        return shapes[0]
+
+    def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
+        mean, std = (np.asarray(v, xs[0].dtype) for v in (self.mean, self.std))
+        return (xs[0] - mean) / std, None
+
+    def backward(self, dy: Array, call: Call) -> Array:
+        return dy / np.asarray(self.std, dy.dtype)
+
+    @classmethod
+    def examples(cls) -> list[tuple[Layer, tuple[Shape, ...]]]:
+        return [(cls(0.5, (0.2, 0.3)), ((3, 2, 2),)), (cls((1, 2, 3), 2.0), ((3,),))]

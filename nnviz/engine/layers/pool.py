@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from ...errors import ArgumentError
 from ..layer import Array, Call, Layer, Mode, Shape, need_picture, pair
-from ..patches import pad
+from ..patches import pad, views
 from ..window import SlidingWindow
 from .conv import Padding, check_padding
 
@@ -46,10 +45,8 @@ class _Pooling(Layer):
 
     def _views(self, padded: Array, out: tuple[int, int]) -> Iterator[Array]:
         """For each cell of the window, row by row, the input that every output sees there."""
-        for i, j in itertools.product(*map(range, self.pool_size)):
-            down = slice(i, i + (out[0] - 1) * self.strides[0] + 1, self.strides[0])
-            along = slice(j, j + (out[1] - 1) * self.strides[1] + 1, self.strides[1])
-            yield padded[:, down, along]
+        for _, _, view in views(padded, self.pool_size, self.strides, (1, 1), out):
+            yield view
 
     def _framed(self, x: Array) -> tuple[Array, Array]:
         """Zeros in the shape of the padded input, and the view of them that lies under `x`."""
@@ -131,6 +128,57 @@ class AveragePooling2D(_Pooling):
         for target in self._views(framed, out):
             target += share
         return dx
+
+
+class Subsampling2D(_Pooling):
+    """LeNet's pooling: the sum of each window, times a learnt number, plus another, per channel.
+
+    y[n, r, c, k] = w[k] · Σ over the window of x[n, ·, ·, k] + b[k], usually followed by a sigmoid
+    (`activation="sigmoid"`). LeCun, Bottou, Bengio, Haffner 1998, section II.B. w begins at 1 /
+    (cells of the window), the mean.
+    """
+
+    def __init__(
+        self,
+        pool_size: int | Sequence[int] = 2,
+        *,
+        strides: int | Sequence[int] | None = None,
+        padding: Padding = "valid",
+        activation: str | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(pool_size, strides=strides, padding=padding, name=name)
+        self.activation = activation
+
+    def param_shapes(self, *shapes: Shape) -> dict[str, Shape]:
+        return {"weight": shapes[0][-1:], "bias": shapes[0][-1:]}
+
+    def initial(self, name: str, shape: Shape, rng: np.random.Generator) -> Array:
+        share = 1 / (self.pool_size[0] * self.pool_size[1])
+        return np.full(shape, share if name == "weight" else 0, np.float32)
+
+    def forward(self, *xs: Array, mode: Mode) -> tuple[Array, Array]:
+        (x,) = xs
+        out = self.window().out_size(x.shape[1:3])
+        padded = pad(x, self.window().padding(x.shape[1:3]), 0.0, mode)
+        total = mode.new((x.shape[0], *out, x.shape[3]), x.dtype)
+        total[...] = 0
+        for view in self._views(padded, out):
+            total += view
+        y = np.multiply(total, self.param("weight", x.dtype), out=mode.new(total.shape, x.dtype))
+        y += self.param("bias", x.dtype)
+        return y, total
+
+    def backward(self, dy: Array, call: Call) -> Array:
+        framed, dx = self._framed(call.x)
+        share = dy * self.param("weight", dy.dtype)
+        for target in self._views(framed, call.y.shape[1:3]):
+            target += share
+        return dx
+
+    def grads(self, dy: Array, call: Call) -> dict[str, Array]:
+        axes = (0, 1, 2)
+        return {"weight": (dy * call.saved).sum(axis=axes), "bias": dy.sum(axis=axes)}
 
 
 class GlobalAveragePooling2D(Layer):

@@ -1,0 +1,115 @@
+"""Depthwise convolution: each channel by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from ..initializers import INITIALIZERS
+from ..layer import Array, Call, Layer, Mode, Shape, check_initializer, need_picture, pair, whole
+from ..patches import pad, views
+from ..window import SlidingWindow
+from .conv import Padding, check_padding
+
+
+class DepthwiseConv2D(Layer):
+    """Every channel has kernels of its own and is not mixed with the others.
+
+    y[n, r, c, k·m + q] = b[k·m + q] + Σ_{i, j} x[n, r·s − p + i·d, c·s − p + j·d, k] · w[i, j, k,
+    q]
+
+    with m the depth_multiplier. w (kh, kw, channels, m), b (channels · m). It is added up as
+    shifted
+    products of whole maps: there is nothing to gain from a patch matrix where nothing is mixed.
+    """
+
+    def __init__(
+        self,
+        kernel_size: int | Sequence[int],
+        *,
+        strides: int | Sequence[int] = 1,
+        padding: Padding = "valid",
+        dilation_rate: int | Sequence[int] = 1,
+        depth_multiplier: int = 1,
+        activation: str | None = None,
+        use_bias: bool = True,
+        weight_init: str = "glorot_uniform",
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name=name, activation=activation)
+        self.kernel_size = pair(kernel_size, "kernel_size")
+        self.strides = pair(strides, "strides")
+        self.padding = check_padding(padding)
+        self.dilation_rate = pair(dilation_rate, "dilation_rate")
+        self.depth_multiplier = whole(depth_multiplier, "depth_multiplier")
+        self.use_bias = bool(use_bias)
+        self.weight_init = check_initializer(weight_init)
+
+    def window(self, i: int = 0) -> SlidingWindow:
+        return SlidingWindow(self.kernel_size, self.strides, self.padding, self.dilation_rate)
+
+    def out_shape(self, *shapes: Shape) -> Shape:
+        rows, cols, channels = need_picture(self, shapes[0])
+        return (*self.window().out_size((rows, cols)), channels * self.depth_multiplier)
+
+    def param_shapes(self, *shapes: Shape) -> dict[str, Shape]:
+        channels = shapes[0][2]
+        weight = {"weight": (*self.kernel_size, channels, self.depth_multiplier)}
+        bias = {"bias": (channels * self.depth_multiplier,)} if self.use_bias else {}
+        return {**weight, **bias}
+
+    def initial(self, name: str, shape: Shape, rng: np.random.Generator) -> Array:
+        if name == "bias":
+            return np.zeros(shape, np.float32)
+        cells = shape[0] * shape[1]
+        return INITIALIZERS[self.weight_init](rng, shape, cells, cells * shape[3])
+
+    def _seen(self, framed: Array, out: tuple[int, int]) -> Iterator[tuple[int, int, Array]]:
+        """For each kernel cell, the part of the padded input that it meets: (i, j, view)."""
+        return views(framed, self.kernel_size, self.strides, self.dilation_rate, out)
+
+    def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
+        (x,) = xs
+        window, size = self.window(), x.shape[1:3]
+        out, weight = window.out_size(size), self.param("weight", x.dtype)
+        padded = pad(x, window.padding(size), 0.0, mode)
+        y = mode.new((x.shape[0], *out, *weight.shape[2:]), x.dtype)
+        y[...] = 0
+        part = mode.temp(y.shape, x.dtype)
+        for i, j, view in self._seen(padded, out):
+            y += np.multiply(view[..., None], weight[i, j], out=part)
+        y = y.reshape(*y.shape[:3], -1)
+        if self.use_bias:
+            y += self.param("bias", x.dtype)
+        return y, None
+
+    def backward(self, dy: Array, call: Call) -> Array:
+        window, x = self.window(), call.x
+        weight, pads = self.param("weight", dy.dtype), window.padding(x.shape[1:3])
+        shares = dy.reshape(*dy.shape[:3], *weight.shape[2:])
+        (top, bottom), (left, right) = pads
+        rows, cols = x.shape[1:3]
+        framed = np.zeros((len(x), top + rows + bottom, left + cols + right, x.shape[3]), dy.dtype)
+        for i, j, view in self._seen(framed, dy.shape[1:3]):
+            view += np.einsum("nrckq,kq->nrck", shares, weight[i, j])
+        return framed[:, top : top + rows, left : left + cols]
+
+    def grads(self, dy: Array, call: Call) -> dict[str, Array]:
+        window, x = self.window(), call.x
+        shape = self.params["weight"].shape
+        padded = pad(x, window.padding(x.shape[1:3]), 0.0, call.mode)
+        shares = dy.reshape(*dy.shape[:3], *shape[2:])
+        weight = np.empty(shape, dy.dtype)
+        for i, j, view in self._seen(padded, dy.shape[1:3]):
+            weight[i, j] = np.einsum("nrck,nrckq->kq", view, shares)
+        bias = {"bias": dy.sum(axis=(0, 1, 2))} if self.use_bias else {}
+        return {"weight": weight, **bias}
+
+    @classmethod
+    def examples(cls) -> list[tuple[Layer, tuple[Shape, ...]]]:
+        return [
+            (cls(3), ((6, 5, 3),)),
+            (cls((2, 3), strides=2, padding="same", depth_multiplier=2), ((7, 6, 2),)),
+            (cls(3, dilation_rate=2, padding=((2, 1), (0, 2)), use_bias=False), ((6, 7, 2),)),
+        ]

@@ -1,0 +1,140 @@
+"""ReLU and its relatives: what is positive passes, what is negative is held back."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ...errors import ArgumentError
+from ..layer import Array, Call, Mode, Shape
+from .activation import Pointwise, sigmoid
+
+SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
+"""Klambauer et al. 2017, section 2, arXiv:1706.02515: mean 0 and variance 1 reproduce
+themselves."""
+
+
+class ReLU(Pointwise):
+    """y = max(x, 0); dx = dy where x > 0, else 0."""
+
+    def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
+        y = mode.new(xs[0].shape, xs[0].dtype)
+        return np.maximum(xs[0], 0, out=y), None
+
+    def backward(self, dy: Array, call: Call) -> Array:
+        return dy * (call.x > 0)
+
+
+class LeakyReLU(Pointwise):
+    """y = x where x > 0, else slope · x. Maas, Hannun, Ng 2013."""
+
+    def __init__(self, negative_slope: float = 0.3, *, name: str | None = None) -> None:
+        super().__init__(name=name)
+        self.negative_slope = number(negative_slope, "negative_slope of LeakyReLU")
+
+    def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
+        return np.where(xs[0] > 0, xs[0], xs[0] * self.negative_slope), None
+
+    def backward(self, dy: Array, call: Call) -> Array:
+        return np.where(call.x > 0, dy, dy * self.negative_slope)
+
+
+class PReLU(Pointwise):
+    """y = x where x > 0, else a_k x, with a learnt slope a_k for each channel.
+
+    He, Zhang, Ren, Sun 2015, eq. 1, arXiv:1502.01852; a begins at 0.25 as there.
+    """
+
+    def param_shapes(self, *shapes: Shape) -> dict[str, Shape]:
+        return {"slope": shapes[0][-1:]}
+
+    def initial(self, name: str, shape: Shape, rng: np.random.Generator) -> Array:
+        return np.full(shape, 0.25, np.float32)
+
+    def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
+        return np.where(xs[0] > 0, xs[0], xs[0] * self.param("slope", xs[0].dtype)), None
+
+    def backward(self, dy: Array, call: Call) -> Array:
+        return np.where(call.x > 0, dy, dy * self.param("slope", dy.dtype))
+
+    def grads(self, dy: Array, call: Call) -> dict[str, Array]:
+        held = dy * np.minimum(call.x, 0)
+        return {"slope": held.sum(axis=tuple(range(held.ndim - 1)))}
+
+
+class ELU(Pointwise):
+    """y = x where x > 0, else α (e^x − 1). Clevert, Unterthiner, Hochreiter 2016,
+    arXiv:1511.07289."""
+
+    def __init__(self, alpha: float = 1.0, *, name: str | None = None) -> None:
+        super().__init__(name=name)
+        self.alpha = number(alpha, "alpha of ELU")
+
+    def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
+        (x,) = xs
+        return np.where(x > 0, x, self.alpha * np.expm1(np.minimum(x, 0))), None
+
+    def backward(self, dy: Array, call: Call) -> Array:
+        return np.where(call.x > 0, dy, dy * (call.y + self.alpha))
+
+
+class SELU(Pointwise):
+    """y = λ x where x > 0, else λ α (e^x − 1), with the two constants of Klambauer et al. 2017."""
+
+    def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
+        (x,) = xs
+        low = SELU_ALPHA * np.expm1(np.minimum(x, 0))
+        return SELU_SCALE * np.where(x > 0, x, low), None
+
+    def backward(self, dy: Array, call: Call) -> Array:
+        return dy * np.where(call.x > 0, SELU_SCALE, call.y + SELU_SCALE * SELU_ALPHA)
+
+
+class GELU(Pointwise):
+    """y = x Φ(x), Φ the normal distribution; dx = dy (Φ(x) + x φ(x)).
+
+    Hendrycks and Gimpel 2016, eq. 1, arXiv:1606.08415; exact, by the error function.
+    """
+
+    def forward(self, *xs: Array, mode: Mode) -> tuple[Array, Array]:
+        from scipy.special import erf
+
+        share = 0.5 * (1 + erf(xs[0] * (1 / math.sqrt(2))))
+        return xs[0] * share, share
+
+    def backward(self, dy: Array, call: Call) -> Array:
+        density = np.exp(-0.5 * call.x * call.x) * (1 / math.sqrt(2 * math.pi))
+        return dy * (call.saved + call.x * density)
+
+
+class Swish(Pointwise):
+    """y = x · sigmoid(x), also called SiLU; dx = dy (σ + y (1 − σ)).
+
+    Ramachandran, Zoph, Le 2017, arXiv:1710.05941, with β = 1.
+    """
+
+    def forward(self, *xs: Array, mode: Mode) -> tuple[Array, Array]:
+        share = sigmoid(xs[0])
+        return xs[0] * share, share
+
+    def backward(self, dy: Array, call: Call) -> Array:
+        return dy * (call.saved + call.y * (1 - call.saved))
+
+
+class HardSwish(Pointwise):
+    """y = x · min(max(x + 3, 0), 6) / 6. Howard et al. 2019, section 5.2, arXiv:1905.02244."""
+
+    def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
+        return xs[0] * (np.clip(xs[0] + 3, 0, 6) * (1 / 6)), None
+
+    def backward(self, dy: Array, call: Call) -> Array:
+        x = call.x
+        return dy * np.where(x <= -3, 0, np.where(x >= 3, 1, (2 * x + 3) * (1 / 6)))
+
+
+def number(value: object, what: str) -> float:
+    """A finite number, or an error that says which setting wanted one."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ArgumentError(f"{what} must be a finite number, got {value!r}")
+    return float(value)
