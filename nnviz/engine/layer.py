@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from ..errors import ArgumentError
-from .initializers import INITIALIZERS
 from .window import Window
 
 if TYPE_CHECKING:
@@ -253,12 +252,3 @@ def whole(value: int, what: str) -> int:
     if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
         raise ArgumentError(f"{what} must be a whole number of at least 1, got {value!r}")
     return int(value)
-
-
-def check_initializer(name: str) -> str:
-    """The name of an initializer that exists."""
-    if name not in INITIALIZERS:
-        from ..errors import unknown
-
-        raise unknown("initializer", name, INITIALIZERS, "nnviz")
-    return name

@@ -83,9 +83,11 @@ def forward(
     for i, (place, node) in enumerate(nodes):
         layer = node.layer
         xs = tuple(values[name] for name in node.inputs)
-        rng = draw.generator(place, chunk) if train and layer.random else None
-        mode = Mode(train=train, rng=rng, scratch=scratch)
-        if train and layer.couples:
+        # A frozen layer's statistics stand still as well: it runs as at prediction.
+        learns = train and (layer.trainable or not layer.buffers)
+        rng = draw.generator(place, chunk) if learns and layer.random else None
+        mode = Mode(train=learns, rng=rng, scratch=scratch)
+        if learns and layer.couples:
             part = layer.forward_part(*xs, mode=mode)
             scratch.layer_done()
             mode = replace(mode, totals=(yield layer.forward_total, part))
@@ -93,7 +95,7 @@ def forward(
         scratch.layer_done()
         values[node.name] = y
         if keep is None or node.name in keep:
-            calls[node.name] = Call(xs, y, saved, Mode(train=train))
+            calls[node.name] = Call(xs, y, saved, Mode(train=learns))
         if keep is not None:
             for name in set(node.inputs):
                 if last[name] == i:

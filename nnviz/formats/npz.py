@@ -28,10 +28,46 @@ VERSION = 1
 WHAT = "nnviz model file"
 
 
+STATE = "state:"
+"""What a checkpoint's own arrays are called; a reader of the model passes them over."""
+
+
 def save(model: Model, path: str | Path) -> None:
     """Write a model as one `.npz` file, atomically; the ending `.npz` is added where missing."""
+    save_state(model, path, None, {})
+
+
+def save_state(
+    model: Model,
+    path: str | Path,
+    state: Mapping[str, Any] | None,
+    arrays: Mapping[str, np.ndarray],
+) -> None:
+    """Write a model together with the state of its training: plain data, and arrays by name."""
     path = Path(path)
     path = path if path.suffix == ".npz" else path.with_name(path.name + ".npz")
+    page, kept = _to_page(model)
+    page["state"] = state
+    kept |= {f"{STATE}{name}": array for name, array in arrays.items()}
+    text = json.dumps(page, ensure_ascii=False).encode()
+    write_npz(path, {PAGE: np.frombuffer(text, np.uint8), **kept})
+
+
+def load(path: str | Path) -> Model:
+    """Read a model file that `model.save` has written, or the model in a checkpoint."""
+    return _read(path)[0]
+
+
+def load_state(path: str | Path) -> tuple[Model, dict[str, Any], dict[str, np.ndarray]]:
+    """Read a checkpoint: the model, the state, and the state's arrays."""
+    model, state, arrays = _read(path)
+    if not isinstance(state, dict):
+        raise FileError(f"{path} is a model, but no checkpoint: it has no state of a training")
+    return model, state, arrays
+
+
+def _to_page(model: Model) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A model as plain data and arrays."""
     arrays: dict[str, Any] = {}
     nodes = []
     for node in model.nodes:
@@ -64,12 +100,11 @@ def save(model: Model, path: str | Path) -> None:
         "classes": model.classes,
         "made": model.made,
     }
-    text = json.dumps(page, ensure_ascii=False).encode()
-    write_npz(path, {PAGE: np.frombuffer(text, np.uint8), **arrays})
+    return page, arrays
 
 
-def load(path: str | Path) -> Model:
-    """Read a model file that `model.save` has written."""
+def _read(path: str | Path) -> tuple[Model, Any, dict[str, np.ndarray]]:
+    """The model, the state (None in a plain model file) and the state's arrays."""
     path = Path(path)
     if not path.is_file():
         raise FileError(f"there is no model file {path}: check the path")
@@ -87,8 +122,9 @@ def load(path: str | Path) -> Model:
             f"{path} has version {page.get('version')!r} of the model file, this nnviz reads "
             f"{VERSION}: update nnviz, or save the model again"
         )
+    own = {k.removeprefix(STATE): arrays.pop(k) for k in list(arrays) if k.startswith(STATE)}
     try:
-        return _from_page(page, arrays)
+        return _from_page(page, arrays), page.get("state"), own
     except NnvizError as error:
         raise FileError(f"{path} is damaged: {error}") from None
     # The page is data from outside: a wrong type anywhere in it is one clear error.

@@ -40,3 +40,89 @@ class Shift(Augmentation):
 
     def __repr__(self) -> str:
         return f"Shift({self.most})"
+
+
+class _Warp(Augmentation):
+    """Each picture seen through a 2×2 matrix about its middle, interpolated linearly, black
+    outside.
+
+    The matrix takes a place of the new picture, (row, col) from the middle, to where it is read.
+    """
+
+    def matrix(self, rng: np.random.Generator) -> Array:
+        """A random matrix."""
+        raise NotImplementedError(f"{type(self).__name__} has no matrix")
+
+    def __call__(self, x: Array, rng: np.random.Generator) -> Array:
+        from scipy.ndimage import affine_transform
+
+        middle = (np.array(x.shape[1:3]) - 1) / 2
+        out = np.empty_like(x)
+        for picture, target in zip(x, out, strict=True):
+            matrix = self.matrix(rng)
+            offset = middle - matrix @ middle
+            for k in range(x.shape[3]):
+                affine_transform(
+                    picture[..., k], matrix, offset, output=target[..., k], order=1, cval=0.0
+                )
+        return out
+
+
+class Rotate(_Warp):
+    """Every picture turned by up to `degrees` to either side."""
+
+    def __init__(self, degrees: float) -> None:
+        if not isinstance(degrees, int | float) or not 0 < degrees <= 180:
+            raise ArgumentError(f"Rotate needs degrees in (0, 180], got {degrees!r}")
+        self.degrees = float(degrees)
+
+    def matrix(self, rng: np.random.Generator) -> Array:
+        angle = np.deg2rad(rng.uniform(-self.degrees, self.degrees))
+        return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+
+    def __repr__(self) -> str:
+        return f"Rotate({self.degrees})"
+
+
+class Zoom(_Warp):
+    """Every picture made larger or smaller by a factor from 1 − share to 1 + share."""
+
+    def __init__(self, share: float) -> None:
+        if not isinstance(share, int | float) or not 0 < share < 1:
+            raise ArgumentError(f"Zoom needs a share in (0, 1), got {share!r}")
+        self.share = float(share)
+
+    def matrix(self, rng: np.random.Generator) -> Array:
+        return np.eye(2) / rng.uniform(1 - self.share, 1 + self.share)
+
+    def __repr__(self) -> str:
+        return f"Zoom({self.share})"
+
+
+class Flip(Augmentation):
+    """Every second picture, by chance, with left and right exchanged."""
+
+    def __call__(self, x: Array, rng: np.random.Generator) -> Array:
+        turned = rng.random(len(x)) < 0.5
+        return np.where(turned[:, None, None, None], x[:, :, ::-1], x)
+
+    def __repr__(self) -> str:
+        return "Flip()"
+
+
+class Augmentations(Augmentation):
+    """Several, one after the other: `Augmentations(Shift(2), Rotate(10))`."""
+
+    def __init__(self, *parts: Augmentation) -> None:
+        for part in parts:
+            if not isinstance(part, Augmentation):
+                raise ArgumentError(f"Augmentations takes augmentations, got {part!r}")
+        self.parts = parts
+
+    def __call__(self, x: Array, rng: np.random.Generator) -> Array:
+        for part in self.parts:
+            x = part(x, rng)
+        return x
+
+    def __repr__(self) -> str:
+        return f"Augmentations({', '.join(map(repr, self.parts))})"

@@ -5,12 +5,14 @@ A batch's loss is the mean over its samples; the trainer divides by N, not the l
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
 
 from ..engine.input import as_array
 from ..engine.layer import Array
+from ..engine.layers.activation import sigmoid
 from ..errors import ArgumentError, unknown
 
 
@@ -43,6 +45,17 @@ class Loss:
         """The gradient of `values(head(z), t)` for z."""
         raise NotImplementedError(f"{type(self).__name__} fuses no head")
 
+    def __call__(self, y: object, t: object) -> float:
+        """The mean loss of outputs y, one sample (outputs,) or a batch (n, outputs), against
+        targets of the same shape or class numbers."""
+        outputs = as_array(y, "the outputs")
+        outputs = outputs.astype(np.result_type(outputs, np.float32), copy=False)
+        one = outputs.ndim <= 1
+        outputs = np.atleast_1d(outputs)[None] if one else outputs
+        labels = np.asarray(t)[None] if one else np.asarray(t)
+        targets = as_targets(labels, len(outputs), outputs.shape[1:], outputs.dtype)
+        return float(self.values(outputs, targets).mean())
+
 
 LOSSES = Loss.registry
 """Name -> class."""
@@ -61,7 +74,77 @@ class MeanSquaredError(Loss):
         return (y - t) * (2 * len(y) / y.size)
 
 
-class CategoricalCrossentropy(Loss):
+class HalfSumOfSquares(Loss):
+    """L = ½ Σ_i (y_i − t_i)² over a sample's outputs, the textbooks' form; dL/dy = y − t."""
+
+    names = ("half_sum_of_squares",)
+
+    def values(self, y: Array, t: Array) -> Array:
+        gap = (y - t).reshape(len(y), -1)
+        return (gap * gap).sum(axis=1) * 0.5
+
+    def gradient(self, y: Array, t: Array) -> Array:
+        return y - t
+
+
+class _Crossentropy(Loss):
+    """What both cross-entropies share: smoothed labels and weighted classes.
+
+    epsilon: inside the logarithm, so that it is safe at 0. label_smoothing s: the targets are moved
+    by a share s towards indifference. class_weights: a sample's loss is multiplied by
+    Σ_i t_i · weight_i.
+    """
+
+    def __init__(
+        self,
+        *,
+        epsilon: float = 1e-7,
+        label_smoothing: float = 0.0,
+        class_weights: Sequence[float] | None = None,
+    ) -> None:
+        if not epsilon > 0 or not 0 <= label_smoothing < 1:
+            raise ArgumentError(
+                f"{type(self).__name__} needs epsilon > 0 and label_smoothing in [0, 1), got "
+                f"{epsilon!r}, {label_smoothing!r}"
+            )
+        self.epsilon, self.label_smoothing = float(epsilon), float(label_smoothing)
+        self.class_weights = None if class_weights is None else tuple(map(float, class_weights))
+        if self.class_weights is not None and not min(self.class_weights, default=-1) >= 0:
+            raise ArgumentError(f"class_weights must not be negative, got {class_weights!r}")
+
+    def indifferent(self, classes: int) -> float:
+        """The target of somebody who does not know."""
+        return 1 / classes
+
+    def smooth(self, t: Array) -> Array:
+        """The targets, moved towards indifference."""
+        if not self.label_smoothing:
+            return t
+        share = self.label_smoothing
+        return t * (1 - share) + share * self.indifferent(t.shape[-1])
+
+    def weights(self, t: Array) -> Array | float:
+        """(n, …, 1): what each sample (or place) counts; 1 where there are no class weights."""
+        if self.class_weights is None:
+            return 1.0
+        if len(self.class_weights) != t.shape[-1]:
+            raise ArgumentError(
+                f"{len(self.class_weights)} class weights for {t.shape[-1]} classes"
+            )
+        return (t * np.asarray(self.class_weights, t.dtype)).sum(axis=-1, keepdims=True)
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}(epsilon={self.epsilon}, "
+            f"label_smoothing={self.label_smoothing}, class_weights={self.class_weights})"
+        )
+
+
+def _per_sample(each: Array) -> Array:
+    return each.reshape(len(each), -1).sum(axis=1)
+
+
+class CategoricalCrossentropy(_Crossentropy):
     """L = −Σ_i t_i log(p_i + ε), over all of a sample's outputs; dL/dp = −t / (p + ε).
 
     Together with a softmax head, from the logits z: L = log Σ_j e^(z_j) · Σ_i t_i − Σ_i t_i z_i and
@@ -71,25 +154,59 @@ class CategoricalCrossentropy(Loss):
     names = ("categorical_crossentropy", "cross_entropy")
     fuses = "softmax"
 
-    def __init__(self, epsilon: float = 1e-7) -> None:
-        self.epsilon = epsilon
-
     def values(self, y: Array, t: Array) -> Array:
-        return -(t * np.log(y + self.epsilon)).reshape(len(y), -1).sum(axis=1)
+        return _per_sample(-(self.weights(t) * self.smooth(t) * np.log(y + self.epsilon)))
 
     def gradient(self, y: Array, t: Array) -> Array:
-        return -t / (y + self.epsilon)
+        return -self.weights(t) * self.smooth(t) / (y + self.epsilon)
 
     def values_from_logits(self, z: Array, t: Array) -> Array:
+        weights, t = self.weights(t), self.smooth(t)
         top = z.max(axis=-1, keepdims=True)
-        total = np.log(np.exp(z - top).sum(axis=-1)) + top[..., 0]
-        each = total * t.sum(axis=-1) - (t * z).sum(axis=-1)
-        return each.reshape(len(z), -1).sum(axis=1)
+        total = np.log(np.exp(z - top).sum(axis=-1, keepdims=True)) + top
+        return _per_sample(weights * (total * t - t * z))
 
     def gradient_from_logits(self, z: Array, t: Array) -> Array:
+        weights, t = self.weights(t), self.smooth(t)
         p = np.exp(z - z.max(axis=-1, keepdims=True))
         p /= p.sum(axis=-1, keepdims=True)
-        return p * t.sum(axis=-1, keepdims=True) - t
+        return weights * (p * t.sum(axis=-1, keepdims=True) - t)
+
+
+class BinaryCrossentropy(_Crossentropy):
+    """L = −Σ_i (t_i log(p_i + ε) + (1 − t_i) log(1 − p_i + ε)) / F over a sample's F outputs.
+
+    Every output is a yes or no of its own. Together with a sigmoid head, from the logits z:
+    L = Σ_i (log(1 + e^(z_i)) − t_i z_i) / F and dL/dz = (p − t) / F. A class weight multiplies its
+    own output's part.
+    """
+
+    names = ("binary_crossentropy",)
+    fuses = "sigmoid"
+
+    def indifferent(self, classes: int) -> float:
+        return 0.5
+
+    def weights(self, t: Array) -> Array | float:
+        super().weights(t)  # the check of their number
+        return 1.0 if self.class_weights is None else np.asarray(self.class_weights, t.dtype)
+
+    def _share(self, y: Array, t: Array) -> Array | float:
+        return self.weights(t) * (len(y) / y.size)
+
+    def values(self, y: Array, t: Array) -> Array:
+        share, t, e = self._share(y, t), self.smooth(t), self.epsilon
+        return _per_sample(-share * (t * np.log(y + e) + (1 - t) * np.log(1 - y + e)))
+
+    def gradient(self, y: Array, t: Array) -> Array:
+        share, t, e = self._share(y, t), self.smooth(t), self.epsilon
+        return share * ((1 - t) / (1 - y + e) - t / (y + e))
+
+    def values_from_logits(self, z: Array, t: Array) -> Array:
+        return _per_sample(self._share(z, t) * (np.logaddexp(z, 0) - self.smooth(t) * z))
+
+    def gradient_from_logits(self, z: Array, t: Array) -> Array:
+        return self._share(z, t) * (sigmoid(z) - self.smooth(t))
 
 
 def get_loss(loss: str | Loss) -> Loss:

@@ -6,7 +6,9 @@ An optimizer writes parameters in place. What it remembers of each (momentum and
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from typing import ClassVar
 
 import numpy as np
@@ -19,23 +21,46 @@ BLOCK = 1 << 15
 """Numbers updated at a time: parameter, gradient, slots and temporaries stay in cache."""
 
 
+@dataclass(eq=False, kw_only=True)
 class Optimizer:
-    """Base of all optimizers."""
+    """Base of all optimizers.
+
+    learning_rate: a number or a schedule. weight_decay λ: every step first shrinks the weights (not
+    biases, nor the parameters of normalizations) by w ← w − r λ w, apart from the gradient
+    (Loshchilov and Hutter 2019, arXiv:1711.05101). clipvalue: gradients are cut to ± this.
+    global_clipnorm: all gradients together are scaled down to this Euclidean norm where they are
+    longer (Pascanu et al. 2013, arXiv:1211.5063).
+    """
 
     registry: ClassVar[dict[str, type[Optimizer]]] = {}
     slot_names: ClassVar[tuple[str, ...]] = ()
+    bounds: ClassVar[dict[str, tuple[float, float]]] = {}
+    """The settings of a subclass: each must lie in [low, high)."""
+
+    learning_rate: float | Schedule = field(default=0.01, kw_only=False)
+    weight_decay: float = 0.0
+    clipvalue: float | None = None
+    global_clipnorm: float | None = None
+    steps: int = field(default=0, init=False, repr=False)
+    slots: dict[str, Array] = field(default_factory=dict, init=False, repr=False)
 
     def __init_subclass__(cls) -> None:
         Optimizer.registry[cls.__name__.lower()] = cls
 
-    def __init__(self, learning_rate: float | Schedule) -> None:
-        if not isinstance(learning_rate, Schedule) and not (
-            isinstance(learning_rate, int | float) and 0 < learning_rate < np.inf
-        ):
-            raise ArgumentError(f"learning_rate must be above 0, got {learning_rate!r}")
-        self.learning_rate = learning_rate
-        self.steps = 0
-        self.slots: dict[str, Array] = {}
+    def __post_init__(self) -> None:
+        tiny = math.ulp(0.0)
+        limits = {"weight_decay": (0, math.inf), **self.bounds}
+        for name in ("learning_rate", "clipvalue", "global_clipnorm"):
+            if not isinstance(getattr(self, name), Schedule | None):
+                limits[name] = (tiny, math.inf)
+        for name, (low, high) in limits.items():
+            value = getattr(self, name)
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not number or not low <= value < high:
+                told = "above 0" if low == tiny else f"in [{low:g}, {high:g})"
+                raise ArgumentError(
+                    f"{name} of {type(self).__name__} must be a number {told}, got {value!r}"
+                )
 
     def rate(self) -> float:
         """The learning rate of the next step."""
@@ -43,27 +68,51 @@ class Optimizer:
         return rate(self.steps) if isinstance(rate, Schedule) else float(rate)
 
     def apply(self, params: Mapping[str, Array], grads: Mapping[str, Array]) -> None:
-        """One step: every parameter that has a gradient is changed in place."""
-        rate = self.rate()
+        """One step: every parameter that has a gradient is changed in place.
+
+        Keys are `node/parameter`; weight decay goes to those whose last part is `weight`."""
+        rate, scale = self.rate(), self._scale(grads)
         self.steps += 1
         for key, grad in grads.items():
             param = params[key]
-            slots = [
-                self.slots.setdefault(f"{key}:{name}", np.zeros_like(param))
-                for name in self.slot_names
-            ]
+            if scale != 1:
+                grad = grad * param.dtype.type(scale)
+            if self.clipvalue is not None:
+                grad = np.clip(grad, -self.clipvalue, self.clipvalue)
+            if self.weight_decay and key.rsplit("/", 1)[-1] == "weight":
+                param *= 1 - rate * self.weight_decay
+            slots = [self._slot(f"{key}:{name}", name, param) for name in self.slot_names]
             for w, g, *s in _blocks(param, grad, *slots):
                 self.update(w, g, s, rate)
+
+    def _scale(self, grads: Mapping[str, Array]) -> float:
+        """By how much all gradients are shortened."""
+        if self.global_clipnorm is None:
+            return 1.0
+        norm = math.sqrt(sum(float(np.square(g, dtype=np.float64).sum()) for g in grads.values()))
+        return min(1.0, self.global_clipnorm / norm) if norm else 1.0
+
+    def _slot(self, key: str, name: str, param: Array) -> Array:
+        if key not in self.slots:
+            self.slots[key] = np.full_like(param, self.start(name))
+        return self.slots[key]
+
+    def start(self, slot: str) -> float:
+        """What a slot begins with."""
+        return 0.0
 
     def update(self, w: Array, g: Array, slots: list[Array], rate: float) -> None:
         """Change a block of parameters `w` (and of its slots) in place, given its gradient `g`."""
         raise NotImplementedError(f"{type(self).__name__} has no update")
 
     def __repr__(self) -> str:
-        inside = ", ".join(
-            f"{k}={v!r}" for k, v in vars(self).items() if k not in ("slots", "steps")
+        shown = [item for item in fields(self) if item.repr]
+        told = ", ".join(
+            f"{item.name}={getattr(self, item.name)!r}"
+            for item in shown
+            if item.name == "learning_rate" or getattr(self, item.name) != item.default
         )
-        return f"{type(self).__name__}({inside})"
+        return f"{type(self).__name__}({told})"
 
 
 OPTIMIZERS = Optimizer.registry
@@ -79,24 +128,75 @@ def _blocks(param: Array, *others: Array) -> Iterator[list[Array]]:
         yield [a[start : start + BLOCK] for a in flat]
 
 
+@dataclass(eq=False, kw_only=True, repr=False)
 class SGD(Optimizer):
-    """w ← w − r g; with momentum μ: v ← μ v − r g, w ← w + v (Keras's form; Polyak 1964)."""
+    """w ← w − r g; with momentum μ: v ← μ v − r g, w ← w + v (Keras's form; Polyak 1964).
+
+    nesterov: w ← w + μ v − r g after v was moved, the look ahead (Sutskever et al. 2013, section
+        2).
+    """
 
     slot_names = ("velocity",)
+    bounds = {"momentum": (0, 1)}
 
-    def __init__(self, learning_rate: float | Schedule = 0.01, *, momentum: float = 0.0) -> None:
-        super().__init__(learning_rate)
-        if not 0 <= momentum < 1:
-            raise ArgumentError(f"momentum must lie in [0, 1), got {momentum!r}")
-        self.momentum = float(momentum)
+    learning_rate: float | Schedule = field(default=0.01, kw_only=False)
+    momentum: float = 0.0
+    nesterov: bool = False
 
     def update(self, w: Array, g: Array, slots: list[Array], rate: float) -> None:
         (v,) = slots
         v *= self.momentum
         v -= rate * g
-        w += v
+        if self.nesterov:
+            w += self.momentum * v - rate * g
+        else:
+            w += v
 
 
+@dataclass(eq=False, kw_only=True, repr=False)
+class AdaGrad(Optimizer):
+    """h ← h + g², w ← w − r g / √(h + ε): what has moved much moves less.
+
+    Duchi, Hazan, Singer 2011; h begins at `initial_accumulator_value` and ε = 1e-7, as in Keras.
+    """
+
+    slot_names = ("squares",)
+    bounds = {"initial_accumulator_value": (0, math.inf), "epsilon": (math.ulp(0.0), math.inf)}
+
+    learning_rate: float | Schedule = field(default=0.01, kw_only=False)
+    initial_accumulator_value: float = 0.1
+    epsilon: float = 1e-7
+
+    def start(self, slot: str) -> float:
+        return self.initial_accumulator_value
+
+    def update(self, w: Array, g: Array, slots: list[Array], rate: float) -> None:
+        (h,) = slots
+        h += g * g
+        w -= rate * g / np.sqrt(h + self.epsilon)
+
+
+@dataclass(eq=False, kw_only=True, repr=False)
+class RMSProp(Optimizer):
+    """h ← ρ h + (1 − ρ) g², w ← w − r g / √(h + ε): AdaGrad that forgets.
+
+    Tieleman and Hinton 2012, lecture 6.5; ε inside the root, as in Keras.
+    """
+
+    slot_names = ("squares",)
+    bounds = {"rho": (0, 1), "epsilon": (math.ulp(0.0), math.inf)}
+
+    learning_rate: float | Schedule = field(default=1e-3, kw_only=False)
+    rho: float = 0.9
+    epsilon: float = 1e-7
+
+    def update(self, w: Array, g: Array, slots: list[Array], rate: float) -> None:
+        (h,) = slots
+        h += (g * g - h) * (1 - self.rho)
+        w -= rate * g / np.sqrt(h + self.epsilon)
+
+
+@dataclass(eq=False, kw_only=True, repr=False)
 class Adam(Optimizer):
     """m ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g², w ← w − r √(1 − β₂ᵗ)/(1 − β₁ᵗ) · m / (√v + ε).
 
@@ -105,22 +205,12 @@ class Adam(Optimizer):
     """
 
     slot_names = ("m", "v")
+    bounds = {"beta_1": (0, 1), "beta_2": (0, 1), "epsilon": (math.ulp(0.0), math.inf)}
 
-    def __init__(
-        self,
-        learning_rate: float | Schedule = 1e-3,
-        *,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-7,
-    ) -> None:
-        super().__init__(learning_rate)
-        if not (0 <= beta_1 < 1 and 0 <= beta_2 < 1 and epsilon > 0):
-            raise ArgumentError(
-                f"Adam needs betas in [0, 1) and epsilon > 0, got {beta_1!r}, {beta_2!r}, "
-                f"{epsilon!r}"
-            )
-        self.beta_1, self.beta_2, self.epsilon = float(beta_1), float(beta_2), float(epsilon)
+    learning_rate: float | Schedule = field(default=1e-3, kw_only=False)
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-7
 
     def update(self, w: Array, g: Array, slots: list[Array], rate: float) -> None:
         m, v = slots
@@ -135,11 +225,21 @@ class Adam(Optimizer):
         w -= root
 
 
+@dataclass(eq=False, kw_only=True, repr=False)
+class AdamW(Adam):
+    """Adam with weight decay apart from the gradient: w ← w − r λ w, then Adam's step.
+
+    Loshchilov and Hutter 2019, algorithm 2, arXiv:1711.05101; λ = 0.004 as in Keras. Biases and the
+    parameters of normalizations are left alone.
+    """
+
+    weight_decay: float = 4e-3
+
+
 def get_optimizer(optimizer: str | Optimizer) -> Optimizer:
     """An optimizer by name with its defaults, or the optimizer given."""
     if isinstance(optimizer, Optimizer):
         return optimizer
     if optimizer not in OPTIMIZERS:
         raise unknown("optimizer", optimizer, OPTIMIZERS, "nnviz")
-    # Every optimizer has a default rate; the base class, which has none, is not in the registry.
-    return OPTIMIZERS[optimizer]()  # type: ignore[call-arg]
+    return OPTIMIZERS[optimizer]()

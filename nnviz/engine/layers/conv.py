@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ...errors import ArgumentError
-from ..initializers import INITIALIZERS
-from ..layer import Array, Call, Layer, Mode, Shape, check_initializer, need_picture, pair, whole
+from ..initializers import Spec, check_initializer, initializer
+from ..layer import Array, Call, Layer, Mode, Shape, need_picture, pair, whole
 from ..patches import correlate, kernel_gradient, scatter
 from ..window import Pads, SlidingWindow
 
@@ -51,7 +51,7 @@ class Conv2D(Layer):
         groups: int = 1,
         activation: str | None = None,
         use_bias: bool = True,
-        weight_init: str = "glorot_uniform",
+        weight_init: Spec = "glorot_uniform",
         name: str | None = None,
     ) -> None:
         super().__init__(name=name, activation=activation)
@@ -85,7 +85,7 @@ class Conv2D(Layer):
         if name == "bias":
             return np.zeros(shape, np.float32)
         kh, kw, inside, out = shape
-        make = INITIALIZERS[self.weight_init]
+        make = initializer(self.weight_init)
         return make(rng, shape, kh * kw * inside, kh * kw * out // self.groups)
 
     def laid(self, weight: Array) -> Array:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ...errors import ArgumentError
-from ..initializers import INITIALIZERS
-from ..layer import Array, Call, Layer, Mode, Shape, check_initializer, whole
+from ..initializers import Spec, check_initializer, initializer
+from ..layer import Array, Call, Layer, Mode, Shape, whole
 
 
 class Dense(Layer):
@@ -24,7 +24,7 @@ class Dense(Layer):
         *,
         activation: str | None = None,
         use_bias: bool = True,
-        weight_init: str = "glorot_uniform",
+        weight_init: Spec = "glorot_uniform",
         name: str | None = None,
     ) -> None:
         super().__init__(name=name, activation=activation)
@@ -46,7 +46,7 @@ class Dense(Layer):
     def initial(self, name: str, shape: Shape, rng: np.random.Generator) -> Array:
         if name == "bias":
             return np.zeros(shape, np.float32)
-        return INITIALIZERS[self.weight_init](rng, shape, shape[0], shape[1])
+        return initializer(self.weight_init)(rng, shape, shape[0], shape[1])
 
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
         (x,) = xs

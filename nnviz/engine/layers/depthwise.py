@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ..initializers import INITIALIZERS
-from ..layer import Array, Call, Layer, Mode, Shape, check_initializer, need_picture, pair, whole
+from ..initializers import Spec, check_initializer, initializer
+from ..layer import Array, Call, Layer, Mode, Shape, need_picture, pair, whole
 from ..patches import pad, views
 from ..window import SlidingWindow
 from .conv import Padding, check_padding
@@ -34,7 +34,7 @@ class DepthwiseConv2D(Layer):
         depth_multiplier: int = 1,
         activation: str | None = None,
         use_bias: bool = True,
-        weight_init: str = "glorot_uniform",
+        weight_init: Spec = "glorot_uniform",
         name: str | None = None,
     ) -> None:
         super().__init__(name=name, activation=activation)
@@ -63,7 +63,7 @@ class DepthwiseConv2D(Layer):
         if name == "bias":
             return np.zeros(shape, np.float32)
         cells = shape[0] * shape[1]
-        return INITIALIZERS[self.weight_init](rng, shape, cells, cells * shape[3])
+        return initializer(self.weight_init)(rng, shape, cells, cells * shape[3])
 
     def _seen(self, framed: Array, out: tuple[int, int]) -> Iterator[tuple[int, int, Array]]:
         """For each kernel cell, the part of the padded input that it meets: (i, j, view)."""

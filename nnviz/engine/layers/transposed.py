@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..initializers import INITIALIZERS
+from ..initializers import Spec, initializer
 from ..layer import Array, Call, Layer, Mode, Shape
 from ..patches import correlate, kernel_gradient, scatter
 from ..window import TransposedWindow
@@ -34,7 +34,7 @@ class Conv2DTranspose(Conv2D):
         dilation_rate: int | Sequence[int] = 1,
         activation: str | None = None,
         use_bias: bool = True,
-        weight_init: str = "glorot_uniform",
+        weight_init: Spec = "glorot_uniform",
         name: str | None = None,
     ) -> None:
         super().__init__(
@@ -60,7 +60,7 @@ class Conv2DTranspose(Conv2D):
         if name == "bias":
             return np.zeros(shape, np.float32)
         cells = shape[0] * shape[1]
-        return INITIALIZERS[self.weight_init](rng, shape, cells * shape[3], cells * shape[2])
+        return initializer(self.weight_init)(rng, shape, cells * shape[3], cells * shape[2])
 
     def _settings(self, size: tuple[int, int]) -> dict[str, Any]:
         """What the convolution whose transpose this is would be called with."""

@@ -1,0 +1,183 @@
+"""Is a gradient right? Central differences know.
+
+A derivative is the limit of (f(x + h) − f(x − h)) / 2h. That is slow but hard to get wrong, so it
+is what a hand-written backward is held against.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..engine.graph import Node
+from ..engine.layer import Array, Call, Mode
+from ..engine.model import Model
+from ..engine.walk import as_tuple
+from ..errors import ArgumentError
+from .losses import Loss, as_targets, get_loss
+from .step import meeting
+
+TOLERANCE = 1e-6
+DIRECTIONS = 3
+
+
+def numerical_gradient(f: Callable[[Array], float], x: Any, h: float = 1e-4) -> Array:
+    """∂f/∂x_i = (f(x + h e_i) − f(x − h e_i)) / 2h for each number of x, in float64.
+
+    f takes an array like x and gives a number; x itself is not changed.
+    """
+    point = np.array(x, dtype=np.float64)
+    gradient = np.empty_like(point)
+    for place in np.ndindex(point.shape):
+        kept = point[place]
+        point[place] = kept + h
+        above = f(point)
+        point[place] = kept - h
+        below = f(point)
+        point[place] = kept
+        gradient[place] = (above - below) / (2 * h)
+    return gradient
+
+
+def gradient_descent(
+    f: Callable[[Array], float],
+    x: Any,
+    *,
+    learning_rate: float = 0.1,
+    steps: int = 100,
+    gradient: Callable[[Array], Array] | None = None,
+) -> Array:
+    """The path x, x − r ∇f(x), … of `steps` steps, (steps + 1, *x.shape).
+
+    gradient: the derivative; None for `numerical_gradient`. An `ArgumentError` where the path runs
+    away to infinity: f may have no minimum, or the rate is too large.
+    """
+    if steps < 0 or not learning_rate > 0:
+        raise ArgumentError(
+            f"gradient_descent needs steps ≥ 0 and learning_rate > 0, got {steps}, {learning_rate}"
+        )
+    slope = gradient or (lambda point: numerical_gradient(f, point))
+    path = [np.array(x, dtype=np.float64)]
+    with np.errstate(over="ignore", invalid="ignore"):
+        for step in range(steps):
+            try:
+                path.append(path[-1] - learning_rate * slope(path[-1]))
+            except OverflowError:  # plain Python numbers raise where NumPy's become infinite
+                path.append(np.full_like(path[-1], np.inf))
+            if not np.isfinite(path[-1]).all():
+                raise ArgumentError(
+                    f"the descent ran away to infinity in step {step + 1}: the function may have "
+                    "no minimum, or the learning rate is too large"
+                )
+    return np.stack(path)
+
+
+@dataclass(frozen=True)
+class GradientCheck:
+    """How far each gradient is off, relative to its size.
+
+    params: by parameter, of the whole model's loss. nodes: by node, of the layer's own backward and
+    grads (the worst of them). guilty: the nodes whose own gradients are wrong.
+    """
+
+    params: dict[str, float]
+    nodes: dict[str, float]
+    tolerance: float
+
+    @property
+    def guilty(self) -> list[str]:
+        """The nodes whose own backward or grads are wrong, in the order of the model."""
+        return [name for name, error in self.nodes.items() if not error <= self.tolerance]
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything is right."""
+        errors = [*self.params.values(), *self.nodes.values()]
+        return all(error <= self.tolerance for error in errors)
+
+    def __str__(self) -> str:
+        width = max(map(len, [*self.params, *self.nodes]))
+        lines = [f"{'gradient of the loss for':<{width}}  relative error"]
+        for table in (self.params, self.nodes):
+            if table is self.nodes:
+                lines.append(f"{'own gradients of':<{width}}")
+            for name, error in table.items():
+                mark = "" if error <= self.tolerance else "  WRONG"
+                lines.append(f"{name:<{width}}  {error:.1e}{mark}")
+        guilty = ", ".join(self.guilty)
+        lines.append(f"the fault is in: {guilty}" if guilty else "all layers are right")
+        return "\n".join(lines)
+
+
+def check_gradients(
+    model: Model, x: Any, y: Any, *, loss: str | Loss = "categorical_crossentropy", seed: int = 0
+) -> GradientCheck:
+    """Hold a model's gradients against central differences, in float64 and as at prediction.
+
+    For each parameter along random directions: of the loss of the whole model, and of every layer
+    by itself on the values that it meets, which tells where a fault is. Relative error |a − n| /
+    max(|a|, |n|, 1e-8); right is up to 1e-6.
+    """
+    wide = model.astype(np.float64)
+    chosen = get_loss(loss)
+    pictures = np.asarray(wide.input.prepare(wide.input.check(x)), np.float64)
+    targets = as_targets(y, len(pictures), wide.output_shape, np.float64)
+    rng = np.random.default_rng(seed)
+    end, fused = meeting(wide, chosen)
+
+    def value() -> float:
+        out = wide.run(pictures, keep=(end,), prepared=True)[end].y.reshape(targets.shape)
+        return float((chosen.values_from_logits if fused else chosen.values)(out, targets).mean())
+
+    trace = wide.run(pictures, prepared=True)
+    out = trace[end].y.reshape(targets.shape)
+    dy = (chosen.gradient_from_logits if fused else chosen.gradient)(out, targets) / len(pictures)
+    grads = wide.backward(trace, {end: dy.reshape(trace[end].y.shape)}, params=True).params
+    arrays = wide.parameters()
+    params = {key: _worst(value, arrays[key], grads[key], rng) for key in grads}
+    nodes = {
+        node.name: max(_own_errors(node, trace[node.name].xs, rng), default=0.0)
+        for node in wide.nodes
+    }
+    return GradientCheck(params, nodes, TOLERANCE)
+
+
+def _own_errors(node: Node, xs: tuple[Array, ...], rng: np.random.Generator) -> Iterator[float]:
+    """The errors of one layer's own gradients: for each input and each parameter."""
+    layer, inputs, mode = node.layer, [x.copy() for x in xs], Mode()
+    y, saved = layer.forward(*inputs, mode=mode)
+    weights = rng.standard_normal(y.shape)
+
+    def value() -> float:
+        return float((layer.forward(*inputs, mode=mode)[0] * weights).sum())
+
+    call = Call(tuple(x.copy() for x in inputs), y.copy(), saved, mode)
+    found = as_tuple(layer.backward(weights, call), node)
+    for x, dx in zip(inputs, found, strict=True):
+        yield _worst(value, x, dx, rng)
+    for key, grad in layer.grads(weights, call).items():
+        yield _worst(value, layer.params[key], grad, rng)
+
+
+def _worst(
+    value: Callable[[], float], array: Array, gradient: Array, rng: np.random.Generator
+) -> float:
+    """The largest relative error along random directions; `array` is moved and put back."""
+    errors, kept = [], array.copy()
+    if np.shape(gradient) != array.shape:
+        return float("inf")
+    for _ in range(DIRECTIONS):
+        direction = rng.standard_normal(array.shape)
+        h = 1e-6 * max(1.0, float(np.abs(kept).max(initial=0.0)))
+        array[...] = kept + h * direction
+        above = value()
+        array[...] = kept - h * direction
+        below = value()
+        array[...] = kept
+        numeric, analytic = (above - below) / (2 * h), float((gradient * direction).sum())
+        size = max(abs(numeric), abs(analytic), 1e-8)
+        errors.append(abs(numeric - analytic) / size)
+    return max(errors)
