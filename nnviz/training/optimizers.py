@@ -132,7 +132,7 @@ def _blocks(param: Array, *others: Array) -> Iterator[list[Array]]:
 class SGD(Optimizer):
     """w ← w − r g; with momentum μ: v ← μ v − r g, w ← w + v (Keras's form; Polyak 1964).
 
-    nesterov: w ← w + μ v − r g after v was moved, the look ahead (Sutskever et al. 2013, section
+    nesterov: w ← w + μ v − r g after v was moved, a look ahead (Sutskever et al. 2013, section
         2).
     """
 
