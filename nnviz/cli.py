@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import shlex
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 from . import __version__, data
 from .engine.model import Model
-from .errors import ArgumentError, NnvizError, unknown
+from .errors import ArgumentError, FileError, NnvizError, unknown
 from .files import make_folder
 from .formats import load
 
@@ -41,7 +41,7 @@ def report(args: argparse.Namespace) -> None:
     name = args.name or Path(args.model).stem
     code = (
         f"import nnviz as nv\nmodel = nv.load({args.model!r})",
-        f"data = nv.data.load({args.data!r})",
+        f"data = nv.data.load({args.data!r}{_unless(args.split, 'test')})",
     )
     written = write_report(
         model,
@@ -57,6 +57,11 @@ def report(args: argparse.Namespace) -> None:
         print(path)
 
 
+def _unless(value: str, usual: str) -> str:
+    """An argument for a line of Python, where it is not the usual one."""
+    return "" if value == usual else f", {value!r}"
+
+
 def train(args: argparse.Namespace) -> None:
     """Train a recipe's network on a data set and write the model file."""
     from .training.recipes import RECIPES
@@ -66,12 +71,13 @@ def train(args: argparse.Namespace) -> None:
     recipe = RECIPES[args.recipe]
     out = _with_suffix(args.out, ".npz")
     make_folder(out.parent)  # before an hour of training, not after it
+    if out.is_dir():
+        raise FileError(f"cannot write {out}: it is a folder; give the model file's name")
     learnt, held_out = _split(args)
     names = learnt.classes
     epochs = recipe.epochs if args.epochs is None else args.epochs
     steps = max(1, epochs * math.ceil(len(learnt) / recipe.batch_size))
-    model = recipe.build(learnt.x.shape[1:], len(names or ()), names, args.seed)
-    model.input = replace(model.input, background=round(data.background(learnt.x), 3))
+    model = recipe.model(learnt.x, len(names or ()), names, args.seed)
     began = time.perf_counter()
     model.fit(
         learnt.x,
@@ -140,22 +146,16 @@ def explain(args: argparse.Namespace) -> None:
     from .inspection.attribution import explain as by_name
 
     model = load(args.model)
-    picture = _picture(model, args)
-    probabilities = model.predict(picture[None])[0]
-    target: Any = args.target
-    if target is None:
-        target = int(probabilities.argmax())
-    elif target.isdecimal() and (model.classes is None or target not in model.classes):
-        target = int(target)
+    picture, notes = _picture(model, args)
     wanted = {"node": args.node, "rule": args.rule, "patch": args.patch, "stride": args.stride}
     options = {key: value for key, value in wanted.items() if value is not None}
+    target = _target(model, args.target)
     result = by_name(model, picture[None], target, method=args.method, **options)
     out = _with_suffix(args.out, ".png")
     save_picture(result, out, pictures=picture[None], cmap=args.cmap)
-    for warning in result.warnings:
-        print(f"nnviz: warning: {warning}", file=sys.stderr)
-    best = probabilities.argsort()[::-1][:3]
-    print(", ".join(f"{model.class_name(int(c))}: {probabilities[c]:.1%}" for c in best))
+    for note in (*notes, *(f"warning: {warning}" for warning in result.warnings)):
+        print(f"nnviz: {note}", file=sys.stderr)
+    print(_answer(model, picture))
     print(out)
     if args.numbers:
         numbers = _with_suffix(args.numbers, ".npz")
@@ -163,10 +163,32 @@ def explain(args: argparse.Namespace) -> None:
         print(numbers)
 
 
-def _picture(model: Model, args: argparse.Namespace) -> Any:
-    """The picture to explain, in the model's size; other sizes only where --resize says so."""
+def _target(model: Model, word: str | None) -> str | int | None:
+    """A class by name, or by number where no class has that name."""
+    if word is None or not word.isdecimal() or word in (model.classes or ()):
+        return word
+    return int(word)
+
+
+def _answer(model: Model, picture: Any) -> str:
+    """What the network makes of a picture: its three surest classes, or its plain output."""
+    from .inspection.probability import probabilities
+
+    output = probabilities(model, model.predict(picture[None]))[0]
+    if model.head == "none" or output.ndim != 1:
+        return f"output: from {output.min():.4g} to {output.max():.4g}"
+    best = output.argsort()[::-1][:3]
+    return ", ".join(f"{model.class_name(int(c))}: {output[c]:.1%}" for c in best)
+
+
+def _picture(model: Model, args: argparse.Namespace) -> tuple[Any, list[str]]:
+    """The picture to explain, in the model's size, and what to say about it.
+
+    Other sizes are taken only where --resize says so.
+    """
     import numpy as np
 
+    notes = []
     if len(model.input.shape) != 3:
         raise ArgumentError(f"explain needs a model for pictures, got {model.input.shape}")
     rows, cols, channels = model.input.shape
@@ -178,19 +200,18 @@ def _picture(model: Model, args: argparse.Namespace) -> Any:
                 f"model wants {rows}×{cols}: give --resize to have it resized"
             )
         picture = data.resize(picture, rows, cols)
-        print(f"nnviz: resized to {rows}×{cols}", file=sys.stderr)
+        notes.append(f"resized to {rows}×{cols}")
     if args.invert:
-        return np.subtract(255, picture, dtype=np.uint8)
+        return np.subtract(255, picture, dtype=np.uint8), notes
     usual, here = model.input.background, data.background(picture)
     if usual is not None and abs(here - usual) > 0.5:
         kinds = ("dark", "light")
         want, have = kinds[usual > 0.5], kinds[here > 0.5]
-        print(
-            f"nnviz: warning: the picture's background is {have}, but the model learnt from "
-            f"pictures on a {want} one: give --invert to turn it round",
-            file=sys.stderr,
+        notes.append(
+            f"warning: the picture's background is {have}, but the model learnt from pictures on a "
+            f"{want} one: give --invert to turn it round"
         )
-    return picture
+    return picture, notes
 
 
 def _with_suffix(path: str, ending: str) -> Path:
@@ -206,23 +227,25 @@ def parser() -> argparse.ArgumentParser:
     top = _Parser(prog="python -m nnviz", description="See what a convolutional network learned.")
     top.add_argument("--version", action="version", version=f"nnviz {__version__}")
     commands = top.add_subparsers(dest="name_of_command", required=True, parser_class=_Parser)
-
-    def command(run: Callable[[argparse.Namespace], None]) -> argparse.ArgumentParser:
+    for run, options in OPTIONS.items():
         words = (run.__doc__ or "").rstrip(".")
-        made = commands.add_parser(run.__name__, help=words, description=run.__doc__)
-        made.set_defaults(run=run)
-        return made
+        sub = commands.add_parser(run.__name__, help=words, description=run.__doc__)
+        sub.set_defaults(run=run)
+        options(sub)
+    return top
 
-    sub = command(report)
-    sub.add_argument("model", nargs="?", default="mnist-cnn", help=MODEL_HELP)
+
+def _report_options(sub: argparse.ArgumentParser) -> None:
+    _model_option(sub)
     sub.add_argument("--data", default="sample", help=f"{DATA_HELP}; default: sample")
-    sub.add_argument("--split", default="test", help="train or test; default: test")
+    _split_option(sub)
+    _seed_option(sub)
     sub.add_argument("--out", default="gallery", help="the folder to write; default: gallery")
     sub.add_argument("--name", help="what to call the model on the page")
-    sub.add_argument("--seed", type=int, default=0, help="of everything random; default: 0")
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
 
-    sub = command(train)
+
+def _train_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--data", required=True, help=DATA_HELP)
     sub.add_argument("--out", required=True, help="the model file to write (.npz)")
     sub.add_argument(
@@ -235,22 +258,22 @@ def parser() -> argparse.ArgumentParser:
         metavar="N",
         help="hold out the last N training pictures, not the test set, to choose settings by",
     )
-    sub.add_argument("--seed", type=int, default=0, help="of everything random; default: 0")
+    _seed_option(sub)
     sub.add_argument("--quiet", action="store_true", help="no progress, no line per epoch")
 
-    sub = command(evaluate)
+
+def _evaluate_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("model", help=MODEL_HELP)
     sub.add_argument("--data", required=True, help=DATA_HELP)
-    sub.add_argument("--split", default="test", help="train or test; default: test")
+    _split_option(sub)
 
-    sub = command(summary)
-    sub.add_argument("model", nargs="?", default="mnist-cnn", help=MODEL_HELP)
 
-    sub = command(diagram)
-    sub.add_argument("model", nargs="?", default="mnist-cnn", help=MODEL_HELP)
+def _diagram_options(sub: argparse.ArgumentParser) -> None:
+    _model_option(sub)
     sub.add_argument("--out", default="diagram.svg", help=".svg or .png; default: diagram.svg")
 
-    sub = command(explain)
+
+def _explain_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("image", help="a picture file")
     sub.add_argument("--model", default="mnist-cnn", help=MODEL_HELP)
     sub.add_argument("--method", default="grad_cam", help="saliency, grad_cam or occlusion")
@@ -266,22 +289,53 @@ def parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--out", default="explanation.png", help="default: explanation.png")
     sub.add_argument("--numbers", help="also write the map's numbers into this .npz")
-    return top
+
+
+def _model_option(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("model", nargs="?", default="mnist-cnn", help=MODEL_HELP)
+
+
+def _split_option(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--split", default="test", help="train or test; default: test")
+
+
+def _seed_option(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--seed", type=_natural, default=0, help="of everything random; default: 0")
+
+
+def _natural(word: str) -> int:
+    if not word.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 0, got {word!r}")
+    return int(word)
+
+
+OPTIONS: dict[Callable[[argparse.Namespace], None], Callable[[argparse.ArgumentParser], None]] = {
+    report: _report_options,
+    train: _train_options,
+    evaluate: _evaluate_options,
+    summary: _model_option,
+    diagram: _diagram_options,
+    explain: _explain_options,
+}
+"""Command -> what adds its options to its parser."""
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command; the exit code."""
-    words = sys.argv[1:] if words is None else list(words)
+    words = list(sys.argv[1:] if words is None else words)
     try:
         args = parser().parse_args(words)
         args.words = words
         args.run(args)
+        sys.stdout.flush()
     except NnvizError as error:
-        print(f"nnviz: {error}", file=sys.stderr)
+        line = " ".join(str(error).split())  # one line, whatever names stand in it
+        print(f"nnviz: {line}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("nnviz: stopped", file=sys.stderr)
         return 130
-    except BrokenPipeError:
+    except BrokenPipeError:  # the reader has seen enough; nothing more may be flushed at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return 0
