@@ -1,7 +1,7 @@
 """What a newcomer waits for: `python -m benchmarks.first_light`.
 
-The import beside NumPy's own, in turn, in fresh processes; and the default report as a whole process,
-with its peak memory.
+The import beside NumPy's own, in turn, in fresh processes; and the default report as a whole
+process, with its peak memory.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A first look: what does the shipped network see in one digit?
 
-Run it from the project's folder: `python examples/first_look.py`. It prints the network's layers and its
-answer, and writes `first_look.png`: the digit, and the regions that spoke for the answer.
+Run it from the project's folder: `python examples/first_look.py`. It prints the network's layers
+and its answer, and writes `first_look.png`: the digit, and the regions that spoke for the answer.
 """
 
 import nnviz as nv

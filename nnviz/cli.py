@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from . import __version__, data
+from .cli_data import add_commands, data_options, learnt_and_held_out, load_for, load_line
 from .engine.model import Model
 from .errors import ArgumentError, FileError, NnvizError, unknown
 from .files import make_folder
 from .formats import load
 
 MODEL_HELP = "a model file, or the name of a shipped model (mnist-cnn)"
-DATA_HELP = "a folder with IDX files, or 'sample' (the shipped digits)"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -37,11 +37,12 @@ def report(args: argparse.Namespace) -> None:
     """Write a gallery: index.html, pictures, numbers and a manifest."""
     from .report import write_report
 
-    model, pictures = load(args.model), data.load(args.data, args.split)
+    model = load(args.model)
+    pictures = load_for(model, args)
     name = args.name or Path(args.model).stem
     code = (
         f"import nnviz as nv\nmodel = nv.load({args.model!r})",
-        f"data = nv.data.load({args.data!r}{_unless(args.split, 'test')})",
+        load_line(args),
     )
     written = write_report(
         model,
@@ -57,11 +58,6 @@ def report(args: argparse.Namespace) -> None:
         print(path)
 
 
-def _unless(value: str, usual: str) -> str:
-    """An argument for a line of Python, where it is not the usual one."""
-    return "" if value == usual else f", {value!r}"
-
-
 def train(args: argparse.Namespace) -> None:
     """Train a recipe's network on a data set and write the model file."""
     from .training.recipes import RECIPES
@@ -73,7 +69,7 @@ def train(args: argparse.Namespace) -> None:
     make_folder(out.parent)  # before an hour of training, not after it
     if out.is_dir():
         raise FileError(f"cannot write {out}: it is a folder; give the model file's name")
-    learnt, held_out = _split(args)
+    learnt, held_out = learnt_and_held_out(args)
     names = learnt.classes
     epochs = recipe.epochs if args.epochs is None else args.epochs
     steps = max(1, epochs * math.ceil(len(learnt) / recipe.batch_size))
@@ -101,23 +97,10 @@ def train(args: argparse.Namespace) -> None:
     print(out)
 
 
-def _split(args: argparse.Namespace) -> tuple[data.Dataset, data.Dataset]:
-    """What is learnt from and what is held out: the test set, or the last of the training set."""
-    learnt = data.load(args.data, "train")
-    if learnt.y is None:
-        raise ArgumentError(f"{learnt.name} has no labels: nothing to learn from")
-    if args.holdout is None:
-        return learnt, data.load(args.data, "test")
-    if not 0 < args.holdout < len(learnt):
-        raise ArgumentError(
-            f"--holdout must lie between 1 and {len(learnt) - 1}, got {args.holdout}"
-        )
-    return learnt[: -args.holdout], learnt[-args.holdout :]
-
-
 def evaluate(args: argparse.Namespace) -> None:
     """Print a model's accuracy and loss on a data set."""
-    model, pictures = load(args.model), data.load(args.data, args.split)
+    model = load(args.model)
+    pictures = load_for(model, args)
     if pictures.y is None:
         raise ArgumentError(f"{pictures.name} has no labels: nothing to evaluate against")
     got = model.evaluate(pictures.x, pictures.y)
@@ -232,13 +215,13 @@ def parser() -> argparse.ArgumentParser:
         sub = commands.add_parser(run.__name__, help=words, description=run.__doc__)
         sub.set_defaults(run=run)
         options(sub)
+    add_commands(commands)
     return top
 
 
 def _report_options(sub: argparse.ArgumentParser) -> None:
     _model_option(sub)
-    sub.add_argument("--data", default="sample", help=f"{DATA_HELP}; default: sample")
-    _split_option(sub)
+    data_options(sub, "--data", default="sample")
     _seed_option(sub)
     sub.add_argument("--out", default="gallery", help="the folder to write; default: gallery")
     sub.add_argument("--name", help="what to call the model on the page")
@@ -246,7 +229,7 @@ def _report_options(sub: argparse.ArgumentParser) -> None:
 
 
 def _train_options(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("--data", required=True, help=DATA_HELP)
+    data_options(sub, "--data", required=True, split=False)
     sub.add_argument("--out", required=True, help="the model file to write (.npz)")
     sub.add_argument(
         "--recipe", default="mnist-cnn", help="network and settings; default: mnist-cnn"
@@ -264,8 +247,7 @@ def _train_options(sub: argparse.ArgumentParser) -> None:
 
 def _evaluate_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("model", help=MODEL_HELP)
-    sub.add_argument("--data", required=True, help=DATA_HELP)
-    _split_option(sub)
+    data_options(sub, "--data", required=True)
 
 
 def _diagram_options(sub: argparse.ArgumentParser) -> None:
@@ -293,10 +275,6 @@ def _explain_options(sub: argparse.ArgumentParser) -> None:
 
 def _model_option(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("model", nargs="?", default="mnist-cnn", help=MODEL_HELP)
-
-
-def _split_option(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("--split", default="test", help="train or test; default: test")
 
 
 def _seed_option(sub: argparse.ArgumentParser) -> None:

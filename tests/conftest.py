@@ -26,3 +26,45 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no real data here: set NNVIZ_SHARED_DATA to its folder")
     return folder
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--regenerate", action="store_true", help="write the golden files anew instead of checking"
+    )
+
+
+@pytest.fixture
+def golden(request):
+    """`golden(name, text)`: the text is what the golden file says; a missing file fails."""
+
+    def check(name: str, text: str) -> None:
+        path = Path(__file__).parent / "golden" / name
+        if request.config.getoption("--regenerate"):
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(f"{text}\n", encoding="utf-8")
+        assert path.is_file(), f"{path} is missing: run pytest --regenerate and look at it"
+        assert f"{text}\n" == path.read_text(encoding="utf-8")
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def shipped():
+    """The shipped model; tests that want it are skipped where the checkout has none."""
+    from nnviz.formats import load
+    from nnviz.formats.shipped import shipped_models
+
+    if "mnist-cnn" not in shipped_models():
+        pytest.skip("models/mnist-cnn.npz is not here: train it first")
+    return load("mnist-cnn")
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory) -> Path:
+    """A folder with a small data set, a model file and a few pictures, as a user has them."""
+    from commands import make_world
+
+    folder = tmp_path_factory.mktemp("world")
+    make_world(folder)
+    return folder

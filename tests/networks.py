@@ -17,6 +17,7 @@ from nnviz.engine.layers import (
     Flatten,
     GlobalAveragePooling2D,
     MaxPooling2D,
+    ReLU,
 )
 from nnviz.engine.model import Model
 from nnviz.engine.sequential import Sequential
@@ -79,3 +80,42 @@ ALL = {f.__name__: f for f in (chain, residual, inception, twice, normalized)}
 def pictures(model, n=9, dtype=np.float32, seed=5):
     """Random pictures in 0..1 for a model."""
     return np.random.default_rng(seed).random((n, *model.input.shape)).astype(dtype)
+
+
+# Models for pictures, as the inspections and the report meet them ---------------------------------
+
+
+def digits(seed=0):
+    """28×28×1, the tutorial's network in small."""
+    layers = [
+        Conv2D(4, 3, activation="relu"),
+        MaxPooling2D(2),
+        Conv2D(5, 3, activation="relu"),
+        Dropout(0.3),
+        Flatten(),
+        Dense(3, activation="softmax", name="preds"),
+    ]
+    return Sequential(layers, (28, 28, 1), seed=seed, classes=["ant", "bee", "cat"])
+
+
+def colour(seed=0):
+    """32×32×3, concatenating: two ways side by side."""
+    x = Input((32, 32, 3))
+    ways = [
+        Conv2D(3, 3, padding="same", activation="relu", name="near")(x),
+        Conv2D(3, 3, padding="same", dilation_rate=2, activation="relu", name="far")(x),
+    ]
+    y = MaxPooling2D(4)(Concatenate(name="joined")(ways))
+    return Model(x, Dense(4, activation="softmax")(Flatten()(y)), seed=seed)
+
+
+def wide(seed=0):
+    """20×45×1, residual, neither square nor with class names."""
+    x = Input((20, 45, 1))
+    stem = Conv2D(4, 3, padding="same", activation="relu", name="stem")(x)
+    way = BatchNormalization()(Conv2D(4, 3, padding="same", use_bias=False)(stem))
+    joined = ReLU(name="last")(Add(name="join")(way, stem))
+    return Model(x, Dense(3, activation="softmax")(GlobalAveragePooling2D()(joined)), seed=seed)
+
+
+SEEN = {f.__name__: f for f in (digits, colour, wide)}

@@ -125,3 +125,76 @@ def softmax(values):
 def cross_entropy(p, t, epsilon):
     """−Σ t log(p + ε) of one sample."""
     return -math.fsum(b * math.log(a + epsilon) for a, b in zip(p, t, strict=True))
+
+
+# Explanations ---------------------------------------------------------------------------------
+# A net of two steps: z = W2ᵀ · max(conv(x, w) + b, 0) + b2, flattened row by row, no padding.
+
+
+def small_net(x, net):
+    """(answers of the convolution, logits) of one batch."""
+    w, b, w2, b2 = net
+    a = conv(x, w, b, (1, 1), ((0, 0), (0, 0)))
+    flat = np.maximum(a, 0).reshape(len(x), -1)
+    return a, dense(flat, w2, b2)
+
+
+def small_gradient(x, net, classes, rule):
+    """(gradient of each picture's logit for its pixels, and for the ReLU's output), by the rule."""
+    w, _, w2, _ = net
+    a, _ = small_net(x, net)
+    dr, da = np.zeros_like(a), np.zeros_like(a)
+    for n in range(len(x)):
+        dr[n] = w2[:, classes[n]].reshape(a.shape[1:])
+        for place in np.ndindex(a.shape[1:]):
+            d, open_ = dr[n][place], a[n][place] > 0
+            passes = {"plain": open_, "guided": open_ and d > 0, "rectified": d > 0}[rule]
+            da[n][place] = d if passes else 0
+    return conv_gradients(x, w, da, (1, 1), ((0, 0), (0, 0)))[0], dr
+
+
+def saliency(gradient):
+    """M(r, c) = max_k |g(r, c, k)|."""
+    out = np.zeros(gradient.shape[:3])
+    for n, r, c in np.ndindex(out.shape):
+        out[n, r, c] = max(abs(g) for g in gradient[n, r, c])
+    return out
+
+
+def grad_cam(maps, gradient):
+    """L = max(Σ_k α_k A_k, 0), α_k = (1 / Z) Σ_{r, c} dS / dA_k[r, c]."""
+    n, rows, cols, channels = maps.shape
+    out = np.zeros((n, rows, cols))
+    for i in range(n):
+        alpha = [gradient[i, :, :, k].sum() / (rows * cols) for k in range(channels)]
+        for r, c in np.ndindex(rows, cols):
+            out[i, r, c] = max(sum(alpha[k] * maps[i, r, c, k] for k in range(channels)), 0)
+    return out
+
+
+def occlusion(score, x, patch, stride, fill, beyond):
+    """(map, drops): the patch over every place of one picture, pixel by pixel.
+
+    score: picture (rows, cols, channels) -> number. beyond: centred on cells of the zero-padded
+    picture, as the guide does; else started at every stride-th place and slid inward at the end.
+    """
+    starts = []
+    for n, p, s in zip(x.shape[:2], patch, stride, strict=True):
+        if beyond:
+            starts.append([cell + (s - p) // 2 for cell in range(0, n, s)])
+        else:
+            every = list(range(0, n - p + 1, s))
+            starts.append(every if every[-1] == n - p else [*every, n - p])
+    total, count, drops = np.zeros(x.shape[:2]), np.zeros(x.shape[:2]), []
+    for top in starts[0]:
+        for left in starts[1]:
+            covered, under = x.copy(), []
+            for r, c in np.ndindex(x.shape[:2]):
+                if top <= r < top + patch[0] and left <= c < left + patch[1]:
+                    covered[r, c] = fill
+                    under.append((r, c))
+            drops.append(score(x) - score(covered))
+            for place in under:
+                total[place] += drops[-1]
+                count[place] += 1
+    return total / np.maximum(count, 1), drops

@@ -126,7 +126,7 @@ BAD_FOLDERS = [
         r"has no train data: expected train-images-idx3-ubyte\[.gz\]",
     ),
     ("train-labels.idx1-ubyte", encoded(DIGITS), "are not pictures and their labels"),
-    ("train-images-idx3-ubyte", encoded(LABELS), "are not pictures and their labels"),
+    ("train-images-idx3-ubyte", encoded(LABELS), "-ubyte are not pictures and their labels"),
     ("train-labels.idx1-ubyte", encoded(LABELS[:5]), r"has 12 pictures, but .* has 5 labels"),
 ]
 
@@ -142,6 +142,21 @@ def test_a_folder_that_does_not_fit_together(folder, name, content, message):
         data.load(folder, "train")
 
 
+def test_one_file_of_idx_pictures_with_and_without_the_labels_beside_it(folder, tmp_path):
+    (tmp_path / "kana-images-idx3-ubyte").write_bytes(encoded(DIGITS))
+    bare = data.load(folder / "kana-images-idx3-ubyte")
+    assert bare.y is None
+    assert bare.classes is None
+    (tmp_path / "kana-labels-idx1-ubyte").write_bytes(encoded(LABELS + 20))
+    whole = data.load(folder / "kana-images-idx3-ubyte", "train")
+    np.testing.assert_array_equal(whole.x[..., 0], DIGITS)
+    np.testing.assert_array_equal(whole.y, LABELS + 20)
+    assert len(whole.classes) == 30
+    assert whole.split is None, "one file has no splits"
+    with pytest.raises(FileError, match="kana-labels-idx1-ubyte holds labels: give the file of"):
+        data.load(folder / "kana-labels-idx1-ubyte")
+
+
 def test_a_folder_without_a_picture(folder):
     (folder / "train-images-idx3-ubyte").write_bytes(encoded(DIGITS[:0]))
     (folder / "train-labels.idx1-ubyte").write_bytes(encoded(LABELS[:0]))
@@ -152,8 +167,6 @@ def test_a_folder_without_a_picture(folder):
 def test_what_is_no_data(folder):
     with pytest.raises(FileError, match="there is no data 'nowhere': give"):
         data.load("nowhere")
-    with pytest.raises(FileError, match="train-images-idx3-ubyte is no folder: give the folder"):
-        data.load(folder / "train-images-idx3-ubyte")
     with pytest.raises(
         ArgumentError, match=r"no split named 'tset' \(did you mean 'test'\?\); a data"
     ):
@@ -210,6 +223,22 @@ def test_parts_of_a_data_set():
     assert Dataset(DIGITS[..., None])[:2].y is None
 
 
+def test_parts_keep_the_files_and_the_split():
+    names = tuple(f"{i}.png" for i in range(12))
+    whole = Dataset(DIGITS[..., None], LABELS, files=names, split="train")
+    assert whole[[5, 1]].files == ("5.png", "1.png")
+    assert whole[LABELS == 1].files == ("1.png", "11.png")
+    assert whole[-2:].files == names[-2:]
+    assert whole[:3].split == "train"
+
+
+def test_counting_the_classes():
+    whole = Dataset(DIGITS[..., None], LABELS, tuple("0123456789ab"))
+    np.testing.assert_array_equal(whole.counts(), [2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0])
+    with pytest.raises(ArgumentError, match="pictures has no labels: nothing to count"):
+        Dataset(DIGITS[..., None]).counts()
+
+
 BAD_SETS = [
     (
         (DIGITS,),
@@ -217,6 +246,8 @@ BAD_SETS = [
     ),
     ((DIGITS[:0, ..., None],), "with N of at least 1"),
     ((DIGITS[..., None], LABELS[:3]), r"pictures: 12 pictures but labels of shape \(3,\)"),
+    ((DIGITS[:, :0, :, None],), r"with N of at least 1, got shape \(12, 0, 3, 1\)"),
+    ((DIGITS[..., None], None, None, "a", "", ("1.png",)), "a: 12 pictures but 1 files"),
     ((DIGITS[..., None], LABELS, ("a", "b")), "labels run from 0 to 9, outside its 2 classes"),
 ]
 

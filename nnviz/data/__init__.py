@@ -1,9 +1,23 @@
 """Data sets: read, checked, and handed on as arrays."""
 
+from .catalogue import CATALOGUE
 from .dataset import Dataset
+from .download import cache, fetch, is_cached
 from .idx import read_idx
 from .load import load
 from .picture import background, read_picture, resize
 from .sample import sample
 
-__all__ = ["Dataset", "background", "load", "read_idx", "read_picture", "resize", "sample"]
+__all__ = [
+    "CATALOGUE",
+    "Dataset",
+    "background",
+    "cache",
+    "fetch",
+    "is_cached",
+    "load",
+    "read_idx",
+    "read_picture",
+    "resize",
+    "sample",
+]

@@ -2,22 +2,22 @@
 
 Two zero bytes, a type byte, the number of dimensions, each dimension as a big-endian 32-bit number,
 then the values row by row. Pictures have magic 2051 (unsigned bytes, three dimensions), labels
-2049.
+2049. Pictures and labels lie in two files that belong together by their names.
 """
 
 from __future__ import annotations
 
-import gzip
 import math
 import struct
-import zlib
 from pathlib import Path
-from typing import IO, cast
+from typing import IO
 
 import numpy as np
 
-from ..errors import FileError
-from ..files import GIGABYTE, reason
+from ..errors import ArgumentError, FileError
+from ..files import GIGABYTE
+from .dataset import Dataset, class_names
+from .unzip import head, unzipped
 
 PICTURES, LABELS = 2051, 2049
 MAX_BYTES = 2 * GIGABYTE
@@ -31,21 +31,14 @@ NAMES = {
 def read_idx(path: str | Path) -> np.ndarray:
     """The array in an IDX file of unsigned bytes: pictures (N, rows, cols) or labels (N,)."""
     path = Path(path)
-    try:
-        with path.open("rb") as raw:
-            zipped = raw.read(2) == b"\x1f\x8b"
-        with gzip.open(path) if zipped else path.open("rb") as file:
-            return _read(cast(IO[bytes], file), path)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise FileError(f"{path} is damaged: {error}") from None
-    except OSError as error:
-        raise FileError(f"cannot read {path}: {reason(error)}") from None
+    with unzipped(path) as file:
+        return _read(file, path)
 
 
 def _read(file: IO[bytes], path: Path) -> np.ndarray:
-    head = file.read(4)
-    magic = int.from_bytes(head, "big")
-    if len(head) < 4 or magic not in (PICTURES, LABELS):
+    start = file.read(4)
+    magic = int.from_bytes(start, "big")
+    if len(start) < 4 or magic not in (PICTURES, LABELS):
         raise FileError(
             f"{path} is no IDX file of pictures or labels: it begins with {magic}, "
             f"expected {PICTURES} or {LABELS}"
@@ -73,14 +66,56 @@ def _read(file: IO[bytes], path: Path) -> np.ndarray:
     return np.frombuffer(b"".join(parts), np.uint8).reshape(shape)
 
 
+def there(folder: Path, name: str) -> Path | None:
+    """The file of this published name in a folder, in any of its spellings, or None."""
+    spellings = sorted({name, name.replace("-idx", ".idx")})
+    paths = [folder / f"{spelling}{ending}" for spelling in spellings for ending in ("", ".gz")]
+    return next((path for path in paths if path.is_file()), None)
+
+
 def find(folder: Path, split: str) -> tuple[Path, Path] | None:
     """The pictures' and the labels' file of a split in a folder, or None."""
-    found = []
-    for name in NAMES[split]:
-        spellings = {name, name.replace("-idx", ".idx")}
-        paths = [folder / f"{s}{ending}" for s in sorted(spellings) for ending in ("", ".gz")]
-        there = [p for p in paths if p.is_file()]
-        if not there:
-            return None
-        found.append(there[0])
-    return found[0], found[1]
+    pictures, labels = (there(folder, name) for name in NAMES[split])
+    return (pictures, labels) if pictures and labels else None
+
+
+def fits(path: Path) -> bool:
+    """A folder with at least one of the published files, or one IDX file."""
+    if path.is_dir():
+        return any(there(path, name) for pair in NAMES.values() for name in pair)
+    return int.from_bytes(head(path, 4), "big") in (PICTURES, LABELS)
+
+
+def read(path: Path, split: str) -> Dataset:
+    """A split of a folder, or one file of pictures with the labels that lie beside it.
+
+    Labels beside `…-images-idx3-…` are `…-labels-idx1-…`; without such a file there are none.
+    """
+    if path.is_dir():
+        files = find(path, split)
+        if files is None:
+            wanted = " and ".join(f"{name}[.gz]" for name in NAMES[split])
+            raise FileError(f"the folder {path} has no {split} data: expected {wanted}")
+        return _together(files[0], files[1], f"{path.name} ({split})", str(path), split)
+    beside = path.with_name(path.name.replace("images", "labels").replace("idx3", "idx1"))
+    labels = beside if beside != path and beside.is_file() else None
+    return _together(path, labels, path.name, str(path), None)
+
+
+def _together(
+    pictures: Path, labels: Path | None, name: str, source: str, split: str | None
+) -> Dataset:
+    x = read_idx(pictures)
+    y = None if labels is None else read_idx(labels)
+    if x.ndim != 3 and labels is None:
+        raise FileError(f"{pictures} holds labels: give the file of pictures, or their folder")
+    if labels is not None and y is not None and (x.ndim != 3 or y.ndim != 1):
+        raise FileError(f"{pictures.name} and {labels.name} are not pictures and their labels")
+    if not x.size:
+        raise ArgumentError(f"{pictures} holds no pictures")
+    if y is None:
+        return Dataset(x[..., None], None, None, name, source, None, split)
+    if len(x) != len(y):
+        raise FileError(f"{pictures} has {len(x)} pictures, but {labels} has {len(y)} labels")
+    names = class_names(None, max(10, int(y.max()) + 1))
+    return Dataset(x[..., None], y.astype(np.int64), names, name, source, None, split)

@@ -2,47 +2,144 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from ..errors import ArgumentError, FileError, unknown
-from . import idx
+from . import cifar, csv, folder, idx, npz
+from .catalogue import CATALOGUE
 from .dataset import Dataset
+from .download import fetch
 from .sample import sample
 
 SPLITS = ("train", "test")
-NAMED = {"sample": sample}
+Options = Mapping[str, object]
 
 
-def load(where: str | Path, split: str = "test") -> Dataset:
-    """A data set: "sample" (the shipped digits), or a folder with a split's MNIST IDX files."""
+@dataclass(frozen=True)
+class Form:
+    """One form of data: how it is recognised, how it is read, and the options it has."""
+
+    what: str
+    fits: Callable[[Path], bool]
+    read: Callable[..., Dataset]
+    options: tuple[str, ...] = ()
+
+
+FORMS = (
+    Form("IDX files, as MNIST is published", idx.fits, idx.read),
+    Form("CIFAR-10's binary batches", cifar.fits, cifar.read),
+    Form("an .npz with x and y", npz.fits, npz.read, ("classes",)),
+    Form("a digit-recognizer CSV", csv.fits, csv.read, ("rows", "cols", "classes")),
+    Form("pictures", folder.fits, folder.read, ("resize", "channels", "classes")),
+)
+"""Asked in this order; the first that fits reads."""
+
+
+def load(
+    where: str | Path,
+    split: str = "test",
+    *,
+    resize: tuple[int, int] | None = None,
+    channels: int | None = None,
+    rows: int | None = None,
+    cols: int | None = None,
+    classes: int | Sequence[str] | None = None,
+) -> Dataset:
+    """A data set from wherever it is; what it is is found by looking.
+
+    Names:
+
+        load("sample")                       the 1,000 digits that ship with nnviz
+        load("mnist", "train")               downloaded once, then read from the cache;
+        load("fashion-mnist")                NNVIZ_DATA names another folder for the cache
+        load("cifar-10")
+
+    Folders:
+
+        load("mnist/", "train")              IDX files by their published names, gzipped or not
+        load("cifar-10-batches-bin/")        CIFAR-10's binary version
+        load("digit-recognizer/")            train.csv and test.csv
+        load("pets/")                        class/picture.png, or train/class/picture.png
+        load("photos/", resize=(64, 64))     plain pictures: without labels
+
+    Files:
+
+        load("train.csv")                    a digit-recognizer CSV, gzipped or not
+        load("faces.csv", cols=48, classes=7)
+        load("my.npz", "train")              train_x, train_y (or x_train …), or x and y
+        load("kana-images-idx3-ubyte.gz")    IDX pictures, and the labels that lie beside them
+        load("cat.png")                      one picture
+
+    A name wins over a folder that is called the same: write `./mnist` for the folder.
+
+    split: "train" or "test"; where there is one set alone it comes, and `Dataset.split` is None.
+    resize: (rows, cols) for pictures of several sizes. channels: 1 for grey, 3 for colour; None for
+    grey where all pictures are. rows, cols: of a CSV's pictures, where they are not square.
+    classes: how many, or the names in order, for a CSV (else ten), an `.npz` without names, or a
+    folder that lacks some of its classes.
+
+    Returns a `Dataset`: pictures (N, rows, cols, channels), uint8 or floats in 0..1; labels (N,)
+    and class names where there are any; `files` where each picture has its own.
+
+    Raises `ArgumentError` for a split or an option that does not belong to this data, `FileError`
+    for what is missing, damaged, too large or not as it should be, with the file and the line.
+    """
+    given: Options = {
+        "resize": resize, "channels": channels, "rows": rows, "cols": cols, "classes": classes,
+    }  # fmt: skip
+    return _open(where, split, {name: value for name, value in given.items() if value is not None})
+
+
+def _open(where: str | Path, split: str, options: Options) -> Dataset:
     if split not in SPLITS:
         raise unknown("split", split, SPLITS, "a data set")
-    if str(where) in NAMED:
-        return NAMED[str(where)]()
+    if isinstance(where, str) and where == "sample":
+        _refuse(options, (), "the sample")
+        return sample()
+    if isinstance(where, str) and where in CATALOGUE:
+        _refuse(options, (), where)
+        return _named(where, split)
+    path = _existing(where)
+    form = next((form for form in FORMS if form.fits(path)), None)
+    if form is None:
+        known = "; ".join(form.what for form in FORMS)
+        raise FileError(f"{path} is no data that nnviz reads: expected {known}")
+    _refuse(options, form.options, str(path))
+    return form.read(path, split, **options)
+
+
+def _existing(where: str | Path) -> Path:
     path = Path(where)
-    if path.is_dir():
-        return _idx_folder(path, split)
-    if not path.exists():
-        raise FileError(
-            f"there is no data {str(where)!r}: give a folder with IDX files, or 'sample'"
-        )
-    raise FileError(f"{path} is no folder: give the folder that holds the IDX files, or 'sample'")
+    try:
+        if str(where) and (path.is_dir() or path.is_file()):
+            return path
+    except (OSError, ValueError):  # a name too long for the system, or with a null byte
+        pass
+    names = ("sample", *CATALOGUE)
+    close = difflib.get_close_matches(str(where).lower(), names, n=1)
+    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    raise FileError(
+        f"there is no data {str(where)!r}{hint}: give a folder, a file, or one of the names "
+        f"{', '.join(names)}"
+    )
 
 
-def _idx_folder(folder: Path, split: str) -> Dataset:
-    files = idx.find(folder, split)
-    if files is None:
-        wanted = " and ".join(f"{name}[.gz]" for name in idx.NAMES[split])
-        raise FileError(f"the folder {folder} has no {split} data: expected {wanted}")
-    x, y = idx.read_idx(files[0]), idx.read_idx(files[1])
-    if x.ndim != 3 or y.ndim != 1:
-        raise FileError(f"{files[0].name} and {files[1].name} are not pictures and their labels")
-    if len(x) != len(y):
-        raise FileError(f"{files[0]} has {len(x)} pictures, but {files[1]} has {len(y)} labels")
-    if not len(x):
-        raise ArgumentError(f"{files[0]} holds no pictures")
-    labels = y.astype(np.int64)
-    names = tuple(str(i) for i in range(max(10, int(labels.max()) + 1)))
-    return Dataset(x[..., None], labels, names, f"{folder.name} ({split})", str(folder))
+def _refuse(options: Options, known: tuple[str, ...], owner: str) -> None:
+    for name in options:
+        if name not in known:
+            takes = f"takes {', '.join(known)}" if known else "takes no options"
+            raise ArgumentError(f"{name}= is not for {owner}, which {takes}")
+
+
+def _named(name: str, split: str) -> Dataset:
+    entry, path = CATALOGUE[name], fetch(name)
+    form = next(form for form in FORMS if form.fits(path))
+    data = form.read(path, split)
+    return replace(
+        data,
+        classes=entry.classes or data.classes,
+        source=f"{entry.source}; licence: {entry.licence}",
+    )

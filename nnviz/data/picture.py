@@ -15,18 +15,22 @@ if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+GREY = ("1", "L", "LA", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
+"""Pillow's words for what has no colour."""
 MAX_PIXELS = 64_000_000
 
 
-def read_picture(path: str | Path, channels: int) -> np.ndarray:
+def read_picture(path: str | Path, channels: int | None) -> np.ndarray:
     """A picture file as uint8 (rows, cols, channels): grey for one channel, RGB for three.
+
+    None takes it as it is: one channel from a grey file, three from any other.
 
     Only common formats are read, none above 64 million pixels; a photograph's turn (EXIF) is
     applied; what is transparent lies on white.
     """
     from PIL import Image, ImageOps
 
-    if channels not in (1, 3):
+    if channels not in (None, 1, 3):
         raise ArgumentError(f"pictures are read with 1 or 3 channels, the model has {channels}")
     path = Path(path)
     if not path.is_file():
@@ -40,6 +44,7 @@ def read_picture(path: str | Path, channels: int) -> np.ndarray:
                         f"{path} has {opened.width}×{opened.height} pixels, more than "
                         f"{MAX_PIXELS:,}: make it smaller first"
                     )
+                channels = channels or (1 if opened.mode in GREY else 3)
                 picture = ImageOps.exif_transpose(opened)
                 if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
                     picture = picture.convert("RGBA")

@@ -1,5 +1,6 @@
-"""Drawing: results as pictures. Nothing here computes anything about a network."""
+"""Drawing: results and data as pictures. Nothing here computes anything about a network."""
 
 from .results import picture, save_picture
+from .samples import samples
 
-__all__ = ["picture", "save_picture"]
+__all__ = ["picture", "samples", "save_picture"]

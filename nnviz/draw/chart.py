@@ -77,11 +77,15 @@ def histograms(
         if logarithmic:
             ax.set_yscale("log")
         name = spread.name.encode("ascii", "replace").decode()
-        ax.set_title(name, fontsize=9, color=INK)
+        ax.set_title(_short(name), fontsize=9, color=INK, parse_math=False)
         ax.set_xlabel(xlabel, fontsize=8)
     for ax in axes[:, 0]:
         ax.set_ylabel("% of values", fontsize=8)
     return _drawn(figure)
+
+
+def _short(name: str, limit: int = 30) -> str:
+    return name if len(name) <= limit else f"{name[: limit - 3]}..."
 
 
 def confusion(matrix: Array) -> Array:
@@ -108,15 +112,4 @@ def confusion(matrix: Array) -> Array:
         ax.set_yticks(range(classes))
     ax.set_xlabel("answered")
     ax.set_ylabel("true class")
-    return _drawn(figure)
-
-
-def bars(names: Sequence[str], values: Sequence[float], xlabel: str) -> Array:
-    """Horizontal bars with a name each, the first one on top."""
-    figure, axes = _canvas(5.6, 0.6 + 0.32 * len(names))
-    ax = axes[0, 0]
-    places = np.arange(len(names))[::-1]
-    ax.barh(places, values, color=LINES[0])
-    ax.set_yticks(places, [n.encode("ascii", "replace").decode() for n in names])
-    ax.set_xlabel(xlabel)
     return _drawn(figure)

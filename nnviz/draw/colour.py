@@ -25,6 +25,19 @@ CATEGORIES = np.array(
 """Ten colours for classes, in turn."""
 
 
+def class_colours(answers: Array) -> Array:
+    """A table (classes, 3) of the colours of the classes among these answers.
+
+    Each of the first ten classes has its own colour; where there are others, those that were
+    answered take the colours in turn, so that ten different answers never share one.
+    """
+    seen = np.unique(answers)
+    places = seen if seen.max() < len(CATEGORIES) else np.arange(len(seen))
+    colours = np.zeros((int(seen.max()) + 1, 3), np.uint8)
+    colours[seen] = CATEGORIES[places % len(CATEGORIES)]
+    return colours
+
+
 @cache
 def table(name: str) -> Array:
     """The 256 RGB colours of a named colour map, (256, 3) uint8."""
@@ -55,6 +68,6 @@ def limits(values: Array, signed: bool) -> tuple[float, float]:
     if finite.size == 0:
         return (-1.0, 1.0) if signed else (0.0, 1.0)
     if signed:
-        top = float(np.abs(finite).max())
+        top = float(np.abs(finite).max()) or 1.0  # all zero is neutral, not the lower end
         return -top, top
     return min(float(finite.min()), 0.0), float(finite.max())

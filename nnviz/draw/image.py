@@ -80,6 +80,19 @@ def below(pictures: Sequence[Array], gap: int = 2 * GAP) -> Array:
     return out
 
 
+def beside(pictures: Sequence[Array], gap: int = GAP) -> Array:
+    """Pictures of any heights in a row, their upper edges in line."""
+    out = blank(
+        max(p.shape[0] for p in pictures),
+        sum(p.shape[1] for p in pictures) + gap * (len(pictures) - 1),
+    )
+    left = 0
+    for p in pictures:
+        out[: p.shape[0], left : left + p.shape[1]] = p
+        left += p.shape[1] + gap
+    return out
+
+
 def scale_bar(low: str, high: str, name: str, width: int) -> Array:
     """A strip of the colours with what its two ends mean under it."""
     left, right = text(low), text(high)
@@ -109,5 +122,5 @@ def number(value: float) -> str:
     if value == 0:
         return "0"
     if 0.001 <= abs(value) < 1e5:
-        return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+        return f"{value:.3g}" if abs(value) < 999.5 else f"{value:,.0f}"
     return f"{value:.1e}"

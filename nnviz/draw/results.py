@@ -17,12 +17,26 @@ from ..inspection.evaluation import Mistakes
 from ..inspection.maximize import Maximized
 from ..inspection.results import Attribution, Result
 from . import chart, diagram
-from .colour import CATEGORIES, DIVERGING, SEQUENTIAL, limits
-from .image import below, enlarge, factor_for, heat, number, opaque, pixels, scale_bar, sheet
+from .colour import DIVERGING, SEQUENTIAL, class_colours, limits
+from .image import (
+    below,
+    beside,
+    enlarge,
+    factor_for,
+    heat,
+    number,
+    opaque,
+    pixels,
+    scale_bar,
+    sheet,
+    text,
+)
 from .png import png_bytes
 
 TILE = 112
 """About how many pixels wide a picture of a network's input is drawn."""
+MOST_ANSWERS = 5
+"""How many different answers the line under an occlusion map counts."""
 
 
 @singledispatch
@@ -44,15 +58,22 @@ def _(result: Attribution, pictures: Array | None = None, cmap: str | None = Non
     maps = [heat(v, low, high, name) for v in result.values]
     columns: list[list[Array]] = [maps]
     if pictures is not None:
-        if len(pictures) != len(maps):
-            raise ArgumentError(f"{len(pictures)} pictures for {len(maps)} maps")
+        pictures = np.asarray(pictures)
+        if pictures.ndim != 4 or pictures.shape[:3] != result.values.shape:
+            raise ArgumentError(
+                f"pictures of shape {pictures.shape} for maps of shape {result.values.shape}: "
+                "expected (N, rows, cols, channels) with the maps' N, rows and cols"
+            )
         columns.insert(0, [pixels(p) for p in pictures])
     if isinstance(result, Occlusion):
         columns.append(answers(result))
     factor = factor_for(maps[0].shape[1], TILE)
     tiles = [enlarge(tile, factor) for line in zip(*columns, strict=True) for tile in line]
     drawn = sheet(tiles, len(columns))
-    return below([drawn, scale_bar(number(low), number(high), name, drawn.shape[1])])
+    parts = [drawn, scale_bar(number(low), number(high), name, drawn.shape[1])]
+    if isinstance(result, Occlusion):
+        parts += legend(result)
+    return below(parts)
 
 
 def answers(result: Occlusion) -> list[Array]:
@@ -71,9 +92,25 @@ def answers(result: Occlusion) -> list[Array]:
     nearest_row = np.abs(np.arange(rows)[:, None] - middle_rows).argmin(axis=1)
     nearest_col = np.abs(np.arange(cols)[:, None] - middle_cols).argmin(axis=1)
     grids = result.predicted.reshape(-1, down, along)
-    return [
-        opaque(CATEGORIES[grid[nearest_row][:, nearest_col] % len(CATEGORIES)]) for grid in grids
-    ]
+    palette = class_colours(result.predicted)
+    return [opaque(palette[grid[nearest_row][:, nearest_col]]) for grid in grids]
+
+
+def legend(result: Occlusion) -> list[Array]:
+    """A line for each picture: the colours of its answers, with class number and count."""
+    assert result.predicted is not None
+    palette, lines = class_colours(result.predicted), []
+    for predicted in result.predicted:
+        classes, counts = np.unique(predicted, return_counts=True)
+        order = np.argsort(-counts, kind="stable")[:MOST_ANSWERS]
+        parts: list[Array] = []
+        for i in order:
+            swatch = opaque(np.broadcast_to(palette[classes[i]], (12, 12, 3)))
+            parts += [swatch, text(f"{classes[i]}: {counts[i]}")]
+        if len(order) < len(classes):
+            parts.append(text(f"+ {len(classes) - len(order)} more"))
+        lines.append(beside(parts))
+    return lines
 
 
 def signed_tiles(values: Array) -> tuple[list[Array], float]:

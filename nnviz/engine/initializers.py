@@ -100,8 +100,8 @@ def check_initializer(spec: str | Sequence[object]) -> Spec:
         raise unknown("initializer", spec, INITIALIZERS, "nnviz")
     kind, number = spec if isinstance(spec, Sequence) and len(spec) == 2 else (None, None)
     real = isinstance(number, int | float) and not isinstance(number, bool)
-    if kind not in SPREADS or not real or not 0 < float(number) < math.inf:  # type: ignore[arg-type]
-        raise ArgumentError(
-            f"weight_init is a name, ('uniform', limit) or ('normal', spread), got {spec!r}"
-        )
-    return str(kind), float(number)  # type: ignore[arg-type]
+    if isinstance(kind, str) and kind in SPREADS and real and 0 < number < math.inf:  # type: ignore[operator]
+        return kind, float(number)  # type: ignore[arg-type]
+    raise ArgumentError(
+        f"weight_init is a name, ('uniform', limit) or ('normal', spread), got {spec!r}"
+    )

@@ -114,7 +114,8 @@ class TransposedWindow:
     """The window of a transposed convolution: `SlidingWindow` with input and output exchanged.
 
     Along one axis the input at i reaches the outputs `i·s − p + d·j` for j = 0 … k−1. `"same"`
-    pads so that the output is size · stride, as Keras does.
+    pads so that the output is size · stride, as Keras does. `"valid"` cuts nothing off; where the
+    stride is beyond the reach, Keras has a last gap as well, so that every input has s outputs.
     """
 
     kernel: Size
@@ -141,9 +142,9 @@ class TransposedWindow:
     def out_size(self, size: Size) -> Size:
         if self.pads == "same":
             return size[0] * self.stride[0], size[1] * self.stride[1]
-        pads = self.padding(size)
+        pads, gap = self.padding(size), self.pads == "valid"
         rows, cols = (
-            (n - 1) * s + r - sum(p)
+            (n - 1) * s + (max(r, s) if gap else r) - sum(p)
             for n, s, r, p in zip(size, self.stride, self.reach, pads, strict=True)
         )
         if rows < 1 or cols < 1:

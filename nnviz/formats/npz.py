@@ -44,13 +44,18 @@ def save_state(
     arrays: Mapping[str, np.ndarray],
 ) -> None:
     """Write a model together with the state of its training: plain data, and arrays by name."""
-    path = Path(path)
-    path = path if path.suffix == ".npz" else path.with_name(path.name + ".npz")
+    path = with_ending(path)
     page, kept = _to_page(model)
     page["state"] = state
     kept |= {f"{STATE}{name}": array for name, array in arrays.items()}
     text = json.dumps(page, ensure_ascii=False).encode()
     write_npz(path, {PAGE: np.frombuffer(text, np.uint8), **kept})
+
+
+def with_ending(path: str | Path) -> Path:
+    """The path that a model is written to: `.npz` is added where it is missing."""
+    path = Path(path)
+    return path if path.suffix == ".npz" else path.with_name(path.name + ".npz")
 
 
 def load(path: str | Path) -> Model:
@@ -122,9 +127,11 @@ def _read(path: str | Path) -> tuple[Model, Any, dict[str, np.ndarray]]:
             f"{path} has version {page.get('version')!r} of the model file, this nnviz reads "
             f"{VERSION}: update nnviz, or save the model again"
         )
-    own = {k.removeprefix(STATE): arrays.pop(k) for k in list(arrays) if k.startswith(STATE)}
+    state, own = page.get("state"), {}
+    if state is not None:
+        own = {k.removeprefix(STATE): arrays.pop(k) for k in list(arrays) if k.startswith(STATE)}
     try:
-        return _from_page(page, arrays), page.get("state"), own
+        return _from_page(page, arrays), state, own
     except NnvizError as error:
         raise FileError(f"{path} is damaged: {error}") from None
     # The page is data from outside: a wrong type anywhere in it is one clear error.

@@ -101,12 +101,19 @@ def load_result(path: str | Path) -> Result:
         values: dict[str, Any] = {**page["fields"], **arrays}
         for item in fields(kind):
             if item.name == "provenance":
-                values[item.name] = Provenance(**values[item.name])
+                values[item.name] = _provenance(values[item.name])
             else:
                 values[item.name] = _restored(values.get(item.name))
         return kind(**values)
-    except (KeyError, TypeError, ValueError) as error:
-        raise FileError(f"{path} is no nnviz result, or it is damaged: {error}") from None
+    # The page is data from outside: a wrong type anywhere in it is one clear error.
+    except (AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
+        what = f"{type(error).__name__} {error}"
+        raise FileError(f"{path} is no nnviz result, or it is damaged: {what}") from None
+
+
+def _provenance(page: Mapping[str, Any]) -> Provenance:
+    settings = {key: _restored(value) for key, value in page["settings"].items()}
+    return Provenance(**{**page, "settings": settings})
 
 
 def _restored(value: Any) -> Any:

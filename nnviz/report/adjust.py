@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..draw import chart
 from ..inspection.anatomy import Health, summary
 from .figure import Figure
@@ -17,7 +19,7 @@ GAP = 0.02
 
 def curves(study: Study) -> Figure | None:
     """The training curves, where the model file has them."""
-    epochs = study.model.made.get("history") or []
+    epochs = _epochs(study)
     if not epochs:
         return None
     columns = {"learnt from": [e["accuracy"] for e in epochs]}
@@ -39,6 +41,19 @@ def curves(study: Study) -> Figure | None:
         seed=study.model.made.get("seed"),
         code=f'{study.model_code}\nmodel.made["history"]',
     )
+
+
+def _epochs(study: Study) -> list[dict[str, Any]]:
+    """What the model file says of each epoch; nothing where that is no history of ours."""
+    told = study.model.made.get("history")
+    numbers = (int, float, type(None))
+    if not isinstance(told, list) or not all(isinstance(e, dict) for e in told):
+        return []
+    ours = all(
+        isinstance(e.get("accuracy"), int | float) and isinstance(e.get("val_accuracy"), numbers)
+        for e in told
+    )
+    return told if ours else []
 
 
 def trend(held_out: list[float]) -> str:
@@ -100,7 +115,7 @@ def answers(study: Study, health: Health) -> Figure | None:
 def advice(study: Study, health: Health) -> list[str]:
     """What the numbers of this chapter suggest; nothing where they suggest nothing."""
     lines = []
-    epochs = study.model.made.get("history") or []
+    epochs = _epochs(study)
     held_out = [e["val_accuracy"] for e in epochs if e.get("val_accuracy") is not None]
     if held_out and epochs[-1]["accuracy"] - held_out[-1] > GAP:
         lines.append(say("todo.overfit", gap=epochs[-1]["accuracy"] - held_out[-1]))

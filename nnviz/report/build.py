@@ -1,7 +1,8 @@
 """Building a gallery: compute everything, then write everything.
 
-Nothing is written before all is computed, every file is written atomically, and the page comes
-last; so whatever goes wrong, the old gallery stays usable.
+Nothing is written before all is computed, every file is written atomically, the page comes last,
+and what an earlier gallery had more is removed after it; so whatever goes wrong, the old gallery
+stays usable.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import json
 import platform
 import re
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,14 +49,15 @@ def write_report(
     name: what to call the model on the page. command, code: how to make it again, shown on the
         page.
     """
-    folder = make_folder(out)
     if len(model.input.shape) != 3:
         raise ArgumentError(
             f"a report needs a model for pictures, this one's input is {model.input.shape}"
         )
-    model.input.check(data.x[:1])
+    model.input.check(data.x)
     began = time.perf_counter()
     study = Study(model, data, seed, name or "A network", code[0], code[1])
+    _ = study.mistakes  # bad labels are found here, before anything is written
+    folder = make_folder(out)
     bar = _progress(verbose)
 
     def tell(figure: str) -> None:
@@ -74,11 +75,13 @@ def write_report(
         bar.close()
     written = [folder / n for part in files.values() for n in part]
     content: dict[str, bytes] = {n: data for part in files.values() for n, data in part.items()}
-    _sweep(folder, keep=set(content))
+    stale = _stale(folder, keep=set(content))
     for file, data_ in content.items():
         write_bytes(folder / file, data_)
     write_bytes(folder / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False).encode())
     write_bytes(folder / PAGE, page.encode())
+    for path in stale:
+        path.unlink(missing_ok=True)
     return [*written, folder / MANIFEST, folder / PAGE]
 
 
@@ -145,15 +148,13 @@ def _entry(figure: Figure, files: dict[str, bytes]) -> dict[str, Any]:
     }
 
 
-def _sweep(folder: Path, keep: set[str]) -> None:
-    """Remove the files of an earlier gallery, as its manifest lists them, that this one has no
-    more."""
+def _stale(folder: Path, keep: set[str]) -> list[Path]:
+    """The files of an earlier gallery, as its manifest lists them, that this one has no more."""
     try:
         old = json.loads((folder / MANIFEST).read_text("utf-8"))
-        names: Sequence[str] = [name for figure in old["figures"] for name in figure["files"]]
-    except (OSError, ValueError, KeyError, TypeError):
-        return  # no earlier gallery, or none of ours
-    for name in set(names) - keep:
-        # The manifest may have been edited: only plain names of our kinds, only in this folder.
-        if isinstance(name, str) and re.fullmatch(r"[a-z0-9-]+\.(png|svg|npz)", name):
-            (folder / name).unlink(missing_ok=True)
+        names = {str(name) for figure in old["figures"] for name in figure["files"]}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return []  # no earlier gallery, or none of ours
+    # The manifest may have been edited: only plain names of our kinds, only in this folder.
+    plain = [name for name in names - keep if re.fullmatch(r"[a-z0-9-]+\.(png|svg|npz)", name)]
+    return [folder / name for name in plain if (folder / name).is_file()]

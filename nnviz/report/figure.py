@@ -14,12 +14,11 @@ from ..engine.layer import Array
 @dataclass(frozen=True)
 class Cell:
     """One small picture: RGBA at its own size, what stands under it, and what a reader who cannot
-    see it is told. tone: "right" or "wrong" where that is to be marked."""
+    see it is told."""
 
     picture: Array
     label: str = ""
     alt: str = ""
-    tone: str = ""
 
 
 @dataclass(frozen=True)

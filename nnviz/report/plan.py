@@ -41,8 +41,10 @@ class Plan:
 
 def plan(study: Study, tell: Tell) -> Plan:
     """Compute all chapters."""
-    tell("occlusion")
-    covered = _try("occlusion", lambda: why.cover(study))
+    covered = None
+    if study.is_classifier:
+        tell("occlusion")
+        covered = _try("occlusion", lambda: why.cover(study))
     chapters = (
         _works(study, tell),
         _adjust(study, tell),
@@ -61,7 +63,8 @@ def _try(ident: str, make: Callable[[], T]) -> T | Figure:
     try:
         return make()
     except NnvizError as error:
-        return Figure(id=ident, title=ident, caption="", warnings=[say("missing", reason=error)])
+        reason = say("missing", reason=error)
+        return Figure(id=ident, title=say("missing.title"), caption="", warnings=[reason])
 
 
 def _works(study: Study, tell: Tell) -> Chapter:
@@ -91,18 +94,17 @@ def _works(study: Study, tell: Tell) -> Chapter:
 def _adjust(study: Study, tell: Tell) -> Chapter:
     tell("health")
     found = health(study.model, study.data.x)
-    figures = _made(
-        [adjust.curves(study), adjust.answers(study, found), adjust.weights(study, found)]
-    )
-    return Chapter(
-        "adjust", say("adjust"), say("adjust.lead"), figures, adjust.advice(study, found)
-    )
+    curves = adjust.curves(study)
+    figures = _made([curves, adjust.answers(study, found), adjust.weights(study, found)])
+    lead = say("adjust.lead" if curves else "adjust.lead.plain")
+    return Chapter("adjust", say("adjust"), lead, figures, adjust.advice(study, found))
 
 
 def _fails(study: Study, tell: Tell) -> Chapter:
     found = study.mistakes
     if found is None:
-        return Chapter("fails", say("fails"), say("fails.unlabelled"), [])
+        key = "fails.unlabelled" if study.is_classifier else "fails.plain"
+        return Chapter("fails", say("fails"), say(key), [])
     tell("mistakes")
     figures = _made(
         [
@@ -114,7 +116,9 @@ def _fails(study: Study, tell: Tell) -> Chapter:
     return Chapter("fails", say("fails"), say("fails.lead"), figures, fails.advice(study, found))
 
 
-def _why(study: Study, tell: Tell, covered: why.Covered | Figure) -> Chapter:
+def _why(study: Study, tell: Tell, covered: why.Covered | Figure | None) -> Chapter:
+    if covered is None:
+        return Chapter("why", say("why"), say("why.plain"), [])
     figures: list[Figure] = []
     advice: list[str] = []
     if isinstance(covered, Figure):
@@ -122,25 +126,30 @@ def _why(study: Study, tell: Tell, covered: why.Covered | Figure) -> Chapter:
     else:
         figures.append(covered.figure)
         advice = why.advice(study, covered)
-    for ident, make in (
+    makers: list[tuple[str, Callable[[], Figure]]] = [
         ("occlusion-guide", lambda: why.guide(study)),
-        ("cam", lambda: why.matrix(study, "cam")),
         ("saliency", lambda: why.matrix(study, "saliency")),
-    ):
+    ]
+    if study.has_places:
+        makers.insert(1, ("cam", lambda: why.matrix(study, "cam")))
+    for ident, make in makers:
         tell(ident)
         figures.append(_try(ident, make))
-    return Chapter("why", say("why"), say("why.lead"), figures, advice)
+    lead = say("why.lead" if study.has_places else "why.lead.two")
+    return Chapter("why", say("why"), lead, figures, advice)
 
 
-def _findings(study: Study, covered: why.Covered | Figure) -> Iterable[Finding]:
+def _findings(study: Study, covered: why.Covered | Figure | None) -> Iterable[Finding]:
     found = study.mistakes
     if found is not None:
         yield from _about_mistakes(study)
-    if isinstance(covered, Figure):
+    if not isinstance(covered, why.Covered):
         return
     result, chosen = covered.result, covered.chosen
     k, (row, col), drop = why.strongest(result)
     i = chosen[k]
+    if drop <= 0 or study.predicted[i] != study.labels[i]:
+        return
     rows, cols = result.values.shape[1:]
     low, high = limits(result.values, signed=True)
     name = study.class_name(int(study.predicted[i]))
@@ -150,8 +159,8 @@ def _findings(study: Study, covered: why.Covered | Figure) -> Iterable[Finding]:
             "finding.part",
             true=name,
             place=place_words(row, col, rows, cols),
-            before=float(result.scores[k]),
-            after=float(result.scores[k]) - drop,
+            before=why.in_steps_of(drop, float(result.scores[k])),
+            after=why.in_steps_of(drop, float(result.scores[k]) - drop),
         ),
         "occlusion",
     )

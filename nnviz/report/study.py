@@ -10,11 +10,13 @@ import numpy as np
 from ..data import Dataset
 from ..draw.image import pixels
 from ..engine.layer import Array
-from ..engine.layers.activation import ReLU
 from ..engine.layers.conv import Conv2D
+from ..engine.layers.rectifier import ReLU
 from ..engine.model import Model
 from ..inspection.evaluation import Mistakes, mistakes
+from ..inspection.probability import probabilities
 from .figure import Cell
+from .words import isolated, say
 
 MOST_CLASSES = 10
 """How many classes the matrices show at the most; a larger model's first ones that have
@@ -39,12 +41,16 @@ class Study:
 
     @cached_property
     def probabilities(self) -> Array:
-        """(N, classes): the network's output for all pictures."""
-        return self.model.predict(self.data.x)
+        """(N, classes): how sure the network is of each class, for all pictures."""
+        if self.mistakes is not None:
+            return self.mistakes.probabilities
+        return probabilities(self.model, self.model.predict(self.data.x))
 
     @cached_property
     def predicted(self) -> Array:
-        """(N,): the class answered."""
+        """(N,): the class answered, or 0 where the output means no classes."""
+        if not self.is_classifier:
+            return np.zeros(len(self.data), np.int64)
         return self.probabilities.argmax(axis=1)
 
     @cached_property
@@ -57,12 +63,14 @@ class Study:
     @property
     def is_classifier(self) -> bool:
         """Whether the output is one of several classes."""
-        return len(self.model.output_shape) == 1 and self.model.output_shape[0] > 1
+        several = len(self.model.output_shape) == 1 and self.model.output_shape[0] > 1
+        return several and self.model.head != "none"
 
     @property
     def labels(self) -> Array:
         """(N,): the true classes, or the answers where there are no labels."""
-        return self.predicted if self.data.y is None else self.data.y
+        known = self.data.y is not None and self.is_classifier
+        return self.data.y if known else self.predicted  # type: ignore[return-value]
 
     @cached_property
     def picks(self) -> list[int]:
@@ -71,6 +79,12 @@ class Study:
         for i, label in enumerate(self.labels.tolist()):
             found.setdefault(label, i)
         return [found[label] for label in sorted(found)[:MOST_CLASSES]]
+
+    @property
+    def has_places(self) -> bool:
+        """Whether any node has rows and cols, so that there is a class activation map."""
+        shapes = [self.model.shapes[node.name] for node in self.model.nodes]
+        return any(len(shape) == 3 and shape[0] * shape[1] > 1 for shape in shapes)
 
     @property
     def convolutions(self) -> list[str]:
@@ -87,13 +101,17 @@ class Study:
     def class_name(self, index: int) -> str:
         """What a class is called."""
         if self.model.classes is None and self.data.classes is not None:
-            return self.data.classes[index] if index < len(self.data.classes) else str(index)
-        return self.model.class_name(int(index))
+            known = index < len(self.data.classes)
+            return isolated(self.data.classes[index]) if known else str(index)
+        return isolated(self.model.class_name(int(index)))
 
-    def original(self, i: int, label: str = "", tone: str = "") -> Cell:
+    def shown_as(self, i: int) -> str:
+        """What to call picture i: its class, or "picture" where there are no classes."""
+        return self.class_name(int(self.labels[i])) if self.is_classifier else say("picture")
+
+    def original(self, i: int) -> Cell:
         """Picture i as a cell."""
-        name = self.class_name(int(self.labels[i]))
-        return Cell(pixels(self.data.x[i]), label, f"picture {i}, a {name}", tone)
+        return Cell(pixels(self.data.x[i]), "", f"picture {i}: {self.shown_as(i)}")
 
     @cached_property
     def sure_and_right(self) -> float | None:
@@ -107,4 +125,4 @@ class Study:
 def patch_for(study: Study) -> tuple[int, int]:
     """Patch and stride: 4 and 1 for small pictures, about a seventh of larger ones."""
     side = min(study.model.input.shape[:2])
-    return (4, 1) if side <= 32 else (max(4, side // 8), max(2, side // 24))
+    return (min(4, side), 1) if side <= 32 else (max(4, side // 8), max(2, side // 24))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..draw.colour import CATEGORIES, DIVERGING, SEQUENTIAL, limits
+from ..draw.colour import DIVERGING, SEQUENTIAL, class_colours, limits
 from ..draw.image import heat, opaque
 from ..engine.layer import Array
 from ..inspection.attribution import (
@@ -60,12 +61,13 @@ def cover(study: Study) -> Covered:
         "cover.title",
         place=place_words(row, col, rows, cols),
         true=names[k],
-        drop=drop,
-        score=float(result.scores[k]),
+        drop=in_steps_of(drop, drop),
+        score=in_steps_of(drop, float(result.scores[k])),
     )
+    told = drop > 0 and study.predicted[chosen[k]] == study.labels[chosen[k]]
     figure = Figure(
         id="occlusion",
-        title=title if drop > 0 else say("cover.title.plain"),
+        title=title if told else say("cover.title.plain"),
         caption=say("cover.caption", patch=patch, places=len(_boxes(result))),
         cells=[[study.original(i) for i in chosen], maps],
         col_heads=names,
@@ -92,6 +94,12 @@ def strongest(result: Occlusion) -> tuple[int, tuple[float, float], float]:
     return int(k), middle, float(result.drop[k, place])
 
 
+def in_steps_of(drop: float, value: float) -> str:
+    """A score with so many decimals that a drop of this size can be seen in it."""
+    decimals = 1 if drop >= 1 or drop <= 0 else 1 - math.floor(math.log10(drop))
+    return f"{value:.{decimals}f}"
+
+
 def _boxes(result: Occlusion) -> Array:
     assert result.boxes is not None
     return result.boxes
@@ -114,32 +122,22 @@ def guide(study: Study) -> Figure:
     assert result.predicted is not None
     down, along = result.grid
     names = [study.class_name(int(t)) for t in targets]
-    sure, answered, changed = [], [], []
+    sure, answered = [], []
     counts = result.counts(study.model.output_shape[0])
+    palette = class_colours(result.predicted)
     for k, name in enumerate(names):
         grid = result.probability[k].reshape(down, along)
         sure.append(Cell(heat(grid, 0, 1, "viridis"), "", f"probability of {name} at each place"))
         classes = result.predicted[k].reshape(down, along)
-        colours = opaque(CATEGORIES[classes % len(CATEGORIES)])
+        colours = opaque(palette[classes])
         order = np.argsort(-counts[k], kind="stable")[:3]
         tally = ", ".join(
             f"{study.class_name(int(c))}: {counts[k][c]}" for c in order if counts[k][c]
         )
         answered.append(Cell(colours, tally, f"answers at each place; {tally}"))
-        others = [int(c) for c in np.argsort(-counts[k], kind="stable")
-                  if c != targets[k] and counts[k][c]]  # fmt: skip
-        if others:
-            where = _boxes(result)[result.predicted[k] == others[0]].mean(axis=0)
-            middle = ((where[0] + where[2]) / 2, (where[1] + where[3]) / 2)
-            part = place_words(*middle, *study.model.input.shape[:2])
-            changed.append((int(counts[k][others[0]]), name, study.class_name(others[0]), part))
-    title = say("guide.title.firm")
-    if changed:
-        _, name, answer, part = max(changed)
-        title = say("guide.title", true=name, answer=answer, place=part)
     return Figure(
         id="occlusion-guide",
-        title=title,
+        title=_guide_title(study, result, chosen, targets),
         caption=say("guide.caption", patch=settings["patch"], stride=settings["stride"],
                     places=len(_boxes(result))),
         cells=[[study.original(i) for i in chosen], sure, answered],
@@ -160,11 +158,36 @@ def guide(study: Study) -> Figure:
     )  # fmt: skip
 
 
+def _guide_title(study: Study, result: Occlusion, chosen: list[int], targets: Array) -> str:
+    """The answer that most often took the right one's place, and where the square lay then."""
+    assert result.predicted is not None
+    if (result.predicted == targets[:, None]).all():
+        return say("guide.title.firm")
+    counts, changed = result.counts(study.model.output_shape[0]), []
+    for k, target in enumerate(targets):
+        counts[k, target] = 0
+        other = int(counts[k].argmax())
+        if counts[k, other] and target == study.labels[chosen[k]]:
+            changed.append((int(counts[k, other]), k, other))
+    if not changed:
+        return say("guide.title.plain")
+    _, k, other = max(changed)
+    top, left, bottom, right = _boxes(result)[result.predicted[k] == other].mean(axis=0)
+    rows, cols = study.model.input.shape[:2]
+    return say(
+        "guide.title",
+        true=study.class_name(int(targets[k])),
+        answer=study.class_name(other),
+        place=place_words((top + bottom) / 2, (left + right) / 2, rows, cols),
+    )
+
+
 def _legend(study: Study, result: Occlusion) -> list[tuple[str, str]]:
     """The colours of the classes that were answered somewhere."""
     assert result.predicted is not None
+    palette = class_colours(result.predicted)
     return [
-        (f"#{CATEGORIES[c % len(CATEGORIES)].tobytes().hex()}", study.class_name(int(c)))
+        (f"#{palette[c].tobytes().hex()}", study.class_name(int(c)))
         for c in np.unique(result.predicted)
     ]
 

@@ -6,6 +6,7 @@ a chapter has not measured.
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any
 
 EN: dict[str, str] = {
@@ -23,23 +24,31 @@ EN: dict[str, str] = {
     "finding.none": "It made no mistake on these {n:,} pictures; the least sure of its answers "
     "was this {true}, at {sure:.1%}.",
     "finding.part": "Of this {true}, the {place} matters most: covered there, the score for "
-    "{true} falls from {before:.1f} to {after:.1f}.",
+    "{true} falls from {before} to {after}.",
     # chapters
     "works": "How it works",
     "works.lead": "Here you see what the network is built of and what its parts have learnt to "
-    "look for. Read from top to bottom, as a picture passes through it: simple strokes first, "
+    "look for. Read from top to bottom, as a picture passes through it: simple patterns first, "
     "whole shapes at the end.",
     "adjust": "What to adjust",
     "adjust.lead": "Here you see how the training went and whether all parts of the network do "
     "their work. It tells whether more training, less of it, or a smaller network would help.",
+    "adjust.lead.plain": "Here you see whether all parts of the network do their work. It tells "
+    "whether a smaller network would do. How the training went is not known: the model file does "
+    "not say it.",
     "fails": "Where it fails",
     "fails.lead": "Here you see which classes are taken for which, and the mistakes that the "
     "network was surest of. It tells which pictures you should not trust it with.",
     "fails.unlabelled": "The pictures came without labels, so nobody can say here which answers "
     "are wrong. Give labelled pictures to see this chapter.",
+    "fails.plain": "This network's output means no classes, so no answer of it can be right or "
+    "wrong here.",
     "why": "Why it decided so",
     "why.lead": "Here you see which parts of a picture an answer rests on, found out in three "
     "ways. Where the three agree you may believe them more than any one of them alone.",
+    "why.lead.two": "Here you see which parts of a picture an answer rests on, found out in two "
+    "ways. Where both agree you may believe them more than either of them alone.",
+    "why.plain": "This network's output means no classes, so there is no decision to explain here.",
     "todo": "What to do about it",
     # how it works
     "diagram.title": "{steps} steps from picture to answer; {share:.0%} of all it has learnt sits "
@@ -55,7 +64,7 @@ EN: dict[str, str] = {
     "ones do not care.",
     "filters.caption.colour": "Each tile is one filter, a pattern of {rows}×{cols} cells that is "
     "slid over the picture. A cell's colour is the colour it wants to see; mid-grey means it does "
-    "not care.",
+    "not care (weight 0), the full colour stands for a weight of {top}.",
     "filters.caption.deep": "One column for each of the {n} filters, one small square in it for "
     "each of the {channels} channels that it reads. Red: the more of that channel here, the "
     "stronger the answer; blue: the weaker.",
@@ -63,14 +72,17 @@ EN: dict[str, str] = {
     "features.caption": "Each tile is the answer of one filter to the picture above them: the "
     "brighter, the more the filter has found its pattern there. A dark tile means that it has "
     "found nothing.",
+    "features.caption.signed": "Each tile is the answer of one filter to the picture above them: "
+    "red where it answers above zero, blue where it answers below zero, white where it answers "
+    "nothing.",
     "classes.title": "The picture that the network would like best for each class",
-    "classes.caption": "Starting from noise, each picture was changed step by step until the "
-    "score of its class could hardly be raised. It shows what the network looks for, which is not "
+    "classes.caption": "Starting from noise, each picture was changed step by step so that "
+    "the score of its class rose. It shows what the network looks for, which is not "
     "what a person would draw. Under each picture: how sure the network is that it is this class.",
     "channels.title": "The patch that each of the {n} filters of {node} answers to most",
     "channels.caption": "Each tile is the patch of {rows}×{cols} pixels, as much as one filter of "
-    "this layer can see, that makes it answer most strongly; found by climbing from noise. A "
-    "bright line is a stroke in that direction that the filter looks for.",
+    "this layer can see, that makes it answer most strongly; found by climbing from noise. The "
+    "filter wants brightness where its tile is bright.",
     # what to adjust
     "curves.title.level": "Training had levelled off: the last {k} of {n} epochs changed the "
     "held-out accuracy by no more than {change:.2%}",
@@ -96,7 +108,7 @@ EN: dict[str, str] = {
     "scale of the percentages is logarithmic). The bar at the left holds the zeros: {zeros}. A "
     "channel that is always zero is called dead.",
     "answers.zeros": "{share:.0%} in {node}",
-    "todo.dead": "Remove the {dead} dead channels, or train with a smaller learning rate: {where}.",
+    "todo.dead": "Remove the dead channels ({where}), or train with a smaller learning rate.",
     "todo.heavy": "If the network must become smaller, begin with {node}: it holds {share:.0%} of "
     "all learnt numbers.",
     "todo.overfit": "It is {gap:.1%} better on what it learnt from than on held-out pictures: "
@@ -128,24 +140,25 @@ EN: dict[str, str] = {
     "todo.threshold": "Let a person look at answers below {level:.1%}: that catches {caught} of "
     "the {wrong} mistakes for {asked:.1%} of the pictures.",
     # why
-    "cover.title": "The {place} of this {true} matters most: covering it costs {drop:.1f} of its "
-    "score of {score:.1f}",
+    "cover.title": "The {place} of this {true} matters most: covering it costs {drop} of its "
+    "score of {score}",
     "cover.title.plain": "Where covering a part of the picture costs the answer most",
     "cover.caption": "A grey square of {patch}×{patch} pixels was laid over every place of the "
     "picture in turn ({places} places). Red: covering this place lowers the score of the class; "
     "blue: it raises it; white: it makes no difference. All maps share one scale.",
     "guide.title": "With the {place} covered, this {true} becomes a {answer}",
     "guide.title.firm": "Large parts may be covered and every answer stays",
+    "guide.title.plain": "What the network answers when large parts are covered",
     "guide.caption": "Here a large grey square of {patch}×{patch} pixels was moved over the "
     "picture in steps of {stride} ({places} places). First row: the picture. Second: how sure the "
-    "network still is of the right class when the square's middle is here (bright: sure, dark: "
+    "network still is of its answer when the square's middle is here (bright: sure, dark: "
     "lost). Third: what it answers then, a colour for each class. Under it: how often each answer "
     "was given.",
     "guide.rows": "the picture|still sure|its answer",
     "saliency.title": "Which pixels the scores hang on, in three readings",
     "saliency.caption": "Bright pixels are those where a small change would move the score of the "
     "class most. “Plain” is the exact slope; “guided” and “rectified” let only part of it pass, "
-    "which looks tidier but follows the strokes of the picture itself, so trust the plain one. "
+    "which looks tidier but follows the edges in the picture itself, so trust the plain one. "
     "All maps of one row share one scale.",
     "cam.title": "Which regions speak for each class, in three readings",
     "cam.caption": "Grad-CAM: the maps of {node} are added up, each weighted by how much it helps "
@@ -156,7 +169,7 @@ EN: dict[str, str] = {
     "pixels takes {share:.0%} of its score. Train with parts of the pictures covered to make it "
     "less brittle.",
     "todo.trust": "Before you rely on a heat map, compare it with the plain reading: the guided "
-    "and rectified ones also follow strokes that the network does not use.",
+    "and rectified ones also follow edges that the network does not use.",
     "warning.same": "The {rule} maps of {name} are the same whichever class is asked for: they "
     "show the picture rather than a reason.",
     # the figures' small print
@@ -172,12 +185,14 @@ EN: dict[str, str] = {
     "seed": "Seed",
     "again": "Make it again",
     "files": "Files",
+    "missing.title": "This figure could not be made",
     "missing": "not shown: {reason}",
     # the foot
     "foot.how": "How this was made",
     "foot.files": "All files",
     "foot.glossary": "Words",
     "foot.data": "The pictures",
+    "picture": "picture",
     "legend": "Colours of the answers",
 }
 
@@ -206,6 +221,15 @@ GLOSSARY: dict[str, str] = {
 def say(key: str, **values: Any) -> str:
     """The words of `key`, filled in."""
     return EN[key].format(**values)
+
+
+def isolated(name: str) -> str:
+    """A name for use inside a sentence: one that is written from right to left does not turn what
+    stands beside it."""
+    turns = any(
+        unicodedata.bidirectional(sign) in ("R", "AL", "RLE", "RLO", "RLI") for sign in name
+    )
+    return f"\u2068{name}\u2069" if turns else name
 
 
 def heads(key: str) -> list[str]:

@@ -7,7 +7,7 @@ import numpy as np
 from ..draw import diagram as draw_diagram
 from ..draw import picture
 from ..draw.colour import DIVERGING, SEQUENTIAL, limits
-from ..draw.image import heat, pixels, sheet
+from ..draw.image import heat, number, pixels, sheet
 from ..draw.results import signed_tiles
 from ..inspection.anatomy import diagram, feature_maps, filters, receptive_field, summary
 from ..inspection.attribution import Channel
@@ -18,6 +18,8 @@ from .words import ends, say
 
 MOST_CHANNELS = 64
 """How many channels of a layer are shown at the most."""
+WEIGHT = 14
+"""How many pixels wide one weight of a kernel is drawn at the most, in the sheet of a layer."""
 
 
 def structure(study: Study) -> Figure:
@@ -52,7 +54,8 @@ def structure(study: Study) -> Figure:
             ("all", "", f"{table.total:,} ({table.non_trainable:,} not trainable)"),
         ),
         method="summary and diagram",
-        code=f'{study.model_code}\nprint(model.summary())\nnv.save_picture(nv.diagram(model), "structure.svg")',
+        code=f"{study.model_code}\nprint(model.summary())\n"
+        'nv.save_picture(nv.diagram(model), "structure.svg")',
         wide=True,
     )
 
@@ -68,12 +71,12 @@ def first_filters(study: Study) -> Figure:
     return Figure(
         id="filters-first",
         title=say("filters.title", n=count),
-        caption=say(key, rows=kh, cols=kw),
+        caption=say(key, rows=kh, cols=kw, top=number(top)),
         cells=rows_of(cells, 8 if len(cells) <= 32 else 16),
         scale=None if channels == 3 else Scale(-top, top, DIVERGING, ends("scale.want")),
         zoom=42 if channels in (1, 3) else 42 * channels,
         method=f"weights of {node}",
-        code=f'{study.model_code}\nfilters = nv.filters(model, "{node}")',
+        code=f"{study.model_code}\nfilters = nv.filters(model, {node!r})",
         numbers={"values": result.values},
     )
 
@@ -82,7 +85,7 @@ def deep_filters(study: Study) -> Figure:
     """The last convolution's kernels as one signed sheet: a column a filter, a square a channel."""
     node = study.convolutions[-1]
     result = filters(study.model, node)
-    count, _, _, channels = result.values.shape
+    count = len(result.values)
     shown = result.values[:MOST_CHANNELS, :, :, :MOST_CHANNELS]
     top = limits(shown, signed=True)[1]
     tiles = [heat(k[..., c], -top, top, DIVERGING) for c in range(shown.shape[-1]) for k in shown]
@@ -95,9 +98,9 @@ def deep_filters(study: Study) -> Figure:
         alt=alt,
         cells=[[Cell(whole, "", alt)]],
         scale=Scale(-top, top, DIVERGING, ends("scale.against_for")),
-        zoom=max(1, 1040 // whole.shape[1]) * whole.shape[1],
+        zoom=min(WEIGHT, max(1, 1040 // whole.shape[1])) * whole.shape[1],
         method=f"weights of {node}",
-        code=f'{study.model_code}\nfilters = nv.filters(model, "{node}")',
+        code=f"{study.model_code}\nfilters = nv.filters(model, {node!r})",
         numbers={"values": result.values},
         wide=True,
     )
@@ -116,23 +119,22 @@ def features(study: Study, node: str, ident: str) -> Figure:
         Cell(heat(shown[..., k], low, high, name), "", f"map {k} of {node}")
         for k in range(shown.shape[-1])
     ]
-    true = study.class_name(int(study.labels[i]))
     return Figure(
         id=ident,
         title=say(
             "features.title",
             node=node,
-            true=true,
+            true=study.shown_as(i),
             active=int((np.abs(maps).max(axis=(0, 1)) > 0).sum()),
             n=maps.shape[-1],
         ),
-        caption=say("features.caption"),
+        caption=say("features.caption.signed" if signed else "features.caption"),
         cells=[[study.original(i)], *rows_of(cells, 8 if len(cells) <= 32 else 16)],
         scale=Scale(low, high, name, ends("scale.little_much")),
         zoom=56 if len(cells) <= 32 else 48,
         method=f"output of {node} for picture {i}",
         code=f"{study.model_code}\n{study.data_code}\n"
-        f'maps = nv.feature_maps(model, data.x[{i}], "{node}")',
+        f"maps = nv.feature_maps(model, data.x[{i}], {node!r})",
         numbers={"values": result.values},
     )
 
@@ -178,7 +180,7 @@ def ideal_channels(study: Study) -> Figure:
     result = maximize(
         study.model, target, steps=32, rate=0.2, shift=0, smooth=0.1, dark=0.5, seed=study.seed
     )
-    top, left, bottom, right = _inside(study, node, at)
+    top, left, bottom, right = receptive_field(study.model, node).reads[at].tolist()
     patches = result.values[:, top:bottom, left:right]
     cells = [
         Cell(pixels(value), "", f"patch that channel {k} of {node} answers to most")
@@ -197,16 +199,8 @@ def ideal_channels(study: Study) -> Figure:
         settings=short_settings(result.provenance.settings),
         seed=study.seed,
         code=f"{study.model_code}\n"
-        f'target = nv.Channel("{node}", tuple(range({count})), at={at})\n'
+        f"target = nv.Channel({node!r}, tuple(range({count})), at={at})\n"
         f"best = nv.maximize(model, target, steps=32, rate=0.2, shift=0, smooth=0.1, dark=0.5, "
         f"seed={study.seed})",
         numbers={"values": result.values, "activation": result.activation},
     )
-
-
-def _inside(study: Study, node: str, at: tuple[int, int]) -> tuple[int, int, int, int]:
-    """The receptive field of a place, clipped to the picture."""
-    box = receptive_field(study.model, node).boxes[at]
-    rows, cols = study.model.input.shape[:2]
-    top, left, bottom, right = (int(v) for v in box)
-    return max(top, 0), max(left, 0), min(bottom, rows), min(right, cols)

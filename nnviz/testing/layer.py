@@ -22,7 +22,7 @@ from ..engine.layer import Array, Call, Layer, Shape
 from ..engine.scratch import Scratch
 from ..errors import ArgumentError
 from .gradients import check_gradients
-from .subject import SAMPLES, Subject, backward, said
+from .subject import SAMPLES, Subject, backward, kind, said
 from .windows import check_windows
 
 CHUNKS = (slice(0, 2), slice(2, SAMPLES))
@@ -51,9 +51,10 @@ def check_shapes(s: Subject) -> None:
     _equal(s, "the shapes of buffers", _shapes(layer.buffers), layer.buffer_shapes(*s.shapes))
     got = [dx.shape for dx in backward(layer, s.dy, call)]
     _equal(s, "the shapes that backward gives", got, [x.shape for x in s.xs])
-    _equal(
-        s, "the shapes that grads gives", _shapes(layer.grads(s.dy, call)), _shapes(layer.params)
-    )
+    grads = layer.grads(s.dy, call)
+    if not isinstance(grads, Mapping):
+        s.fail(f"grads must return a dict of arrays by parameter, got {kind(grads)}")
+    _equal(s, "the shapes that grads gives", _shapes(grads), _shapes(layer.params))
 
 
 def check_purity(s: Subject) -> None:
@@ -199,7 +200,7 @@ def _same(s: Subject, got: Any, wanted: Any, what: str) -> None:
 
 
 def _shapes(arrays: Mapping[str, Array]) -> dict[str, Shape]:
-    return {name: array.shape for name, array in arrays.items()}
+    return {name: np.shape(array) for name, array in arrays.items()}
 
 
 def _lock(value: Any) -> None:

@@ -45,6 +45,7 @@ class Subject:
     def of(cls, layer: Layer, shapes: tuple[Shape, ...], seed: int) -> Subject:
         """The layer built for these shapes, its parameters moved off their first values."""
         rng = np.random.default_rng(seed)
+        _check_made(layer)
         own = copy.copy(layer)
         own.params, own.buffers = dict(layer.params), dict(layer.buffers)
         own.build(rng, *shapes)
@@ -68,18 +69,47 @@ class Subject:
         """One forward, as the call that backward reads. Training draws the same numbers always."""
         layer, xs = layer or self.layer, xs or self.xs
         rng = np.random.default_rng(self.seed) if train and layer.random else None
-        y, saved = layer.forward(*xs, mode=Mode(train=train, rng=rng, **mode))
-        return Call(xs, y, saved, Mode(train=train))
+        got = layer.forward(*xs, mode=Mode(train=train, rng=rng, **mode))
+        if not (isinstance(got, tuple) and len(got) == 2 and isinstance(got[0], np.ndarray)):
+            self.fail(
+                f"forward must return (y, saved), an array and what backward needs; got {kind(got)}"
+            )
+        return Call(xs, *got, Mode(train=train))
 
     def fail(self, text: str) -> NoReturn:
         """Raise what the battery found."""
         raise CheckError(f"{self.layer!r} on {', '.join(map(str, self.shapes))}: {text}")
 
 
+def _check_made(layer: Layer) -> None:
+    """A layer's constructor called that of `Layer` and keeps its arguments under their names."""
+    said = type(layer).__name__
+    if not hasattr(layer, "params"):
+        raise CheckError(f"{said}: __init__ must begin with super().__init__()")
+    try:
+        layer.config()
+    except AttributeError as error:
+        raise CheckError(
+            f"{said}: config() finds the constructor's arguments as attributes of the same names, "
+            f"so that a model file can keep them: {error}"
+        ) from None
+
+
 def backward(layer: Layer, dy: Array, call: Call) -> tuple[Array, ...]:
     """The layer's backward as a tuple, one gradient for each input."""
-    dx = layer.backward(dy, call)
-    return dx if isinstance(dx, tuple) else (dx,)
+    got = layer.backward(dy, call)
+    dxs = got if isinstance(got, tuple) else (got,)
+    for dx in dxs:
+        if not isinstance(dx, np.ndarray):
+            raise CheckError(f"{layer!r}: backward must return an array per input, got {kind(got)}")
+    return dxs
+
+
+def kind(got: object) -> str:
+    """What came back instead, in words."""
+    if isinstance(got, tuple):
+        return f"a tuple of {', '.join(type(part).__name__ for part in got) or 'nothing'}"
+    return "None (is a return missing?)" if got is None else f"a single {type(got).__name__}"
 
 
 def said(train: bool) -> str:

@@ -18,6 +18,18 @@ class Augmentation:
     def __call__(self, x: Array, rng: np.random.Generator) -> Array:
         raise NotImplementedError(f"{type(self).__name__} changes no pictures")
 
+    def sizes(self, x: Array) -> tuple[int, int, int]:
+        """(rows, cols, channels) of the pictures, or an error where they are none."""
+        if x.ndim != 4:
+            raise ArgumentError(
+                f"{type(self).__name__} needs pictures (N, rows, cols, channels), got {x.shape}"
+            )
+        return x.shape[1], x.shape[2], x.shape[3]
+
+    def __repr__(self) -> str:  # it says in a checkpoint what was done: no address in memory
+        inside = ", ".join(f"{key}={value!r}" for key, value in vars(self).items())
+        return f"{type(self).__name__}({inside})"
+
 
 class Shift(Augmentation):
     """Every picture moved by up to `most` pixels down or up and along, black where it has left."""
@@ -28,7 +40,7 @@ class Shift(Augmentation):
         self.most = most
 
     def __call__(self, x: Array, rng: np.random.Generator) -> Array:
-        rows, cols = x.shape[1:3]
+        rows, cols, _ = self.sizes(x)
         steps = rng.integers(-self.most, self.most + 1, (len(x), 2))
         steps = steps.clip([-rows, -cols], [rows, cols])  # farther than that it is gone as well
         out = np.zeros_like(x)
@@ -56,12 +68,13 @@ class _Warp(Augmentation):
     def __call__(self, x: Array, rng: np.random.Generator) -> Array:
         from scipy.ndimage import affine_transform
 
-        middle = (np.array(x.shape[1:3]) - 1) / 2
+        rows, cols, channels = self.sizes(x)
+        middle = (np.array([rows, cols]) - 1) / 2
         out = np.empty_like(x)
         for picture, target in zip(x, out, strict=True):
             matrix = self.matrix(rng)
             offset = middle - matrix @ middle
-            for k in range(x.shape[3]):
+            for k in range(channels):
                 affine_transform(
                     picture[..., k], matrix, offset, output=target[..., k], order=1, cval=0.0
                 )
@@ -72,7 +85,8 @@ class Rotate(_Warp):
     """Every picture turned by up to `degrees` to either side."""
 
     def __init__(self, degrees: float) -> None:
-        if not isinstance(degrees, int | float) or not 0 < degrees <= 180:
+        number = isinstance(degrees, int | float) and not isinstance(degrees, bool)
+        if not number or not 0 < degrees <= 180:
             raise ArgumentError(f"Rotate needs degrees in (0, 180], got {degrees!r}")
         self.degrees = float(degrees)
 
@@ -103,6 +117,7 @@ class Flip(Augmentation):
     """Every second picture, by chance, with left and right exchanged."""
 
     def __call__(self, x: Array, rng: np.random.Generator) -> Array:
+        self.sizes(x)
         turned = rng.random(len(x)) < 0.5
         return np.where(turned[:, None, None, None], x[:, :, ::-1], x)
 

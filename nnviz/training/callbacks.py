@@ -81,7 +81,13 @@ class EarlyStopping(Callback):
         self.monitor = check_column(monitor)
         if isinstance(patience, bool) or not isinstance(patience, int) or patience < 1:
             raise ArgumentError(f"patience must be a whole number of at least 1, got {patience!r}")
+        number = isinstance(min_delta, int | float) and not isinstance(min_delta, bool)
+        if not number or not 0 <= min_delta < float("inf"):
+            raise ArgumentError(f"min_delta must be a number of at least 0, got {min_delta!r}")
         self.patience, self.min_delta = patience, float(min_delta)
+
+    def train_begin(self, training: Training) -> None:
+        self.epoch_end(training)  # a resumed training may have come to its end before
 
     def epoch_end(self, training: Training) -> None:
         values = training.history[self.monitor]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
@@ -38,12 +39,12 @@ class History:
 
     def best(self, column: str) -> int | None:
         """The number (0, 1, …) of the first epoch with the best value: the lowest of a loss, the
-        highest of an accuracy; None where the column has no values."""
+        highest of an accuracy; None where the column has no values. NaN is worst."""
         values = [(v, i) for i, v in enumerate(self[column]) if v is not None]
         if not values:
             return None
         sign = 1 if column.endswith("loss") else -1
-        return min(values, key=lambda pair: (sign * pair[0], pair[1]))[1]
+        return min(values, key=lambda pair: (math.isnan(pair[0]), sign * pair[0], pair[1]))[1]
 
     def as_rows(self) -> list[dict[str, Any]]:
         """The epochs as plain data."""
@@ -52,6 +53,10 @@ class History:
     @classmethod
     def from_rows(cls, rows: list[Mapping[str, Any]]) -> History:
         """The history from plain data."""
+        for row in rows:
+            for name, value in row.items():
+                if not isinstance(value, int | float | None):
+                    raise TypeError(f"{name} of an epoch is {value!r}")
         return cls([Epoch(**row) for row in rows])
 
 

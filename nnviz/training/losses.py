@@ -45,6 +45,9 @@ class Loss:
         """The gradient of `values(head(z), t)` for z."""
         raise NotImplementedError(f"{type(self).__name__} fuses no head")
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
     def __call__(self, y: object, t: object) -> float:
         """The mean loss of outputs y, one sample (outputs,) or a batch (n, outputs), against
         targets of the same shape or class numbers."""
@@ -108,9 +111,16 @@ class _Crossentropy(Loss):
                 f"{epsilon!r}, {label_smoothing!r}"
             )
         self.epsilon, self.label_smoothing = float(epsilon), float(label_smoothing)
-        self.class_weights = None if class_weights is None else tuple(map(float, class_weights))
-        if self.class_weights is not None and not min(self.class_weights, default=-1) >= 0:
-            raise ArgumentError(f"class_weights must not be negative, got {class_weights!r}")
+        self.class_weights: tuple[float, ...] | None = None
+        if class_weights is not None:
+            given = np.asarray(class_weights)
+            right = given.ndim == 1 and given.size and given.dtype.kind in "uif"
+            if not right or not np.isfinite(given).all() or given.min() < 0:
+                raise ArgumentError(
+                    "class_weights are numbers of at least 0 in the order of the classes, got "
+                    f"{class_weights!r}"
+                )
+            self.class_weights = tuple(given.astype(float).tolist())
 
     def indifferent(self, classes: int) -> float:
         """The target of somebody who does not know."""

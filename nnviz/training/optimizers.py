@@ -51,7 +51,8 @@ class Optimizer:
         tiny = math.ulp(0.0)
         limits = {"weight_decay": (0, math.inf), **self.bounds}
         for name in ("learning_rate", "clipvalue", "global_clipnorm"):
-            if not isinstance(getattr(self, name), Schedule | None):
+            free = Schedule if name == "learning_rate" else type(None)
+            if not isinstance(getattr(self, name), free):
                 limits[name] = (tiny, math.inf)
         for name, (low, high) in limits.items():
             value = getattr(self, name)
@@ -95,6 +96,11 @@ class Optimizer:
     def _slot(self, key: str, name: str, param: Array) -> Array:
         if key not in self.slots:
             self.slots[key] = np.full_like(param, self.start(name))
+        if self.slots[key].shape != param.shape:
+            raise ArgumentError(
+                f"this {type(self).__name__} remembers {key} of shape {self.slots[key].shape}, "
+                f"now it has {param.shape}: make a new optimizer for another model"
+            )
         return self.slots[key]
 
     def start(self, slot: str) -> float:

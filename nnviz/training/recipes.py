@@ -58,11 +58,11 @@ class Recipe:
         made.input = replace(made.input, background=round(background(x), 3))
         if self.normalize:
             top = 255 if x.dtype == np.uint8 else 1
-            mean, std = (
-                tuple((values / top).round(4).tolist())
-                for values in (x.mean(axis=(0, 1, 2)), x.std(axis=(0, 1, 2), dtype=np.float64))
-            )
-            made.input = replace(made.input, mean=mean, std=std)
+            axes = (0, 1, 2)
+            mean = (x.mean(axis=axes, dtype=np.float64) / top).round(4)
+            std = (x.std(axis=axes, dtype=np.float64) / top).round(4)
+            std[std == 0] = 1  # a channel that is the same everywhere is only shifted
+            made.input = replace(made.input, mean=tuple(mean.tolist()), std=tuple(std.tolist()))
         return made
 
 
@@ -157,7 +157,7 @@ RECIPES = {
                 nesterov=True,
                 weight_decay=5e-4,
             ),
-            epochs=40,
+            epochs=30,
             augment=Augmentations(Shift(4), Flip()),
             normalize=True,
         ),

@@ -22,6 +22,7 @@ from ..engine.layer import Array
 from ..engine.model import Model
 from ..engine.walk import Draw
 from ..errors import ArgumentError
+from ..formats.npz import with_ending
 from .augment import Augmentation
 from .callbacks import Callback
 from .checkpoint import restore
@@ -82,8 +83,11 @@ def fit(
         seed=seed,
         verbose=verbose,
     )
-    if resume is not None and Path(resume).exists():
-        restore(training, resume)
+    if resume is not None:
+        # Checkpoint adds the ending to its path, so the same path must find it here.
+        path = Path(resume) if Path(resume).is_file() else with_ending(resume)
+        if path.exists():
+            restore(training, path)
     training.run(callbacks)
     return training.history
 

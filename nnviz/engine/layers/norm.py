@@ -216,9 +216,16 @@ class Normalization(Layer):
 
     @classmethod
     def of(cls, x: Array, *, name: str | None = None) -> Normalization:
-        """The layer that brings the channels of `x` (N, …, channels) to mean 0 and std 1."""
+        """The layer that brings the channels of `x` (N, …, channels) to mean 0 and std 1.
+
+        `x` is pixels, so uint8 is divided by 255, as a model does. A channel that never changes is
+        only centred.
+        """
         axes = tuple(range(x.ndim - 1))
-        return cls(x.mean(axis=axes, dtype=float), x.std(axis=axes, dtype=float), name=name)
+        scale = 255.0 if x.dtype == np.uint8 else 1.0
+        mean, std = x.mean(axis=axes, dtype=float), x.std(axis=axes, dtype=float)
+        std = np.where(std > 0, std, scale)
+        return cls((mean / scale).tolist(), (std / scale).tolist(), name=name)
 
     def window(self, i: int = 0) -> SlidingWindow:
         return POINTWISE

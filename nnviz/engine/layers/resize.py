@@ -89,8 +89,9 @@ class ZeroPadding2D(Layer):
         name: str | None = None,
     ) -> None:
         super().__init__(name=name)
-        if isinstance(padding, int) or all(isinstance(p, int) for p in padding):
-            down, along = pair(padding, "padding", 0)  # type: ignore[arg-type]
+        nested = isinstance(padding, Sequence) and any(isinstance(p, Sequence) for p in padding)
+        if not nested:
+            down, along = pair(padding, "padding of ZeroPadding2D", 0)  # type: ignore[arg-type]
             padding = ((down, down), (along, along))
         checked = check_padding(padding)
         if isinstance(checked, str):

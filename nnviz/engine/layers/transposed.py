@@ -20,7 +20,8 @@ class Conv2DTranspose(Conv2D):
     y[n, r·s − p + i·d, c·s − p + j·d, o] += x[n, r, c, k] · w[i, j, o, k], then + b[o]
 
     x (n, rows, cols, channels), w (kh, kw, filters, channels), b (filters). The output has
-    (rows − 1) · s + d (kh − 1) + 1 rows less the padding; "same" pads so that it has rows · s.
+    (rows − 1) · s + d (kh − 1) + 1 rows less the padding; "same" pads so that it has rows · s;
+    "valid" has never fewer than that, as in Keras.
     Zeiler et al. 2010 ("deconvolution"); it inverts the shape of a convolution, not its values.
     """
 
@@ -95,5 +96,6 @@ class Conv2DTranspose(Conv2D):
             (cls(3, 3), ((4, 3, 2),)),
             (cls(2, (3, 2), strides=2, padding="same"), ((3, 4, 3),)),
             (cls(2, 2, strides=3, padding="same", use_bias=False), ((2, 3, 2),)),
+            (cls(2, (2, 3), strides=(3, 2)), ((3, 2, 2),)),
             (cls(2, 3, strides=(2, 1), padding=((1, 0), (0, 2)), dilation_rate=2), ((3, 4, 2),)),
         ]

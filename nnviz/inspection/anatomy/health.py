@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from ...engine.layer import Array
-from ...engine.layers.activation import ReLU
+from ...engine.layers.rectifier import ReLU
 from ...engine.model import Model
+from ...errors import ArgumentError
 from ..results import Part, Provenance, Result
 
 BATCH = 64
@@ -52,8 +53,11 @@ class Health(Result):
 def health(model: Model, x: Any, bins: int = 41) -> Health:
     """Distributions of weights and activations per layer, and the ReLU channels that never answer.
 
-    x: pictures (N, …); one pass in batches, so memory does not grow with N.
+    x: pictures (N, …); one pass in batches, so memory does not grow with N. The last bin of an
+    activation's histogram also holds what lies above it.
     """
+    if isinstance(bins, bool) or not isinstance(bins, int) or bins < 1:
+        raise ArgumentError(f"bins must be a whole number of at least 1, got {bins!r}")
     pictures = model.input.check(x)
     relus = [n.name for n in model.nodes if isinstance(n.layer, ReLU)]
     ranges = _ranges(model, pictures, relus)
@@ -65,7 +69,7 @@ def health(model: Model, x: Any, bins: int = 41) -> Health:
         np.maximum(highest[name], y.max(axis=axes), out=highest[name])
         squares = np.square(y).sum(dtype=np.float64)
         sums[name] += (y.sum(dtype=np.float64), squares, y.size - np.count_nonzero(y))
-        counts[name] += np.histogram(y, bins, (0, ranges[name]))[0]
+        counts[name] += np.histogram(np.minimum(y, ranges[name]), bins, (0, ranges[name]))[0]
     answers = []
     for name in relus:
         size = len(pictures) * int(np.prod(model.shapes[name]))
@@ -95,7 +99,7 @@ def _passes(model: Model, x: Array, names: list[str]) -> Iterator[tuple[str, Arr
 
 
 def _ranges(model: Model, x: Array, names: list[str]) -> dict[str, float]:
-    """Where each histogram ends: the largest answer to the first pictures, doubled for safety."""
+    """Where each histogram ends: a quarter above the largest answer to the first pictures."""
     trace = model.run(x[:BATCH], keep=names)
     return {name: max(float(trace[name].y.max()) * 1.25, 1e-6) for name in names}
 

@@ -22,11 +22,14 @@ class ReceptiveField(Result):
     """What the outputs of a node read.
 
     boxes: (rows, cols, 4), for each output place the half-open box (top, left, bottom, right) of
-    pixels that it reads; a box may stick out of the picture where the network pads.
+    its window on the picture; a box may stick out of the picture where the network pads.
+    reads: the same, of the pixels that it reads: what padding stands for, at any layer on the way,
+    is no pixel.
     """
 
     node: str
     boxes: Array
+    reads: Array
 
     @property
     def row_centres(self) -> Array:
@@ -51,17 +54,23 @@ def receptive_field(model: Model, node: str) -> ReceptiveField:
             "the flattening"
         )
     rows, cols = shape[:2]
-    # Rows and cols do not mix in any window, so a box for (row, 0) and one for (0, col) say it all.
-    down = [_walk_back(model, node, (r, 0, r + 1, 1)) for r in range(rows)]
-    along = [_walk_back(model, node, (0, c, 1, c + 1)) for c in range(cols)]
-    boxes = np.empty((rows, cols, 4), np.int64)
-    boxes[..., 0::2] = np.array([(b[0], b[2]) for b in down])[:, None]
-    boxes[..., 1::2] = np.array([(b[1], b[3]) for b in along])[None]
-    return ReceptiveField(node, boxes)
+    tables = []
+    for inside in (False, True):
+        # Rows and cols do not mix in any window: boxes for (row, 0) and for (0, col) say it all.
+        down = [_walk_back(model, node, (r, 0, r + 1, 1), inside) for r in range(rows)]
+        along = [_walk_back(model, node, (0, c, 1, c + 1), inside) for c in range(cols)]
+        boxes = np.empty((rows, cols, 4), np.int64)
+        boxes[..., 0::2] = np.array([(b[0], b[2]) for b in down])[:, None]
+        boxes[..., 1::2] = np.array([(b[1], b[3]) for b in along])[None]
+        tables.append(boxes)
+    return ReceptiveField(node, *tables)
 
 
-def _walk_back(model: Model, name: str, box: Box) -> Box:
-    """The box of pixels that a box of a node's output reads: the union over all ways back."""
+def _walk_back(model: Model, name: str, box: Box, inside: bool) -> Box:
+    """The box of pixels that a box of a node's output reads: the union over all ways back.
+
+    inside: leave out at every node what lies beside its map.
+    """
     boxes: dict[str, Box] = {name: box}
     for node in reversed(model.nodes):
         if node.name not in boxes:
@@ -71,6 +80,13 @@ def _walk_back(model: Model, name: str, box: Box) -> Box:
             size = (model.shapes[source][0], model.shapes[source][1])
             window = node.layer.window(i)
             read = (0, 0, *size) if window is None else window.needed(here, size)
+            if inside:
+                read = (
+                    max(read[0], 0),
+                    max(read[1], 0),
+                    min(read[2], size[0]),
+                    min(read[3], size[1]),
+                )
             known = boxes.get(source, read)
             boxes[source] = (
                 min(known[0], read[0]),

@@ -6,11 +6,12 @@ row: it belongs to the layer that it follows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ...engine.graph import INPUT, Node
 from ...engine.layer import Shape
+from ...engine.layers.named import ACTIVATIONS
 from ...engine.model import Model
 from ..results import Part, Result
 
@@ -90,7 +91,13 @@ def summary(model: Model) -> Summary:
         owner = node.inputs[0]
         if folds_into(node):
             at = next(i for i, row in enumerate(rows) if row.name == row_of[owner])
-            rows[at] = Row(**{**vars(rows[at]), "activation": node.layer.name or _word(node)})
+            more, learnt = _counts(model, node)
+            rows[at] = replace(
+                rows[at],
+                activation=node.layer.name or _word(node),
+                params=rows[at].params + more,
+                trainable=rows[at].trainable + learnt,
+            )
             row_of[node.name] = row_of[owner]
             continue
         row_of[node.name] = node.name
@@ -115,7 +122,9 @@ def summary(model: Model) -> Summary:
 
 def folds_into(node: Node) -> bool:
     """Whether a node is the activation of the one it reads (`conv2d_1/relu` of `conv2d_1`)."""
-    return len(node.inputs) == 1 and node.name.startswith(f"{node.inputs[0]}/")
+    if len(node.inputs) != 1 or not isinstance(node.layer, tuple(ACTIVATIONS.values())):
+        return False
+    return node.inputs[0] != INPUT and node.name.startswith(f"{node.inputs[0]}/")
 
 
 def _word(node: Node) -> str:

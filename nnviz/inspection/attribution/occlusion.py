@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from ...engine.layer import Array, pair
 from ...engine.model import Model
 from ...errors import ArgumentError, unknown
+from ..probability import probabilities
 from ..results import Attribution, Provenance, degenerate
 from .target import as_target, check_target, for_one
 
@@ -66,8 +68,8 @@ def occlusion(
     S: the target; for a class its logit, while `probability` and `predicted` say what became of the
     answer (`target=Probability(3)` maps the probability itself). fill: a pixel value, 0..1.
     border: "inside" — the patch starts at every `stride`-th place and is slid inward at the last
-    one, so that every pixel is covered; "beyond" — the picture is cut into cells of `stride`, and
-    the patch is centred on each cell, sticking out of the picture where it must.
+    one, so that the last rows and cols are covered too; "beyond" — the picture is cut into cells of
+    `stride`, and the patch is centred on each cell, sticking out of the picture where it must.
     Zeiler and Fergus 2013, section 4.2, arXiv:1311.2901.
     """
     return occlusions(model, x, [target], patch=patch, stride=stride, fill=fill, border=border)[0]
@@ -87,7 +89,7 @@ def occlusions(
     pictures = model.input.check(x)
     if pictures.ndim != 4:
         raise ArgumentError(f"occlusion covers pictures, this model's input is {model.input.shape}")
-    if isinstance(fill, bool) or not isinstance(fill, int | float) or not np.isfinite(fill):
+    if isinstance(fill, bool) or not isinstance(fill, Real) or not np.isfinite(float(fill)):
         raise ArgumentError(f"fill must be a finite pixel value such as 0.5, got {fill!r}")
     size = (pictures.shape[1], pictures.shape[2])
     boxes, grid = places(size, pair(patch, "patch"), pair(stride, "stride"), border)
@@ -112,7 +114,7 @@ def occlusions(
                 values=values,
                 scores=scores,
                 signed=True,
-                warnings=degenerate(values, CAUSE),
+                warnings=_left_out(boxes, size) + degenerate(values, CAUSE),
                 provenance=Provenance.of(
                     model, "occlusion", target=goal.describe(model), settings=settings
                 ),
@@ -129,7 +131,7 @@ def occlusions(
 def _cover_all(
     model: Model, plain: Array, nodes: Sequence[str], boxes: Array, fill: float
 ) -> tuple[Array, dict[str, Array]]:
-    """The model's output (N, places, outputs) and the nodes' outputs (N, places, …), all
+    """The model's probabilities (N, places, classes) and the nodes' outputs (N, places, …), all
     covered."""
     outputs: list[Array] = []
     kept: dict[str, list[Array]] = {node: [] for node in nodes}
@@ -137,7 +139,8 @@ def _cover_all(
     for picture in plain:
         parts = [boxes[start : start + batch] for start in range(0, len(boxes), batch)]
         traces = [model.run(covered(picture, part, fill), keep=nodes) for part in parts]
-        outputs.append(np.concatenate([t.output.reshape(len(t.output), -1) for t in traces]))
+        output = np.concatenate([t.output.reshape(len(t.output), -1) for t in traces])
+        outputs.append(probabilities(model, output))
         for node, values in kept.items():
             values.append(np.concatenate([t[node].y for t in traces]))
     return np.stack(outputs), {node: np.stack(values) for node, values in kept.items()}
@@ -182,6 +185,16 @@ def spread_over_pixels(drop: Array, boxes: Array, size: tuple[int, int]) -> Arra
         total[:, top:bottom, left:right] += drop[:, place, None, None]
         count[top:bottom, left:right] += 1
     return total / np.maximum(count, 1)
+
+
+def _left_out(boxes: Array, size: tuple[int, int]) -> tuple[str, ...]:
+    """A warning where some pixels lie under no patch."""
+    seen = spread_over_pixels(np.ones((1, len(boxes))), boxes, size)[0]
+    missed = int((seen == 0).sum())
+    if not missed:
+        return ()
+    return (f"{missed} of {seen.size} pixels lie under no patch and show 0: make the stride no "
+            "larger than the patch",)  # fmt: skip
 
 
 def _as_floats(pictures: Array) -> Array:

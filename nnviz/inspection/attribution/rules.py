@@ -21,7 +21,7 @@ import numpy as np
 
 from ...engine.graph import Node
 from ...engine.layer import Array, Call, Layer, Rule
-from ...engine.layers.activation import ReLU
+from ...engine.layers.rectifier import ReLU
 from ...engine.model import Model
 from ...engine.walk import RuleFor
 from ...errors import unknown

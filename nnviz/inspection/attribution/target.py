@@ -40,7 +40,12 @@ class Logit:
 
     index: int | tuple[int, ...]
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "index", _plain(self.index))
+
     def node(self, model: Model) -> str:
+        for index in self.index if isinstance(self.index, tuple) else (self.index,):
+            model.class_index(index)
         return model.logits_name
 
     def _rows(self, y: Array) -> tuple[Array, Array]:
@@ -72,6 +77,7 @@ class Probability(Logit):
     none."""
 
     def node(self, model: Model) -> str:
+        super().node(model)
         return model.output_name
 
     def describe(self, model: Model) -> str:
@@ -87,10 +93,14 @@ class Channel:
     channel: int | tuple[int, ...]
     at: tuple[int, int] | None = None
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "channel", _plain(self.channel))
+
     def node(self, model: Model) -> str:
         shape = model.shapes[model.node(self.name).name]
         chosen = np.atleast_1d(self.channel)
-        if chosen.min() < 0 or chosen.max() >= shape[-1]:
+        whole = chosen.dtype.kind in "ui" and chosen.size > 0
+        if not whole or chosen.min() < 0 or chosen.max() >= shape[-1]:
             raise ArgumentError(
                 f"node {self.name!r} has {shape[-1]} channels 0 … {shape[-1] - 1}, "
                 f"got {self.channel}"
@@ -114,7 +124,7 @@ class Channel:
         return places[np.arange(len(y)), :, chosen].mean(axis=1)
 
     def gradient(self, y: Array) -> Array:
-        dy = np.zeros_like(y)
+        dy = np.zeros(y.shape, y.dtype)  # in C order, so that `places` is a view of it
         places, chosen = self._part(dy)
         places[np.arange(len(y)), :, chosen] = 1 / places.shape[1]
         return dy
@@ -133,13 +143,17 @@ def as_target(model: Model, target: Any, predictions: Array | None = None) -> Ta
         if predictions is None:
             raise ArgumentError("a target is needed: a class number or name, or a Target")
         return Logit(tuple(predictions.argmax(axis=-1).tolist()))
+    target = target.tolist() if isinstance(target, np.ndarray) else target
     if isinstance(target, str | int | np.integer) and not isinstance(target, bool):
         return Logit(model.class_index(_scalar(target)))
-    if isinstance(target, Sequence | np.ndarray):
+    if isinstance(target, Sequence) and len(target):
         return Logit(tuple(model.class_index(_scalar(t)) for t in target))
     if all(hasattr(target, part) for part in ("node", "values", "gradient", "describe")):
         return target
-    raise ArgumentError(f"a target is a class number or name, or a Target, got {target!r}")
+    raise ArgumentError(
+        f"a target is a class number or name, one of them for each picture, or a Target, got "
+        f"{target!r}"
+    )
 
 
 def check_target(target: Target, model: Model, n: int) -> str:
@@ -171,6 +185,13 @@ def _choice(target: Target) -> tuple[str, Any]:
         if hasattr(target, name):
             return name, getattr(target, name)
     return "", None
+
+
+def _plain(value: Any) -> Any:
+    """One number, or one for each picture, as an int or a tuple of them."""
+    if isinstance(value, list | tuple | np.ndarray | np.generic):
+        value = np.asarray(value).tolist()
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _scalar(value: Any) -> int | str:

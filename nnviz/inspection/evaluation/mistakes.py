@@ -11,6 +11,7 @@ import numpy as np
 from ...engine.layer import Array
 from ...engine.model import Model
 from ...errors import ArgumentError
+from ..probability import probabilities
 from ..results import Provenance, Result
 
 
@@ -18,8 +19,9 @@ from ..results import Provenance, Result
 class Mistakes(Result):
     """The network's answers beside the truth.
 
-    probabilities: (N, classes), the output. predicted, labels: (N,). confusion: (classes, classes),
-    how often a picture of class row was answered with class col. interval: 95 % for the accuracy.
+    probabilities: (N, classes); of logits their softmax. predicted, labels: (N,).
+    confusion: (classes, classes), how often a picture of class row was answered with class col.
+    interval: 95 % for the accuracy.
     """
 
     probabilities: Array
@@ -39,7 +41,7 @@ class Mistakes(Result):
 
     @property
     def confidence(self) -> Array:
-        """(N,): the output for the class that was answered."""
+        """(N,): the probability of the class that was answered."""
         return self.probabilities[np.arange(len(self.predicted)), self.predicted]
 
     def mixed_up(self) -> list[tuple[int, int, int]]:
@@ -69,12 +71,12 @@ def mistakes(model: Model, x: Any, y: Any) -> Mistakes:
             f"mistakes need a classifier of two or more classes, this model gives "
             f"{model.output_shape}"
         )
-    probabilities = model.predict(x)
+    sure = probabilities(model, model.predict(x))
     classes = model.output_shape[0]
     labels = np.asarray(y)
-    if labels.shape != (len(probabilities),) or labels.dtype.kind not in "ui":
+    if labels.shape != (len(sure),) or labels.dtype.kind not in "ui":
         raise ArgumentError(
-            f"labels must be class numbers ({len(probabilities)},), got {labels.dtype} of shape "
+            f"labels must be class numbers ({len(sure)},), got {labels.dtype} of shape "
             f"{labels.shape}"
         )
     if labels.min() < 0 or labels.max() >= classes:
@@ -82,12 +84,12 @@ def mistakes(model: Model, x: Any, y: Any) -> Mistakes:
         raise ArgumentError(
             f"label {bad} is outside the model's {classes} classes 0 … {classes - 1}"
         )
-    predicted = probabilities.argmax(axis=1)
+    predicted = sure.argmax(axis=1)
     confusion = np.zeros((classes, classes), np.int64)
     np.add.at(confusion, (labels, predicted), 1)
     right = int((predicted == labels).sum())
     return Mistakes(
-        probabilities=probabilities,
+        probabilities=sure,
         predicted=predicted,
         labels=labels.astype(np.int64),
         confusion=confusion,

@@ -9,6 +9,7 @@ picture of those is kept as it is, with no stretching of its contrast.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from ...engine.model import Model
 from ...engine.rewrite import up_to
 from ...errors import ArgumentError
 from ..attribution.target import Logit, as_target, count_of
+from ..probability import probabilities
 from ..results import Provenance, Result
 from .priors import brightness, total_variation
 
@@ -71,10 +73,7 @@ def maximize(
         raise ArgumentError(
             f"maximize makes pictures, this model's input has shape {model.input.shape}"
         )
-    if steps < 1 or shift < 0 or rate <= 0:
-        raise ArgumentError(
-            f"maximize needs steps ≥ 1, shift ≥ 0 and rate > 0, got {steps}, {shift}, {rate}"
-        )
+    _check(steps, rate, shift, smooth, dark, seed)
     goal = as_target(model, target)
     count = count_of(goal)
     rng = np.random.default_rng(np.random.SeedSequence(seed))
@@ -84,9 +83,9 @@ def maximize(
     part = up_to(model, goal.node(model))
     best, best_score, path = u.copy(), np.full(count, -np.inf), np.empty((steps, count))
     for step in range(steps):
-        still = step >= steps * (1 - STILL)
+        still = step >= steps - max(1, round(steps * STILL))
         move = (0, 0) if still else tuple(rng.integers(-shift, shift + 1, 2).tolist())
-        x = 1 / (1 + np.exp(-u))
+        x = _pixels(u)
         score, gradient = _climb(part, goal, x, move)
         path[step] = score
         if step == 0:
@@ -105,8 +104,26 @@ def maximize(
         v += 0.001 * (slope * slope - v)
         t = step + 1
         u += rate * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
-    values = (1 / (1 + np.exp(-best))).astype(np.float32)
+    values = _pixels(best)
     return _finish(model, goal, values, path, steps, rate, shift, smooth, dark, seed)
+
+
+def _check(steps: Any, rate: Any, shift: Any, smooth: Any, dark: Any, seed: Any) -> None:
+    """An error for settings with which there is nothing to climb."""
+    for name, value, least in (("steps", steps, 1), ("shift", shift, 0), ("seed", seed, 0)):
+        whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+        if not whole or value < least:
+            raise ArgumentError(f"{name} must be a whole number of at least {least}, got {value!r}")
+    numbers = (rate, smooth, dark)
+    if not all(isinstance(v, Real) and 0 <= float(v) < np.inf for v in numbers) or rate == 0:
+        raise ArgumentError(
+            f"rate must be above 0, smooth and dark at least 0, got {rate!r}, {smooth!r}, {dark!r}"
+        )
+
+
+def _pixels(u: Array) -> Array:
+    """1 / (1 + e^−u), which nothing overflows."""
+    return 0.5 * (1 + np.tanh(0.5 * u))
 
 
 def _climb(part: Model, goal: Any, x: Array, move: tuple[int, ...]) -> tuple[Array, Array]:
@@ -138,7 +155,7 @@ def _finish(
     probability = None
     if isinstance(goal, Logit):
         classes = np.broadcast_to(np.asarray(goal.index), (len(values),))
-        probability = trace.output[np.arange(len(values)), classes]
+        probability = probabilities(model, trace.output)[np.arange(len(values)), classes]
     low = np.flatnonzero(reached <= path[0])
     warnings = tuple(
         f"picture {i}: the target did not rise above the noise it began with; try more steps or "

@@ -1,0 +1,99 @@
+"""Models, pictures and a reader of pages, for the tests of the report."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+
+import numpy as np
+from networks import SEEN
+
+import nnviz as nv
+from nnviz.data import Dataset
+
+HOSTILE = ["<script>alert(1)</script>", "\"'`&{{x}}{% x %}😀", "שלום עולם", "x" * 300]
+
+
+def cnn(shape, classes, activation="softmax", names=None):
+    layers = [
+        nv.Conv2D(3, 3, activation="relu"),
+        nv.MaxPooling2D(2),
+        nv.Conv2D(4, 3, activation="relu"),
+        nv.Flatten(),
+        nv.Dense(classes, activation=activation),
+    ]
+    return nv.Sequential(layers, shape, seed=1, classes=names)
+
+
+def dataset(model, n=12, labels=True, classes=None):
+    rng = np.random.default_rng(3)
+    x = rng.integers(0, 256, (n, *model.input.shape)).astype(np.uint8)
+    y = rng.integers(0, classes or model.output_shape[-1], n) if labels else None
+    return Dataset(x, y, None, "noise", "made by a test")
+
+
+def dense_only():
+    layers = [nv.Flatten(), nv.Dense(4, activation="relu"), nv.Dense(3, activation="softmax")]
+    return nv.Sequential(layers, (10, 10, 1))
+
+
+def binary():
+    return nv.Sequential([nv.Conv2D(2, 3), nv.Flatten(), nv.Dense(1, activation="sigmoid")],
+                         (9, 9, 1))  # fmt: skip
+
+
+CASES = {
+    "digits": (SEEN["digits"], {}),
+    "colour": (SEEN["colour"], {}),
+    "wide residual": (SEEN["wide"], {}),
+    "two classes": (lambda: cnn((12, 12, 1), 2), {}),
+    "no softmax": (lambda: cnn((12, 12, 1), 3, None), {}),
+    "no convolution": (dense_only, {}),
+    "no labels": (lambda: cnn((12, 12, 1), 3), {"labels": False}),
+    "hostile names": (lambda: cnn((12, 12, 1), 4, names=HOSTILE), {}),
+    "many classes": (lambda: cnn((12, 12, 1), 25), {"n": 50}),
+    "one number": (binary, {"classes": 2}),
+    "a picture": (lambda: nv.Sequential([nv.Conv2D(2, 3)], (9, 9, 1)), {"labels": False}),
+    "one picture": (lambda: cnn((12, 12, 1), 3), {"n": 1}),
+    "tiny": (lambda: nv.Sequential([nv.Conv2D(2, 2), nv.Flatten(), nv.Dense(2)], (3, 3, 1)), {}),
+}
+
+
+class Page(HTMLParser):
+    """A page's tags, texts and pictures; an error where tags do not match."""
+
+    VOID = ("meta", "img", "br", "hr", "link", "input")
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.texts, self.stack = [], [], []
+        self.feed(text)
+        self.close()
+        assert not self.stack, f"never closed: {self.stack}"
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.stack.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.stack, f"</{tag}> closes nothing"
+        assert self.stack.pop() == tag
+
+    def handle_data(self, data):
+        if "style" not in self.stack:
+            self.texts.append(data)
+
+    @property
+    def words(self):
+        return " ".join("".join(self.texts).split())
+
+    def all(self, name):
+        return [attrs for tag, attrs in self.tags if tag == name]
+
+
+def contents(folder):
+    """Every file of a folder, by name."""
+    return {path.name: path.read_bytes() for path in folder.iterdir()}

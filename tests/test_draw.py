@@ -1,0 +1,322 @@
+"""Drawing: every result as a picture, one scale, neutral zeros, no overlap, nothing swapped."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from networks import ALL, SEEN, pictures
+from PIL import Image
+from test_results import RESULTS
+
+import nnviz as nv
+from nnviz.draw import diagram as draw_diagram
+from nnviz.draw import picture, save_picture
+from nnviz.draw.chart import confusion, curves, histograms
+from nnviz.draw.colour import CATEGORIES, class_colours, colours, limits, table
+from nnviz.draw.image import below, beside, factor_for, number, pixels, scale_bar, sheet, text
+from nnviz.draw.png import png_bytes, write_png
+from nnviz.draw.results import answers, legend
+from nnviz.errors import ArgumentError, FileError
+from nnviz.inspection.anatomy import Filters
+from nnviz.inspection.anatomy.health import Spread
+from nnviz.inspection.results import Attribution, Provenance
+
+MADE = Provenance("m", "test")
+HOSTILE = ['<script>alert(1)</script>"', "a&b]]>", "日本語😀", r"$\frac$", "x" * 300]
+
+
+def drawn(model, x):
+    """Everything that can be drawn of a model."""
+    yield nv.diagram(model)
+    yield nv.filters(model)
+    node = next(n.name for n in model.nodes if len(model.shapes[n.name]) == 3)
+    yield nv.feature_maps(model, x, node)
+    yield nv.saliency(model, x)
+    yield nv.grad_cam(model, x, 0)
+    yield nv.occlusion(model, x, 0, patch=9, stride=9)
+    yield nv.maximize(model, [0, 1], steps=2)
+    yield nv.mistakes(model, x, np.zeros(len(x), int))
+
+
+@pytest.mark.parametrize("name", SEEN)
+def test_everything_is_drawn_and_twice_the_same(name):
+    model = SEEN[name]()
+    x = pictures(model, 2)
+    for result in drawn(model, x):
+        got = picture(result)
+        assert got.dtype == np.uint8
+        assert got.ndim == 3
+        assert got.shape[2] == 4
+        assert got[..., 3].any(), f"{type(result).__name__} is empty"
+        assert png_bytes(got) == png_bytes(picture(result))
+        if isinstance(result, Attribution):
+            assert picture(result, x).shape[1] > got.shape[1]
+
+
+@pytest.mark.parametrize("kind", ["Summary", "Health", "ReceptiveField"])
+def test_what_is_text_is_not_drawn(kind):
+    with pytest.raises(ArgumentError, match=f"a {kind} is shown as text, not as a picture: print"):
+        picture(RESULTS[kind])
+
+
+# Colours --------------------------------------------------------------------------------------
+
+
+def test_a_signed_scale_is_symmetric_and_zero_is_neutral():
+    assert limits(np.array([-1.0, 3.0]), signed=True) == (-3, 3)
+    assert limits(np.array([-4.0, 3.0, np.nan, np.inf]), signed=True) == (-4, 4)
+    neutral = colours(np.zeros((1, 1)), -3, 3, "RdBu_r")[0, 0].astype(int)
+    assert neutral.min() > 235, "white, nearly"
+    assert np.ptp(neutral) < 8
+    red, blue = (colours(np.array([v]), -3, 3, "RdBu_r")[0].astype(int) for v in (3, -3))
+    assert red[0] > red[2]
+    assert blue[2] > blue[0]
+    low, high = limits(np.zeros((2, 2)), signed=True)
+    np.testing.assert_array_equal(colours(np.zeros(1), low, high, "RdBu_r")[0], neutral)
+
+
+def test_an_unsigned_scale_begins_at_zero():
+    assert limits(np.array([2.0, 5.0]), signed=False) == (0, 5)
+    assert limits(np.array([-2.0, 5.0]), signed=False) == (-2, 5)
+    assert limits(np.array([np.nan]), signed=False) == (0, 1)
+    assert limits(np.array([np.nan]), signed=True) == (-1, 1)
+    black = colours(np.zeros(1), 0, 0, "inferno")[0]
+    np.testing.assert_array_equal(black, table("inferno")[0])
+
+
+def test_what_is_no_number_is_grey():
+    got = colours(np.array([np.nan, np.inf, -np.inf, 1]), 0, 1, "inferno")
+    assert (got[:3] == 128).all()
+    np.testing.assert_array_equal(got[3], table("inferno")[255])
+
+
+def test_ten_answers_have_ten_colours():
+    for classes in (np.arange(10), np.arange(0, 100, 10), np.array([3, 13, 7])):
+        got = class_colours(classes)[classes]
+        assert len(np.unique(got, axis=0)) == len(classes)
+    np.testing.assert_array_equal(class_colours(np.array([7, 2]))[[7, 2]], CATEGORIES[[7, 2]])
+
+
+def test_an_unknown_colour_map():
+    with pytest.raises(ArgumentError, match="no colour map named 'rainbows'; matplotlib's names"):
+        picture(RESULTS["Attribution"], cmap="rainbows")
+    assert not np.array_equal(
+        picture(RESULTS["Attribution"], cmap="jet"), picture(RESULTS["Attribution"])
+    )
+
+
+# Pictures -------------------------------------------------------------------------------------
+
+
+def test_grey_stays_grey_and_colour_colour():
+    grey = pixels(np.array([[[0], [128], [255]]], np.uint8))
+    assert grey[0].tolist() == [[0, 0, 0, 255], [128, 128, 128, 255], [255, 255, 255, 255]]
+    red = pixels(np.array([[[1.0, 0, 0]]]))
+    assert red[0, 0].tolist() == [255, 0, 0, 255]
+    two = pixels(np.array([[[0.2, 0.4]]]))
+    assert two[0, 0].tolist() == [76, 76, 76, 255] or two[0, 0].tolist() == [77, 77, 77, 255]
+    assert pixels(np.array([[[2.0], [-1.0]]]))[0, :, 0].tolist() == [255, 0]
+
+
+def test_rows_and_cols_are_not_swapped():
+    values = np.zeros((1, 20, 45), np.float32)
+    values[0, 3, 40] = 1
+    result = Attribution(values, np.ones(1), MADE)
+    got = picture(result).astype(int)
+    factor = factor_for(45, 112)
+    bright = np.argwhere(got[: 20 * factor, :, :3].sum(axis=2) > 600)
+    assert set(bright[:, 0] // factor) == {3}
+    assert set(bright[:, 1] // factor) == {40}
+
+
+def test_maps_of_one_result_share_a_scale():
+    values = np.zeros((2, 28, 28), np.float32)
+    values[0, :14] = 1
+    values[1, :14] = 0.5
+    got = picture(Attribution(values, np.ones(2), MADE))
+    strong, weak = got[0, 0, :3], got[112 + 4, 0, :3]
+    np.testing.assert_array_equal(strong, table("inferno")[255])
+    np.testing.assert_array_equal(weak, table("inferno")[128])
+
+
+def test_pixels_are_whole_squares():
+    values = np.arange(28 * 28, dtype=np.float32).reshape(1, 28, 28)
+    got = picture(Attribution(values, np.ones(1), MADE))[:112, :112]
+    blocks = got.reshape(28, 4, 28, 4, 4)
+    assert (blocks == blocks[:, :1, :, :1]).all()
+
+
+def test_tiles_do_not_overlap():
+    rng = np.random.default_rng(0)
+    tiles = []
+    for i in range(7):
+        shape = (*rng.integers(3, 9, 2), 4)
+        tiles.append(np.full(shape, i + 1, np.uint8))
+    for joined in (sheet(tiles, 3, gap=2), below(tiles), beside(tiles)):
+        for i, tile in enumerate(tiles):
+            assert (joined[..., 0] == i + 1).sum() == tile[..., 0].size, "a tile is cut or covered"
+    assert sheet(tiles[:1], 5).shape == tiles[0].shape
+
+
+def test_pictures_must_belong_to_the_maps():
+    result = RESULTS["Attribution"]
+    for wrong in (np.zeros((5, 28, 28, 1)), np.zeros((6, 28, 28)), np.zeros((6, 28, 27, 1))):
+        with pytest.raises(ArgumentError, match=r"pictures of shape .* for maps of shape \(6, 28"):
+            picture(result, wrong)
+
+
+def test_a_scale_bar_is_wide_enough_for_its_numbers():
+    narrow = scale_bar("-0.123", "0.123", "inferno", 4)
+    ends = text("-0.123").shape[1] + text("0.123").shape[1]
+    assert narrow.shape[1] > ends
+    np.testing.assert_array_equal(narrow[0, 0, :3], table("inferno")[0])
+    np.testing.assert_array_equal(narrow[0, -1, :3], table("inferno")[255])
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(0, "0"), (-0.0, "0"), (0.01234, "0.0123"), (12.345, "12.3"), (1234.5, "1,234"),
+     (1e-5, "1.0e-05"), (-123456, "-1.2e+05"), (999.9, "1,000")],
+)  # fmt: skip
+def test_numbers_have_the_digits_they_deserve(value, words):
+    assert number(value) == words
+
+
+def test_kernels_of_three_channels_are_colours_others_are_rows_of_tiles():
+    three = Filters(np.full((2, 3, 3, 3), 0.0), MADE)
+    assert picture(three)[0, 0].tolist() == [128, 128, 128, 255], "no weight is mid-grey"
+    four = picture(Filters(np.random.default_rng(0).normal(size=(2, 3, 3, 4)), MADE))
+    assert four.shape[1] >= 4 * 3
+
+
+# Occlusion's answers --------------------------------------------------------------------------
+
+
+def test_the_answers_map_and_its_legend():
+    result = RESULTS["Occlusion"]
+    maps = answers(result)
+    assert len(maps) == 6
+    assert maps[0].shape == (28, 28, 4)
+    down, along = result.grid
+    corner = result.predicted[0].reshape(down, along)[0, 0]
+    np.testing.assert_array_equal(maps[0][0, 0, :3], CATEGORIES[corner])
+    lines = legend(result)
+    assert len(lines) == 6
+    many = replace(result, predicted=np.arange(len(result.boxes))[None] % 12)
+    assert legend(many)[0].shape[1] > lines[0].shape[1], "cut after a few, and says so"
+
+
+# The diagram ----------------------------------------------------------------------------------
+
+
+def hostile_model():
+    layers = [nv.Conv2D(2, 3, name=HOSTILE[0]), nv.Flatten(name=HOSTILE[1])]
+    rest = [nv.Dense(3, name=name) for name in HOSTILE[2:]]
+    return nv.Sequential([*layers, *rest], (8, 8, 1))
+
+
+def test_names_are_text_never_markup():
+    written = draw_diagram.svg(nv.diagram(hostile_model()))
+    root = ElementTree.fromstring(written)
+    said = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert said[3] == HOSTILE[0]
+    assert HOSTILE[1] in said
+    assert HOSTILE[2] in said
+    assert "x" * 35 + "…" in said
+    assert "<script" not in written
+    kinds = {element.tag.split("}")[1] for element in root.iter()}
+    assert kinds == {"svg", "title", "polyline", "polygon", "g", "rect", "text"}
+
+
+@pytest.mark.parametrize("name", [*ALL, *SEEN])
+def test_the_boxes_lie_inside_and_apart(name):
+    drawn = nv.diagram({**ALL, **SEEN}[name]())
+    root = ElementTree.fromstring(draw_diagram.svg(drawn))
+    width, height = draw_diagram.size(drawn)
+    boxes = []
+    for element in root.iter("{http://www.w3.org/2000/svg}rect"):
+        if element.get("fill-opacity"):
+            x, y, w, h = (float(element.get(key)) for key in ("x", "y", "width", "height"))
+            boxes.append((x, y, x + w, y + h))
+            assert 0 <= x < x + w <= width
+            assert 0 <= y < y + h <= height
+    assert len(boxes) == len(drawn.blocks)
+    for i, a in enumerate(boxes):
+        for b in boxes[:i]:
+            assert a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
+    lines = root.findall("{http://www.w3.org/2000/svg}polyline")
+    assert len(lines) == len(drawn.arrows)
+    corners = [p.split(",") for line in lines for p in line.get("points").split()]
+    assert all(0 <= float(x) <= width and 0 <= float(y) <= height for x, y in corners)
+
+
+def test_the_diagrams_picture_has_the_same_size():
+    drawn = nv.diagram(hostile_model())
+    width, height = draw_diagram.size(drawn)
+    assert picture(drawn).shape == (2 * height, 2 * width, 4)
+
+
+# Charts ---------------------------------------------------------------------------------------
+
+
+def spread(name):
+    return Spread(name, (1, 0, 3), (0.0, 1.0, 2.0, 3.0), 1.0, 0.5, 0.1)
+
+
+def test_charts_touch_no_global_setting():
+    import matplotlib as mpl
+
+    before = dict(mpl.rcParams)
+    confusion(np.array([[3, 1], [0, 2]]))
+    curves({"a": [0.1, 0.2], "b": [0.3]}, "accuracy", percent=True)
+    histograms([spread("a"), spread("b"), spread("c")], "weight", logarithmic=True)
+    assert dict(mpl.rcParams) == before
+    import sys
+
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    assert pyplot is None or not pyplot.get_fignums()
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_charts_take_any_name(name):
+    got = histograms([spread(name), spread("b")], "weight", columns=4)
+    same = histograms([spread("aaa"), spread("b")], "weight", columns=4)
+    assert got.shape == same.shape
+
+
+@pytest.mark.parametrize("classes", [2, 10, 25])
+def test_confusion_matrices_of_any_size(classes):
+    matrix = np.random.default_rng(0).integers(0, 9, (classes, classes))
+    got = confusion(matrix)
+    assert got.shape[2] == 4
+    np.testing.assert_array_equal(got, confusion(matrix))
+    assert confusion(np.diag(np.arange(classes) + 1)).any()
+
+
+# Files ----------------------------------------------------------------------------------------
+
+
+def test_pictures_are_saved(tmp_path):
+    path = save_picture(RESULTS["Filters"], tmp_path / "filters.png")
+    image = np.asarray(Image.open(path))
+    np.testing.assert_array_equal(image, picture(RESULTS["Filters"]))
+    svg = save_picture(RESULTS["Diagram"], str(tmp_path / "diagram.svg"))
+    assert ElementTree.parse(svg).getroot().tag.endswith("svg")
+    write_png(tmp_path / "rgb.png", np.zeros((2, 3, 3), np.uint8))
+    assert Image.open(io.BytesIO((tmp_path / "rgb.png").read_bytes())).size == (3, 2)
+
+
+def test_pictures_that_cannot_be_saved(tmp_path):
+    with pytest.raises(ArgumentError, match=r"into 'a\.jpg': the file must end in \.png$"):
+        save_picture(RESULTS["Filters"], tmp_path / "a.jpg")
+    with pytest.raises(ArgumentError, match=r"into 'a\.svg': the file must end in \.png$"):
+        save_picture(RESULTS["Filters"], tmp_path / "a.svg")
+    with pytest.raises(ArgumentError, match=r"into 'a': the file must end in \.png or \.svg$"):
+        save_picture(RESULTS["Diagram"], tmp_path / "a")
+    with pytest.raises(FileError, match=r"cannot write .*nowhere.*: No such file"):
+        save_picture(RESULTS["Filters"], tmp_path / "nowhere" / "a.png")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,223 @@
+"""The battery over every attribution method, on models of all kinds: a new method is tested by
+being in METHODS."""
+
+from __future__ import annotations
+
+import inspect
+
+import numpy as np
+import pytest
+from networks import ALL, SEEN, pictures
+
+import nnviz as nv
+from nnviz.errors import ArgumentError
+from nnviz.inspection.attribution import METHODS, explain
+from nnviz.inspection.results import degenerate, same_for_every_class
+
+COARSE = {"occlusion": {"patch": 5, "stride": 4}}
+"""Settings that keep a method quick here."""
+MODELS = {**SEEN, "chain": ALL["chain"], "inception": ALL["inception"], "twice": ALL["twice"]}
+
+every_method = pytest.mark.parametrize("method", METHODS)
+every_model = pytest.mark.parametrize("name", MODELS)
+
+
+def explained(model, x, target, method, **options):
+    return explain(model, x, target, method=method, **{**COARSE.get(method, {}), **options})
+
+
+@every_method
+@every_model
+def test_shapes_dtypes_and_provenance(name, method):
+    model = MODELS[name]()
+    x = pictures(model, 3)
+    before = model.fingerprint()
+    got = explained(model, x, [0, 1, 0], method)
+    assert model.fingerprint() == before, "the model was changed"
+    assert got.values.shape == x.shape[:3]
+    assert got.values.dtype == np.float32
+    assert got.scores.shape == (3,)
+    assert got.scores.dtype == np.float32
+    assert np.isfinite(got.values).all()
+    if got.raw is not None:
+        assert got.raw.shape == x.shape
+    assert got.signed == METHODS[method].signed
+    assert got.signed or got.values.min() >= 0
+    made = got.provenance
+    assert (made.model, made.method) == (before, method)
+    assert made.target.split()[0] in ("logit", "output")
+    wanted = [model.run(x)[model.logits_name].y[i, t] for i, t in enumerate([0, 1, 0])]
+    np.testing.assert_allclose(got.scores, wanted, rtol=1e-5, atol=1e-6)
+
+
+@every_method
+@every_model
+def test_a_batch_is_its_pictures_one_by_one(name, method):
+    model = MODELS[name]()
+    x = pictures(model, 3)
+    together = explained(model, x, [0, 1, 1], method)
+    for i, target in enumerate([0, 1, 1]):
+        alone = explained(model, x[i : i + 1], target, method)
+        scale = np.abs(alone.values).max()
+        np.testing.assert_allclose(together.values[i], alone.values[0], atol=1e-4 * scale)
+        np.testing.assert_allclose(together.scores[i], alone.scores[0], rtol=1e-5)
+
+
+@every_method
+def test_the_same_call_gives_the_same_bits(method):
+    model = MODELS["wide"]()
+    x = pictures(model, 2)
+    one, two = (explained(model, x, None, method) for _ in range(2))
+    np.testing.assert_array_equal(one.values, two.values)
+    assert one.warnings == two.warnings
+    assert one.provenance == two.provenance
+
+
+@every_method
+def test_pictures_are_not_written_to(method):
+    model = MODELS["digits"]()
+    x = pictures(model, 2)
+    x.setflags(write=False)
+    explained(model, x, 1, method)
+
+
+@every_method
+def test_one_picture_without_its_batch_axis(method):
+    model = MODELS["digits"]()
+    x = pictures(model, 1)
+    got = explained(model, x[0, :, :, 0], 1, method)
+    np.testing.assert_array_equal(got.values, explained(model, x, 1, method).values)
+
+
+@every_method
+def test_the_predicted_class_is_the_default(method):
+    model = MODELS["colour"]()
+    x = pictures(model, 3)
+    answers = model.predict(x).argmax(axis=1)
+    got, asked = explained(model, x, None, method), explained(model, x, answers, method)
+    np.testing.assert_array_equal(got.values, asked.values)
+
+
+def turned(model):
+    """The model that sees transposed pictures as this one sees pictures: square kernels turned."""
+    layers = [
+        nv.Conv2D(3, 3, activation="relu"),
+        nv.MaxPooling2D(2),
+        nv.GlobalAveragePooling2D(),
+        nv.Dense(3),
+    ]
+    rows, cols, channels = model.input.shape
+    other = nv.Sequential(layers, (cols, rows, channels))
+    for key, array in model.parameters().items():
+        turns = array.ndim == 4
+        other.parameters()[key][...] = array.transpose(1, 0, 2, 3) if turns else array
+    return other
+
+
+@every_method
+def test_transposing_the_picture_transposes_the_map(method):
+    layers = [
+        nv.Conv2D(3, 3, activation="relu"),
+        nv.MaxPooling2D(2),
+        nv.GlobalAveragePooling2D(),
+        nv.Dense(3),
+    ]
+    model = nv.Sequential(layers, (20, 44, 1), seed=3)
+    model.parameters()["dense_1/weight"][:, 1] = [1, 2, 3]  # something speaks for the class
+    x = pictures(model, 2)
+    options = {"patch": (4, 6), "stride": (2, 3)} if method == "occlusion" else {}
+    got = explained(model, x, 1, method, **options)
+    swapped = {key: value[::-1] for key, value in options.items()}
+    other = explained(turned(model), x.transpose(0, 2, 1, 3), 1, method, **swapped)
+    scale = np.abs(got.values).max()
+    assert scale > 0
+    np.testing.assert_allclose(other.values.transpose(0, 2, 1), got.values, atol=2e-5 * scale)
+
+
+@every_method
+def test_a_map_that_says_nothing_is_named(method):
+    model = MODELS["digits"]()
+    model.parameters()["preds/weight"][...] = 0
+    got = explained(model, pictures(model, 2), 1, method)
+    assert not got.values.any()
+    assert len(got.warnings) == 2
+    assert got.warnings[0].startswith("picture 0: the map is zero everywhere: ")
+    assert "try" in got.warnings[0]
+
+
+@every_method
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (np.full((1, 28, 28, 1), np.nan, np.float32), r"784 value\(s\) that are NaN or infinite"),
+        (np.zeros((0, 28, 28, 1), np.float32), "the input is empty"),
+        (np.zeros((1, 27, 28, 1), np.float32), r"has shape \(1, 27, 28, 1\), expected N×28×28×1"),
+        (np.zeros((1, 28, 28, 3), np.float32), "expected N×28×28×1"),
+        (np.array([["a"]]), "the input must be numbers"),
+    ],
+    ids=["nan", "empty", "size", "channels", "words"],
+)
+def test_bad_pictures_are_refused(method, x, message):
+    with pytest.raises(ArgumentError, match=message):
+        explained(MODELS["digits"](), x, 1, method)
+
+
+@every_method
+def test_methods_describe_themselves(method):
+    said = METHODS[method]
+    assert said.name == method
+    assert said.family in ("gradient", "cam", "perturbation")
+    assert "arXiv" in said.reference
+    assert said.stochastic == ("seed" in said.options)
+    taken = inspect.signature(said.function).parameters.values()
+    assert all(p.kind is not p.VAR_KEYWORD for p in taken)
+    assert all(p.kind is p.KEYWORD_ONLY for p in list(taken)[3:])
+    assert "arXiv" in (said.function.__doc__ or "")
+
+
+# The one door ---------------------------------------------------------------------------------
+
+
+def test_explain_checks_what_it_passes_on():
+    model = MODELS["chain"]()
+    x = pictures(model, 1)
+    with pytest.raises(
+        ArgumentError, match=r"no method named 'grad_can' \(did you mean 'grad_cam'"
+    ):
+        explain(model, x, 0, method="grad_can")
+    with pytest.raises(ArgumentError, match="saliency has no option 'patch'; it has rule"):
+        explain(model, x, 0, method="saliency", patch=3)
+    with pytest.raises(ArgumentError, match="it has patch, stride, fill, border"):
+        explain(model, x, 0, method="occlusion", rule="guided")
+    with pytest.raises(ArgumentError, match="no rule named 'guide'"):
+        explain(model, x, 0, method="saliency", rule="guide")
+    assert explain(model, x).provenance.method == "grad_cam"
+
+
+# Degenerate maps ------------------------------------------------------------------------------
+
+
+def test_each_way_of_saying_nothing_has_its_words():
+    fine = np.arange(6.0).reshape(1, 2, 3)
+    single = np.zeros((1, 2, 3))
+    single[0, 1, 1] = 2
+    cases = {
+        "2 of 6 values are NaN or infinite": np.array([[[1, np.nan, 3], [np.inf, 5, 6]]]),
+        "the map is zero everywhere": np.zeros((1, 2, 3)),
+        "the map has the same value everywhere": np.full((1, 2, 3), 0.5),
+        "all of the map lies in a single cell": single,
+    }
+    assert degenerate(fine, "why") == ()
+    for words, values in cases.items():
+        assert degenerate(values, "why") == (f"{words}: why",)
+    both = np.concatenate([fine, single])
+    assert degenerate(both, "why") == ("picture 1: all of the map lies in a single cell: why",)
+    assert degenerate(np.ones((1, 1, 1)), "why") == ()
+
+
+def test_maps_that_do_not_depend_on_the_class():
+    one = np.random.default_rng(0).random((1, 4, 4))
+    assert same_for_every_class(np.repeat(one, 3, axis=0))
+    assert same_for_every_class(np.repeat(one, 3, axis=0) * (1 + 1e-9))
+    assert not same_for_every_class(np.concatenate([one, one[:, ::-1]]))
+    assert not same_for_every_class(one)

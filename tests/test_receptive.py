@@ -1,0 +1,104 @@
+"""Receptive fields against the measured support of the gradient, and maps placed by them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from networks import SEEN, chain, pictures
+
+import nnviz as nv
+from nnviz.engine.graph import INPUT
+from nnviz.errors import ArgumentError
+from nnviz.inspection.anatomy import receptive_field
+from nnviz.inspection.anatomy.receptive import place_on_picture
+
+
+def random_network(rng):
+    """Convolutions and pools of random sizes, strides, paddings and dilations, on (14, 11, 1)."""
+    layers = []
+    for _ in range(int(rng.integers(1, 4))):
+        kernel = tuple(rng.integers(1, 4, 2).tolist())
+        stride = tuple(rng.integers(1, 3, 2).tolist())
+        padding = ["same", "valid"][rng.integers(2)]
+        if rng.integers(3):
+            dilation = 1 if max(stride) > 1 else int(rng.integers(1, 3))
+            layers.append(
+                nv.Conv2D(2, kernel, strides=stride, padding=padding, dilation_rate=dilation)
+            )
+        else:
+            layers.append(nv.AveragePooling2D(kernel, strides=stride, padding=padding))
+    return nv.Sequential(layers, (14, 11, 1), seed=int(rng.integers(99))).astype(np.float64)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_field_is_the_gradients_support(seed):
+    rng = np.random.default_rng(seed)
+    model = random_network(rng)
+    name = model.nodes[-1].name
+    rows, cols, _ = model.shapes[name]
+    reads = receptive_field(model, name).reads
+    trace = model.run(rng.random((1, 14, 11, 1)))
+    for r in range(0, rows, 2):
+        for c in range(0, cols, 2):
+            dy = np.zeros_like(trace.output)
+            dy[:, r, c] = rng.random(dy.shape[-1])
+            seen = np.argwhere(model.backward(trace, {name: dy})[INPUT][0, :, :, 0])
+            top, left, bottom, right = reads[r, c].tolist()
+            assert seen.min(axis=0).tolist() == [top, left]
+            assert (seen.max(axis=0) + 1).tolist() == [bottom, right]
+
+
+def test_the_field_of_a_residual_block_is_that_of_its_longest_way():
+    field = receptive_field(SEEN["wide"](), "last")
+    assert field.boxes[10, 20].tolist() == [8, 18, 13, 23]
+    assert field.boxes[0, 0].tolist() == [-2, -2, 3, 3]
+    assert field.reads[0, 0].tolist() == [0, 0, 3, 3]
+    np.testing.assert_array_equal(field.row_centres, np.arange(20))
+    np.testing.assert_array_equal(field.col_centres, np.arange(45))
+    assert field._repr_png_() is None
+
+
+def test_a_node_without_rows_has_no_field():
+    with pytest.raises(ArgumentError, match=r"node 'preds' has shape \(3,\), which has no rows"):
+        receptive_field(chain(), "preds")
+    with pytest.raises(ArgumentError, match="no node named 'nope'"):
+        receptive_field(chain(), "nope")
+
+
+@pytest.mark.parametrize("shape", [(20, 45, 1), (28, 28, 1), (31, 12, 3)])
+def test_a_spike_lands_at_its_fields_centre(shape):
+    layers = [nv.Conv2D(2, 5), nv.MaxPooling2D(2), nv.Conv2D(2, 3, padding="same")]
+    model = nv.Sequential(layers, shape)
+    name = model.nodes[-1].name
+    rows, cols, _ = model.shapes[name]
+    field = receptive_field(model, name)
+    for r, c in [(1, 2), (rows - 2, 1), (rows // 2, cols // 2)]:
+        map_ = np.zeros((1, rows, cols), np.float32)
+        map_[0, r, c] = 1
+        placed = place_on_picture(model, name, map_)[0]
+        assert placed.shape == shape[:2]
+        assert placed.dtype == np.float32
+        at = np.argwhere(placed == placed.max()).mean(axis=0)
+        assert at.tolist() == [field.row_centres[r], field.col_centres[c]]
+
+
+def test_a_constant_map_stays_constant_and_order_is_kept():
+    model = SEEN["digits"]()
+    maps = np.full((2, 11, 11), 3.0, np.float32)
+    np.testing.assert_allclose(place_on_picture(model, "conv2d_2", maps), 3, rtol=1e-6)
+    ramp = np.broadcast_to(np.arange(11.0)[:, None], (1, 11, 11))
+    placed = place_on_picture(model, "conv2d_2", ramp)[0]
+    assert (np.diff(placed, axis=0) >= 0).all()
+    assert (np.diff(placed, axis=1) == 0).all()
+    # Centres lie at 3.5, 5.5, …: between two of them the values are in line, outside they stay.
+    np.testing.assert_allclose(placed[:5, 0], [0, 0, 0, 0, 0.25], atol=1e-12)
+
+
+def test_one_picture_at_a_time_or_all_at_once():
+    model = SEEN["wide"]()
+    maps = pictures(model, 3)[..., 0]
+    together = place_on_picture(model, "stem", maps)
+    for i in range(3):
+        np.testing.assert_array_equal(
+            together[i], place_on_picture(model, "stem", maps[i : i + 1])[0]
+        )
