@@ -154,8 +154,8 @@ def raster(diagram: Diagram, factor: int = 2) -> Array:
     from PIL import Image, ImageDraw, ImageFont
 
     width, height = size(diagram)
-    canvas = Image.new("RGBA", (width * factor, height * factor), (255, 255, 255, 255))
-    draw = ImageDraw.Draw(canvas, "RGBA")
+    canvas = Image.new("RGB", (width * factor, height * factor), "white")
+    draw = ImageDraw.Draw(canvas, "RGBA")  # on an RGB picture, see-through colours are mixed
     fonts = {bold: ImageFont.load_default(12 * factor) for bold in (True, False)}
 
     def scaled(points: object) -> list[tuple[float, float]]:
@@ -177,4 +177,4 @@ def raster(diagram: Diagram, factor: int = 2) -> Array:
             plain = _short(text).replace("×", "x").replace("·", "-").replace("…", "...")
             plain = plain.encode("ascii", "replace").decode()
             draw.text(((x + 14) * factor, (y + dy) * factor), plain, font=fonts[bold], fill=ink)
-    return np.asarray(canvas)
+    return np.asarray(canvas.convert("RGBA"))

@@ -140,6 +140,11 @@ class Model:
             raise unknown("node", name, self._places, "this model")
         return self.nodes[self._places[name]]
 
+    def place(self, name: str) -> int:
+        """The place of a node in `nodes`."""
+        self.node(name)
+        return self._places[name]
+
     def parameters(self) -> dict[str, Array]:
         """Every parameter once, keyed `node/param`; a layer at two places under its first name."""
         return {

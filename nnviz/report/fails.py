@@ -12,7 +12,7 @@ from ..inspection.attribution import occlusions
 from ..inspection.evaluation import Mistakes
 from .figure import Cell, Figure, Scale, Table, short_settings
 from .study import Study, patch_for
-from .words import ends, heads, say
+from .words import ends, heads, say, told
 
 MOST, MOST_ROWS = 6, 20
 """How many mistakes are shown with their maps, and how many classes in the table (the worst)."""
@@ -118,7 +118,7 @@ def worst(study: Study, found: Mistakes) -> Figure | None:
         col_heads=titles,
         scale=Scale(low, high, DIVERGING, ends("scale.lowers")),
         zoom=140,
-        warnings=[*answer.warnings, *truth.warnings],
+        warnings=told([*answer.warnings, *truth.warnings], titles),
         method="occlusion of the scores of the answer and of the true class",
         paper="Zeiler and Fergus 2013, arXiv:1311.2901",
         settings=short_settings(answer.provenance.settings),

@@ -93,13 +93,11 @@ class Figure:
             return self.chart
         if not self.cells:
             return None
-        columns = max(len(row) for row in self.cells)
-        tiles = [
-            enlarge(cell.picture, factor_for(cell.picture.shape[1], self.zoom))
+        lines = [
+            [enlarge(c.picture, factor_for(c.picture.shape[1], self.zoom)) for c in row]
             for row in self.cells
-            for cell in row
         ]
-        drawn = sheet(tiles, columns, self.gap)
+        drawn = below([sheet(line, len(line), self.gap) for line in lines], self.gap)
         if self.scale is None:
             return drawn
         bar = scale_bar(*self.scale.ends, self.scale.cmap, drawn.shape[1])

@@ -21,7 +21,7 @@ from ..inspection.attribution import (
 from ..inspection.results import same_for_every_class
 from .figure import Cell, Figure, Scale, short_settings
 from .study import MOST_CLASSES, Study, patch_for
-from .words import ends, heads, place_words, say
+from .words import ends, heads, place_words, say, told
 
 MOST_COVERED = 5
 """How many pictures are covered place by place, which is what costs most."""
@@ -64,16 +64,16 @@ def cover(study: Study) -> Covered:
         drop=in_steps_of(drop, drop),
         score=in_steps_of(drop, float(result.scores[k])),
     )
-    told = drop > 0 and study.predicted[chosen[k]] == study.labels[chosen[k]]
+    is_told = drop > 0 and study.predicted[chosen[k]] == study.labels[chosen[k]]
     figure = Figure(
         id="occlusion",
-        title=title if told else say("cover.title.plain"),
+        title=title if is_told else say("cover.title.plain"),
         caption=say("cover.caption", patch=patch, places=len(_boxes(result))),
         cells=[[study.original(i) for i in chosen], maps],
         col_heads=names,
         scale=Scale(low, high, DIVERGING, ends("scale.lowers")),
         zoom=112,
-        warnings=result.warnings,
+        warnings=told(result.warnings, names),
         method="occlusion of the score before the softmax",
         paper="Zeiler and Fergus 2013, arXiv:1311.2901",
         settings=short_settings(result.provenance.settings),
@@ -131,9 +131,9 @@ def guide(study: Study) -> Figure:
         classes = result.predicted[k].reshape(down, along)
         colours = opaque(palette[classes])
         order = np.argsort(-counts[k], kind="stable")[:3]
-        tally = ", ".join(
-            f"{study.class_name(int(c))}: {counts[k][c]}" for c in order if counts[k][c]
-        )
+        parts = [f"{study.class_name(int(c))}: {counts[k][c]}" for c in order if counts[k][c]]
+        rest = int(counts[k].sum() - counts[k][order].sum())
+        tally = ", ".join([*parts, say("guide.others", count=rest)] if rest else parts)
         answered.append(Cell(colours, tally, f"answers at each place; {tally}"))
     return Figure(
         id="occlusion-guide",
@@ -146,7 +146,7 @@ def guide(study: Study) -> Figure:
         scale=Scale(0, 1, "viridis", ends("scale.lost_sure")),
         legend=_legend(study, result),
         zoom=112,
-        warnings=result.warnings,
+        warnings=told(result.warnings, names),
         method="occlusion, probability and answer at each place",
         paper="Zeiler and Fergus 2013, arXiv:1311.2901",
         settings=short_settings(result.provenance.settings),
@@ -198,6 +198,7 @@ def matrix(study: Study, method: str) -> Figure:
     x, targets = study.data.x[picks], study.labels[picks]
     explain = {"saliency": saliency, "cam": grad_cam}[method]
     rows, warnings = [[study.original(i) for i in picks]], []
+    names = [study.class_name(int(t)) for t in targets]
     numbers = {"pictures": np.array(picks)}
     result = None
     for rule in RULES:
@@ -207,11 +208,11 @@ def matrix(study: Study, method: str) -> Figure:
         rows.append(
             [
                 Cell(heat(v, low, high, SEQUENTIAL), "",
-                     f"{rule} map of class {study.class_name(int(t))}, up to {v.max():.3g}")
-                for v, t in zip(result.values, targets, strict=True)
+                     f"{rule} map of class {name}, up to {v.max():.3g}")
+                for v, name in zip(result.values, names, strict=True)
             ]
         )  # fmt: skip
-        warnings += [f"{rule}: {w}" for w in result.warnings]
+        warnings += told(result.warnings, names, rule)
         warnings += _same(study, method, rule)
     assert result is not None
     node = result.provenance.node
@@ -225,7 +226,7 @@ def matrix(study: Study, method: str) -> Figure:
         caption=say(f"{method}.caption", node=node),
         cells=rows,
         row_heads=heads,
-        col_heads=[study.class_name(int(t)) for t in targets],
+        col_heads=names,
         scale=Scale(0, 1, SEQUENTIAL, ends("scale.row"), words_only=True),
         zoom=84,
         warnings=list(dict.fromkeys(warnings)),

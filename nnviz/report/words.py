@@ -6,8 +6,12 @@ a chapter has not measured.
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from collections.abc import Iterable, Sequence
 from typing import Any
+
+from ..errors import listing
 
 EN: dict[str, str] = {
     # the top
@@ -154,6 +158,7 @@ EN: dict[str, str] = {
     "network still is of its answer when the square's middle is here (bright: sure, dark: "
     "lost). Third: what it answers then, a colour for each class. Under it: how often each answer "
     "was given.",
+    "guide.others": "others: {count}",
     "guide.rows": "the picture|still sure|its answer",
     "saliency.title": "Which pixels the scores hang on, in three readings",
     "saliency.caption": "Bright pixels are those where a small change would move the score of the "
@@ -174,6 +179,7 @@ EN: dict[str, str] = {
     "show the picture rather than a reason.",
     # the figures' small print
     "scale.against_for": "against|for",
+    "scale.below_above": "below zero|above zero",
     "scale.row": "0|the row's largest value",
     "scale.little_much": "little|much",
     "scale.lowers": "covering raises the score|covering lowers it",
@@ -230,6 +236,24 @@ def isolated(name: str) -> str:
         unicodedata.bidirectional(sign) in ("R", "AL", "RLE", "RLO", "RLI") for sign in name
     )
     return f"\u2068{name}\u2069" if turns else name
+
+
+def told(warnings: Iterable[str], names: Sequence[str], prefix: str = "") -> list[str]:
+    """A result's warnings for the page: the same words once, with the names of what they are said
+    of.
+
+    names: what the pictures of the result are called, where the result numbers them.
+    """
+    said: dict[str, list[str]] = {}
+    for warning in warnings:
+        numbered = re.match(r"picture (\d+): ", warning)
+        who = said.setdefault(warning[numbered.end() :] if numbered else warning, [])
+        if numbered:
+            who.append(names[int(numbered[1])])
+    return [
+        ": ".join(part for part in (prefix, listing(dict.fromkeys(who)), words) if part)
+        for words, who in said.items()
+    ]
 
 
 def heads(key: str) -> list[str]:

@@ -14,7 +14,7 @@ from ..inspection.attribution import Channel
 from ..inspection.maximize import maximize
 from .figure import Cell, Figure, Scale, Table, rows_of, short_settings
 from .study import MOST_CLASSES, Study
-from .words import ends, say
+from .words import ends, say, told
 
 MOST_CHANNELS = 64
 """How many channels of a layer are shown at the most."""
@@ -72,7 +72,7 @@ def first_filters(study: Study) -> Figure:
         id="filters-first",
         title=say("filters.title", n=count),
         caption=say(key, rows=kh, cols=kw, top=number(top)),
-        cells=rows_of(cells, 8 if len(cells) <= 32 else 16),
+        cells=rows_of(cells, 8),
         scale=None if channels == 3 else Scale(-top, top, DIVERGING, ends("scale.want")),
         zoom=42 if channels in (1, 3) else 42 * channels,
         method=f"weights of {node}",
@@ -129,9 +129,9 @@ def features(study: Study, node: str, ident: str) -> Figure:
             n=maps.shape[-1],
         ),
         caption=say("features.caption.signed" if signed else "features.caption"),
-        cells=[[study.original(i)], *rows_of(cells, 8 if len(cells) <= 32 else 16)],
-        scale=Scale(low, high, name, ends("scale.little_much")),
-        zoom=56 if len(cells) <= 32 else 48,
+        cells=[[study.original(i)], *rows_of(cells, 8)],
+        scale=Scale(low, high, name, ends("scale.below_above" if signed else "scale.little_much")),
+        zoom=56,
         method=f"output of {node} for picture {i}",
         code=f"{study.model_code}\n{study.data_code}\n"
         f"maps = nv.feature_maps(model, data.x[{i}], {node!r})",
@@ -156,10 +156,10 @@ def ideal_classes(study: Study) -> Figure:
         id="ideal-classes",
         title=say("classes.title"),
         caption=say("classes.caption"),
-        cells=rows_of(cells, 10),
-        zoom=112,
+        cells=rows_of(cells, 5),
+        zoom=140,
         wide=True,
-        warnings=result.warnings,
+        warnings=told(result.warnings, [study.class_name(c) for c in range(count)]),
         method="activation maximization of the scores before the softmax",
         paper="Erhan et al. 2009; Simonyan et al. 2013, arXiv:1312.6034",
         settings=short_settings(result.provenance.settings),
@@ -191,8 +191,8 @@ def ideal_channels(study: Study) -> Figure:
         title=say("channels.title", n=count, node=node),
         caption=say("channels.caption", rows=bottom - top, cols=right - left),
         cells=rows_of(cells, 16),
-        zoom=30,
-        warnings=result.warnings[:3],
+        zoom=26,
+        warnings=told(result.warnings, [f"channel {k}" for k in range(count)]),
         method=f"activation maximization of the neurons at {at} of {node}, cut to their receptive "
         "field",
         paper="Erhan et al. 2009",

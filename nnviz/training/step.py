@@ -8,8 +8,8 @@ and the optimizer makes one step.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,20 +23,29 @@ from .losses import Loss
 from .optimizers import Optimizer
 
 
-def meeting(model: Model, loss: Loss) -> tuple[str, bool]:
-    """The node whose output the loss takes, and whether that is the logits.
+class Meeting(NamedTuple):
+    """Where a model and a loss meet: the node whose output the loss takes, and how it takes it."""
+
+    node: str
+    values: Callable[[Array, Array], Array]
+    gradient: Callable[[Array, Array], Array]
+
+
+def meeting(model: Model, loss: Loss) -> Meeting:
+    """The output and the loss's plain form, or the logits and its fused one.
 
     A loss that fuses the head takes what goes into it, or the model's own logits. Where a
     flattening after the head mixes places and classes, it takes the output.
     """
+    plain = Meeting(model.output_name, loss.values, loss.gradient)
     if loss.fuses is None:
-        return model.output_name, False
-    logits = model.logits_name
+        return plain
+    fused = Meeting(model.logits_name, loss.values_from_logits, loss.gradient_from_logits)
     if model.head == "logits" and loss.fuses == "softmax":
-        return model.output_name, True
-    fused = loss.fuses == model.head and logits not in (INPUT, model.output_name)
-    fused = fused and model.shapes[logits][-1] == model.output_shape[-1]
-    return (logits if fused else model.output_name), fused
+        return fused._replace(node=model.output_name)
+    if loss.fuses != model.head or fused.node in (INPUT, model.output_name):
+        return plain
+    return fused if model.shapes[fused.node][-1] == model.output_shape[-1] else plain
 
 
 def train_step(
@@ -51,34 +60,33 @@ def train_step(
 ) -> tuple[float, int]:
     """One step on the pictures numbered `batch`; the batch's summed loss and its right answers.
 
-    Nothing is changed where the loss or a gradient is not finite; the loss is then NaN.
-    """
-    end, fused = meeting(model, loss)
-    stop = next(i for i, node in enumerate(model.nodes) if node.name == end) + 1
-    nodes = list(enumerate(model.nodes[:stop]))
-    live = live_nodes(model.nodes, (), params=True)
+    Where the loss or a gradient is not finite, nothing is changed."""
+    end, values, gradient = meeting(model, loss)
+    nodes = model.nodes[: model.place(end) + 1]
+    live = live_nodes(nodes, (), params=True)
     chunks = chunk_slices(len(batch), model.sample_bytes)
-    before = [(node.layer, dict(node.layer.buffers)) for node in model.nodes]
 
     def program(i: int) -> Program[tuple[float, int, dict[str, Array]]]:
-        rows = batch[chunks[i]]
+        given, t = x[batch[chunks[i]]], targets[batch[chunks[i]]]
+        if augment is not None:  # its stream is that of one more node after the last
+            given = augment(given, draw.generator(len(model.nodes), i))
         with shelf.borrow(arena=True) as scratch:
-            given = x[rows]
-            if augment is not None:  # its stream is that of one more node after the last
-                given = augment(given, draw.generator(len(model.nodes), i))
-            values = {INPUT: model.input.prepare(given)}
             calls = yield from forward(
-                nodes, values, chunk=i, train=True, draw=draw, scratch=scratch, keep=None
+                list(enumerate(nodes)),
+                {INPUT: model.input.prepare(given)},
+                chunk=i,
+                train=True,
+                draw=draw,
+                scratch=scratch,
+                keep=None,
             )
             yield from _follow(model, calls)
-            t = targets[rows]
             y = calls[end].y.reshape(t.shape)
-            each = loss.values_from_logits(y, t) if fused else loss.values(y, t)
-            seed = loss.gradient_from_logits(y, t) if fused else loss.gradient(y, t)
+            dy = (gradient(y, t) / y.dtype.type(len(batch))).reshape(calls[end].y.shape)
             _, grads = yield from backward(
-                model.nodes[:stop],
+                nodes,
                 calls,
-                {end: (seed / y.dtype.type(len(batch))).reshape(calls[end].y.shape)},
+                {end: dy},
                 until=(),
                 live=live,
                 homes=model.homes,
@@ -86,24 +94,29 @@ def train_step(
                 rule_for=None,
                 scratch=scratch,
             )
-            return float(each.sum(dtype=np.float64)), right_answers(y, t), grads
+            return float(values(y, t).sum(dtype=np.float64)), right_answers(y, t), grads
 
-    # What overflows shows in the loss, which is checked.
+    before = [(node.layer, dict(node.layer.buffers)) for node in model.nodes]
+    # What overflows shows in the loss and the gradients, which are checked.
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         done = lockstep([program(i) for i in range(len(chunks))])
-        total = sum(part for part, _, _ in done)
-        sums = Sums()
-        for _, _, grads in done:
-            for key, grad in grads.items():
-                sums.add(key, grad)
-        if not all(np.isfinite(grad).all() for grad in sums.arrays.values()):
-            total = math.nan
-        if math.isfinite(total):
-            optimizer.apply(model.parameters(), sums.arrays)
+        total, grads = sum(part for part, _, _ in done), _added(part for _, _, part in done)
+        fine = math.isfinite(total) and all(np.isfinite(grad).all() for grad in grads.values())
+        if fine:
+            optimizer.apply(model.parameters(), grads)
         else:
             for layer, buffers in before:
                 layer.buffers.update(buffers)
-    return total, sum(right for _, right, _ in done)
+    return (total if fine else math.nan), sum(right for _, right, _ in done)
+
+
+def _added(parts: Iterable[dict[str, Array]]) -> dict[str, Array]:
+    """The chunks' gradients, added in the order of the chunks."""
+    sums = Sums()
+    for part in parts:
+        for key, grad in part.items():
+            sums.add(key, grad)
+    return sums.arrays
 
 
 def _follow(model: Model, calls: dict[str, Call]) -> Program[None]:

@@ -204,15 +204,12 @@ def evaluate(
     model: Model, x: Any, y: Any, *, loss: str | Loss = "categorical_crossentropy"
 ) -> Evaluation:
     """Mean loss and accuracy of a model on pictures and labels, as at prediction."""
-    chosen = get_loss(loss)
-    end, fused = meeting(model, chosen)
+    end, values, _ = meeting(model, get_loss(loss))
     pictures = model.input.check(x)
     targets = as_targets(y, len(pictures), model.output_shape, np.float64)
     outputs = model.run(pictures, keep=(end,))[end].y.reshape(targets.shape)
-    exact = outputs.astype(np.float64)
-    values = (chosen.values_from_logits if fused else chosen.values)(exact, targets)
     return Evaluation(
-        loss=float(values.mean()),
+        loss=float(values(outputs.astype(np.float64), targets).mean()),
         accuracy=right_answers(outputs, targets) / len(pictures),
         pictures=len(pictures),
     )
