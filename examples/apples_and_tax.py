@@ -15,46 +15,43 @@ import nnviz as nv
 folder = sys.argv[1] if len(sys.argv) > 1 else "."
 
 
-class Pick(nv.Layer):
-    """One of several numbers: a layer of our own, with all that a layer must have."""
-
-    def __init__(self, place, name):
-        super().__init__(name=name)
-        self.place = place
-
-    def out_shape(self, *shapes):
-        return (1,)
-
-    def forward(self, *xs, mode):
-        return xs[0][:, [self.place]], None
-
-    def backward(self, dy, call):
-        return dy * np.eye(call.x.shape[1])[self.place]
+def inputs(*names):
+    """One input of so many numbers, and a node for each: weights 1 and 0 pick it out."""
+    x, weights = nv.Input((len(names),)), np.eye(len(names))
+    picks = [nv.Dense(1, use_bias=False, name=name) for name in names]
+    return x, *(p.with_params(weight=w[:, None])(x) for p, w in zip(picks, weights, strict=True))
 
 
-def draw(ax, inputs, bill, values):
-    """Run the graph forward and backward; print the bill and the gradients; draw both."""
-    model = nv.Model(inputs, bill)
-    trace, names = model.run(np.array([values], float)), [node.name for node in model.nodes]
+def draw(ax, title, x, bill, values):
+    """Run the graph forward and backward; print the numbers and draw both ways."""
+    model = nv.Model(x, bill)
+    trace, names = model.run(np.array([values])), [node.name for node in model.nodes]
     back = model.backward(trace, {"bill": np.ones((1, 1))}, until=names)
     plan = nv.diagram(model)
     place = {block.name: (block.rank, -block.column) for block in plan.blocks}
-    for start, end in plan.arrows[len(values) :]:  # the first ones come from the input
-        arrow = {"arrowstyle": "-|>", "color": "grey", "shrinkA": 24, "shrinkB": 24}
-        ax.annotate("", place[end], place[start], arrowprops=arrow)
+    for start, end in plan.arrows:
+        if start != "input":
+            arrow = {"arrowstyle": "-|>", "color": "grey", "shrinkA": 21, "shrinkB": 21}
+            ax.annotate("", place[end], place[start], arrowprops=arrow)
+    print(title)
     for name in names:
         (c, r), value, slope = place[name], trace[name].y[0, 0], back[name][0, 0]
-        print(f"{name}, and its gradient: {value:.9g} {slope:.9g}")
-        ax.scatter(c, r, s=2200, color="#eef3fa", edgecolors="grey")
-        ax.text(c, r, name.replace(" ", "\n"), ha="center", va="center", fontsize=9)
-        ax.text(c, r + 0.42, f"{value:.6g}", ha="center", color="tab:blue")
-        ax.text(c, r - 0.52, f"{slope:.6g}", ha="center", color="tab:orange")
-    ax.set(xlim=(0.5, 4.5), ylim=(-len(values) + 0.3, 0.7))
+        print(f"  {name}, its gradient: {value:.9g} {slope:.9g}")
+        ax.scatter(c, r, s=1700, color="#eef3fa", edgecolors="grey")
+        ax.text(c, r, name.replace(" ", "\n"), ha="center", va="center", fontsize=8)
+        ax.text(c, r + 0.31, f"{value:.6g}", ha="center", color="tab:blue")
+        ax.text(c, r - 0.42, f"{slope:.6g}", ha="center", color="tab:orange")
+    ax.set(title=title, xlim=(0.5, 4.5), ylim=(-4.7, 0.7))
     ax.axis("off")
 
 
-figure = Figure(figsize=(11, 5.2), dpi=110, layout="constrained")
+figure = Figure(figsize=(11, 6.6), dpi=110, layout="constrained")
 left, right = figure.subplots(1, 2)
-x = nv.Input((3,))
-price, count, tax = (Pick(i, name)(x) for i, name in enumerate(("price", "apples", "tax")))
-draw(left, x, nv.Multiply(name="bill")([nv.Multiply(name="sum")([price, count]), tax]), [100, 2, 1.1])
+x, apple, count, tax = inputs("apple", "apple count", "tax")
+bill = nv.Multiply(name="bill")([nv.Multiply(name="apples")([apple, count]), tax])
+draw(left, "two apples at 100", x, bill, [100, 2, 1.1])
+x, apple, count, orange, more, tax = inputs("apple", "apple count", "orange", "orange count", "tax")
+fruit = [nv.Multiply(name="apples")([apple, count]), nv.Multiply(name="oranges")([orange, more])]
+bill = nv.Multiply(name="bill")([nv.Add(name="fruit")(fruit), tax])
+draw(right, "and three oranges at 150", x, bill, [100, 2, 150, 3, 1.1])
+figure.savefig(f"{folder}/apples_and_tax.png")

@@ -134,16 +134,19 @@ def explain(args: argparse.Namespace) -> None:
     options = {key: value for key, value in wanted.items() if value is not None}
     target = _target(model, args.target)
     result = by_name(model, picture[None], target, method=args.method, **options)
-    out = _with_suffix(args.out, ".png")
-    save_picture(result, out, pictures=picture[None], cmap=args.cmap)
+    written = [_with_suffix(args.out, ".png")]
+    if args.numbers:
+        written.append(_with_suffix(args.numbers, ".npz"))
+    for path in written:  # both can be written, or neither is
+        make_folder(path.parent)
+    save_picture(result, written[0], pictures=picture[None], cmap=args.cmap)
+    for path in written[1:]:
+        result.save(path)
     for note in (*notes, *(f"warning: {warning}" for warning in result.warnings)):
         print(f"nnviz: {note}", file=sys.stderr)
     print(_answer(model, picture))
-    print(out)
-    if args.numbers:
-        numbers = _with_suffix(args.numbers, ".npz")
-        result.save(numbers)
-        print(numbers)
+    for path in written:
+        print(path)
 
 
 def _target(model: Model, word: str | None) -> str | int | None:

@@ -68,3 +68,19 @@ def world(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("world")
     make_world(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def galleries(tmp_path_factory):
+    """`galleries(case)`: the folder of a case's gallery and the paths written; each made once."""
+    from pages import write_case
+
+    made = {}
+
+    def get(case: str):
+        if case not in made:
+            folder = tmp_path_factory.mktemp(case.replace(" ", "-"))
+            made[case] = folder, write_case(case, folder)
+        return made[case]
+
+    return get

@@ -9,6 +9,7 @@ from networks import SEEN
 
 import nnviz as nv
 from nnviz.data import Dataset
+from nnviz.report import write_report
 
 HOSTILE = ["<script>alert(1)</script>", "\"'`&{{x}}{% x %}😀", "שלום עולם", "x" * 300]
 
@@ -92,6 +93,13 @@ class Page(HTMLParser):
 
     def all(self, name):
         return [attrs for tag, attrs in self.tags if tag == name]
+
+
+def write_case(case, folder):
+    """Write a case's gallery; the paths written."""
+    build, options = CASES[case]
+    model = build()
+    return write_report(model, dataset(model, **options), folder, name=case, verbose=False)
 
 
 def contents(folder):

@@ -247,6 +247,7 @@ def test_folders_that_cannot_be_written(capsys, world, tmp_path):
         ["train", "--data", world / "digits", "--out", inside],
         ["diagram", model, "--out", f"{inside}.svg"],
         ["explain", image, "--model", model, "--out", inside],
+        ["explain", image, "--model", model, "--out", tmp_path / "a", "--numbers", inside],
     ):
         said = refused(capsys, *words)
         assert said.startswith(("cannot make the folder ", "cannot write "))

@@ -204,6 +204,10 @@ def test_the_answers_map_and_its_legend():
     down, along = result.grid
     corner = result.predicted[0].reshape(down, along)[0, 0]
     np.testing.assert_array_equal(maps[0][0, 0, :3], CATEGORIES[corner])
+    corners = replace(result, predicted=(np.arange(down * along) % 10)[None])
+    map_ = answers(corners)[0]
+    for place, (r, c) in ((0, (0, 0)), (along - 1, (0, 27)), ((down - 1) * along, (27, 0))):
+        np.testing.assert_array_equal(map_[r, c, :3], CATEGORIES[place % 10])
     lines = legend(result)
     assert len(lines) == 6
     many = replace(result, predicted=np.arange(len(result.boxes))[None] % 12)
@@ -257,7 +261,10 @@ def test_the_boxes_lie_inside_and_apart(name):
 def test_the_diagrams_picture_has_the_same_size():
     drawn = nv.diagram(hostile_model())
     width, height = draw_diagram.size(drawn)
-    assert picture(drawn).shape == (2 * height, 2 * width, 4)
+    got = picture(drawn)
+    assert got.shape == (2 * height, 2 * width, 4)
+    assert (got[..., 3] == 255).all(), "what is behind it would show through the boxes"
+    assert np.median(got[..., :3]) > 200, "boxes are pale, so that dark words can be read on them"
 
 
 # Charts ---------------------------------------------------------------------------------------

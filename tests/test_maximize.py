@@ -7,9 +7,11 @@ import pytest
 from networks import SEEN, chain, normalized
 
 import nnviz as nv
+from nnviz.engine.rewrite import up_to
 from nnviz.errors import ArgumentError
-from nnviz.inspection.attribution import Channel
+from nnviz.inspection.attribution import Channel, Logit
 from nnviz.inspection.maximize import maximize
+from nnviz.inspection.maximize.climb import _climb
 from nnviz.inspection.maximize.priors import brightness, total_variation
 
 QUICK = {"steps": 20, "smooth": 0.5, "dark": 0.1}
@@ -76,6 +78,18 @@ def test_pixels_are_pixels_also_for_a_model_that_wants_another_range():
     # by the sign of its weight; the weights speak of BGR, the picture is RGB.
     weight = model.parameters()["dense_1/weight"][:, 0].reshape(4, 4, 3)[..., ::-1]
     np.testing.assert_array_equal(got.values[0] > 0.5, weight > 0)
+
+
+def test_a_shifted_step_still_climbs_the_unshifted_picture():
+    model, target = chain().astype(np.float64), Logit(1)
+    rng, h, move = np.random.default_rng(0), 1e-6, (2, -1)
+    x = rng.random((1, *model.input.shape))
+    part = up_to(model, "preds")
+    score, gradient = _climb(part, target, x, move)
+    assert score == target.values(model.run(np.roll(x, move, axis=(1, 2)))["preds"].y)
+    way = rng.standard_normal(x.shape)
+    ends = [_climb(part, target, x + side * h * way, move)[0] for side in (1, -1)]
+    assert (gradient * way).sum() == pytest.approx((ends[0] - ends[1]).item() / (2 * h), rel=1e-6)
 
 
 def test_a_large_rate_overflows_nothing():

@@ -17,25 +17,7 @@ import nnviz as nv
 from nnviz.report import adjust, write_report
 from nnviz.report.study import Study
 from nnviz.report.why import in_steps_of
-from nnviz.report.words import EN, isolated, place_words, say
-
-
-@pytest.fixture(scope="module")
-def galleries(tmp_path_factory):
-    """Each case's folder, written once."""
-    made = {}
-
-    def get(case):
-        if case not in made:
-            build_model, options = CASES[case]
-            model = build_model()
-            folder = tmp_path_factory.mktemp(case.replace(" ", "-"))
-            paths = write_report(model, dataset(model, **options), folder, name=case, verbose=False)
-            made[case] = folder, paths
-        return made[case]
-
-    return get
-
+from nnviz.report.words import EN, isolated, place_words, say, told
 
 every_case = pytest.mark.parametrize("case", CASES)
 
@@ -181,6 +163,15 @@ def test_without_a_softmax_it_is_still_a_share_that_it_is_sure_of(galleries):
     assert all(0 < share <= 100 for share in shares)
 
 
+def test_the_guides_counts_add_up_to_its_places(galleries):
+    text = (galleries("many classes")[0] / "index.html").read_text("utf-8")
+    places = int(re.search(r"in steps of \d+ \((\d+) places\)", text)[1])
+    tallies = re.findall(r'alt="answers at each place; ([^"]*)"', text)
+    assert tallies
+    for tally in tallies:
+        assert sum(int(part.rsplit(": ", 1)[1]) for part in tally.split(", ")) == places
+
+
 def test_of_many_classes_ten_are_shown_and_the_worst_twenty_listed(galleries):
     with np.load(galleries("many classes")[0] / "saliency.npz") as arrays:
         assert len(arrays["pictures"]) == 10
@@ -231,6 +222,16 @@ def test_scores_show_the_drop():
     assert in_steps_of(7.5, 12.34) == "12.3"
     assert in_steps_of(0.0004, 0.12345678) == "0.12346"
     assert in_steps_of(0.0, 1.25) == "1.2"
+
+
+def test_warnings_name_what_they_are_said_of_and_stand_once():
+    warnings = ["picture 0: it is zero: try", "picture 2: it is zero: try", "a pixel: is missed"]
+    assert told(warnings, ["a", "b", "a"], "plain") == [
+        "plain: a: it is zero: try",
+        "plain: a pixel: is missed",
+    ]
+    assert told(warnings[:2], ["a", "b", "c"]) == ["a, c: it is zero: try"]
+    assert told([], []) == []
 
 
 def test_places_have_names():

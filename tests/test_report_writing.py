@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from shutil import copytree
 
 import numpy as np
 import pytest
 from networks import SEEN
-from pages import Page, cnn, contents, dataset, dense_only
+from pages import Page, cnn, contents, dataset, write_case
 
 import nnviz as nv
 from nnviz.data import Dataset
 from nnviz.errors import ArgumentError, FileError
 from nnviz.report import build, write_report
 
+OLD = "no softmax"
+
 
 def small():
     return cnn((12, 12, 1), 3)
 
 
-def test_the_same_seed_gives_the_same_gallery(tmp_path):
-    for name in ("one", "two"):
-        write_report(small(), dataset(small()), tmp_path / name, seed=4, verbose=False)
-    one, two = contents(tmp_path / "one"), contents(tmp_path / "two")
+@pytest.fixture
+def old(galleries, tmp_path):
+    """A copy of a gallery written before."""
+    return Path(copytree(galleries(OLD)[0], tmp_path / "old"))
+
+
+def test_the_same_seed_gives_the_same_gallery(old, tmp_path):
+    write_case(OLD, tmp_path / "new")
+    one, two = contents(old), contents(tmp_path / "new")
     assert set(one) == set(two)
     differing = {name for name in one if one[name] != two[name]}
     assert differing <= {"manifest.json"}
@@ -31,18 +40,15 @@ def test_the_same_seed_gives_the_same_gallery(tmp_path):
     assert changed <= {"written", "seconds"}
 
 
-def test_an_older_gallerys_files_go_and_foreign_ones_stay(tmp_path):
-    model = small()
-    write_report(model, dataset(model), tmp_path, verbose=False)
-    (tmp_path / "mine.png").write_bytes(b"my own")
-    (tmp_path / "notes.txt").write_text("mine")
-    assert (tmp_path / "cam.png").exists()
-    flat = dense_only()
-    paths = write_report(flat, dataset(flat), tmp_path, verbose=False)
-    assert not (tmp_path / "cam.png").exists()
-    assert not (tmp_path / "cam.npz").exists()
-    assert (tmp_path / "mine.png").read_bytes() == b"my own"
-    here = {path.name for path in tmp_path.iterdir()}
+def test_an_older_gallerys_files_go_and_foreign_ones_stay(old):
+    (old / "mine.png").write_bytes(b"my own")
+    (old / "notes.txt").write_text("mine")
+    assert (old / "cam.png").exists()
+    paths = write_case("no convolution", old)
+    assert not (old / "cam.png").exists()
+    assert not (old / "cam.npz").exists()
+    assert (old / "mine.png").read_bytes() == b"my own"
+    here = {path.name for path in old.iterdir()}
     assert here == {path.name for path in paths} | {"mine.png", "notes.txt"}
 
 
@@ -113,11 +119,9 @@ def test_a_model_for_no_pictures(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("after", [0, 1, 5])
-def test_a_disk_that_fills_up_leaves_the_old_page(tmp_path, monkeypatch, after):
-    model = small()
-    write_report(model, dataset(model), tmp_path, verbose=False)
-    old, count, write = contents(tmp_path), [0], build.write_bytes
+@pytest.mark.parametrize("after", [0, 5])
+def test_a_disk_that_fills_up_leaves_the_old_page(old, monkeypatch, after):
+    before, count, write = contents(old), [0], build.write_bytes
 
     def full(path, data):
         count[0] += 1
@@ -126,12 +130,11 @@ def test_a_disk_that_fills_up_leaves_the_old_page(tmp_path, monkeypatch, after):
         write(path, data)
 
     monkeypatch.setattr(build, "write_bytes", full)
-    flat = dense_only()
     with pytest.raises(FileError, match="No space left"):
-        write_report(flat, dataset(flat), tmp_path, verbose=False)
-    new = contents(tmp_path)
-    assert new["index.html"] == old["index.html"]
-    assert set(old) <= set(new), "nothing of the old page's files is gone"
+        write_case("no convolution", old)
+    now = contents(old)
+    assert now["index.html"] == before["index.html"]
+    assert set(before) <= set(now), "nothing of the old page's files is gone"
 
 
 def test_a_figure_that_fails_says_why_in_its_place(tmp_path, monkeypatch):

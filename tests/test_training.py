@@ -227,8 +227,13 @@ def test_the_history_the_settings_and_what_is_printed(capsys):
     seen = []
 
     class _Watch(Callback):
-        def epoch_end(self, model, history):
-            seen.append((len(history.epochs), model.made["history"][-1]["loss"]))
+        def train_begin(self, training):
+            seen.append((training.step, len(training.history.epochs)))
+
+        def epoch_end(self, training):
+            assert training.model is model
+            assert training.model.made["history"] == training.history.as_rows()
+            seen.append((training.step, training.history.epochs[-1].loss))
 
     history = model.fit(
         X,
@@ -238,11 +243,11 @@ def test_the_history_the_settings_and_what_is_printed(capsys):
         validation_data=(X[:9], Y[:9]),
         callbacks=[_Watch(), Callback()],
     )
-    assert seen == [(1, history["loss"][0]), (2, history["loss"][1])]
+    assert seen == [(0, 0), (3, history["loss"][0]), (6, history["loss"][1])]
     assert history["learning_rate"] == [1e-3, 1e-3]
     assert all(math.isfinite(v) for v in history["val_loss"] + history["seconds"])
     assert model.made["seed"] == 0
-    assert model.made["loss"] == "CategoricalCrossentropy"
+    assert model.made["loss"].startswith("CategoricalCrossentropy(epsilon=1e-07, label_smoothing")
     assert model.made["optimizer"].startswith("Adam(learning_rate=0.001")
     assert model.made["versions"]["numpy"] == np.__version__
     lines = capsys.readouterr().out.splitlines()

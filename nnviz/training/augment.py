@@ -75,8 +75,14 @@ class _Warp(Augmentation):
             matrix = self.matrix(rng)
             offset = middle - matrix @ middle
             for k in range(channels):
+                # grid-constant: what lies half outside is half black, "constant" makes it black.
                 affine_transform(
-                    picture[..., k], matrix, offset, output=target[..., k], order=1, cval=0.0
+                    picture[..., k],
+                    matrix,
+                    offset,
+                    output=target[..., k],
+                    order=1,
+                    mode="grid-constant",
                 )
         return out
 

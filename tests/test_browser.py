@@ -1,0 +1,80 @@
+"""The page in a real browser: nothing sticks out, nothing is asked of a host, light and dark."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+STICKING_OUT = """() => {
+  const width = document.documentElement.clientWidth, found = [];
+  for (const element of document.querySelectorAll("body *")) {
+    const box = element.getBoundingClientRect();
+    if (box.right > width + 1 || box.left < -1) found.push(element.outerHTML.slice(0, 80));
+    const scrolls = ["auto", "scroll"].includes(getComputedStyle(element).overflowX);
+    if (scrolls && element.scrollWidth > element.clientWidth + 1) found.push("a scrollbar");
+  }
+  return found;
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser():
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if program is None:
+        pytest.skip("no browser here: install chromium")
+    with playwright.sync_playwright() as started:
+        launched = started.chromium.launch(
+            executable_path=program, args=["--no-sandbox", "--disable-gpu", "--disable-quic"]
+        )
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(params=["digits", "hostile names", "wide residual"])
+def page_file(request, galleries):
+    return galleries(request.param)[0] / "index.html"
+
+
+@pytest.mark.parametrize("width", [1280, 380])
+def test_nothing_sticks_out_and_no_host_is_asked(browser, page_file, width):
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    said, asked = [], []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(page_file.as_uri())
+    for details in page.query_selector_all("details > summary"):
+        details.click()
+    assert page.evaluate(STICKING_OUT) == []
+    assert said == []
+    assert {url.split(":")[0] for url in asked} <= {"file", "data"}
+    broken = "() => [...document.images].filter(i => !i.complete || !i.naturalWidth).length"
+    assert page.evaluate(broken) == 0
+    page.close()
+
+
+def test_the_readers_setting_chooses_light_or_dark(browser, page_file):
+    papers = set()
+    for scheme in ("light", "dark"):
+        page = browser.new_page(color_scheme=scheme)
+        page.goto(page_file.as_uri())
+        papers.add(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+        page.close()
+    assert papers == {"rgb(255, 255, 255)", "rgb(20, 21, 23)"}
+
+
+def test_the_tab_order_is_the_reading_order(browser, page_file):
+    page = browser.new_page()
+    page.goto(page_file.as_uri())
+    places = []
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        places.append(
+            page.evaluate(
+                "() => [...document.querySelectorAll('*')].indexOf(document.activeElement)"
+            )
+        )
+    assert places == sorted(set(places))
+    page.close()
