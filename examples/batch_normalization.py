@@ -25,8 +25,7 @@ def formula(x, mean, variance):
 
 
 x = batches[0]
-y = layer.forward(x, mode=train)[0]
-off = y - formula(x, x.mean(axis=0), x.var(axis=0))
+off = layer.forward(x, mode=train)[0] - formula(x, x.mean(axis=0), x.var(axis=0))
 print("training against its formula, off by:", np.abs(off).max())
 # The gradient in training: each number moves the batch's mean and variance as well.
 few, pull = x[:6], rng.normal(size=(6, 3))
@@ -41,7 +40,7 @@ for x in batches[:-1]:
     means.append(layer.buffers["moving_mean"])
     spreads.append(np.sqrt(layer.buffers["moving_variance"]))
 late = model.predict(batches[-1])
-off = late - formula(batches[-1], *layer.buffers.values())
+off = late - formula(batches[-1], means[-1], spreads[-1] ** 2)
 print("prediction against its formula, off by:", np.abs(off).max())
 print("mean and std of the predictions:", late.mean(), late.std())
 

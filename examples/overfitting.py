@@ -3,8 +3,8 @@
 A network learns 300 pictures by heart: it answers all of them, and a sixth of the others wrongly.
 Weight decay pulls the weights towards zero at every step; dropout leaves out a random part of the
 numbers. The distance between a panel's two lines is the overfitting. Look at both lines: dropout
-lifts the lower one; weight decay lowers the upper one, it forbids learning by heart, and the test
-gains little, for 300 pictures say no more. The other 700 digits of the sample are the test.
+lifts the lower one a little; weight decay lowers the upper one: it forbids learning by heart, but
+300 pictures teach no more than before. The other 700 digits of the sample are the test.
 """
 
 import sys

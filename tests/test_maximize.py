@@ -126,7 +126,7 @@ BAD = [
     ({"steps": 2.5}, "steps must be a whole number of at least 1, got 2.5"),
     ({"shift": -1}, "shift must be a whole number of at least 0, got -1"),
     ({"seed": -1}, "seed must be a whole number of at least 0, got -1"),
-    ({"rate": 0}, "rate must be above 0, smooth and dark at least 0, got 0, 6.0, 1.0"),
+    ({"rate": 0}, "rate must be above 0, smooth and dark at least 0, got 0, 3.0, 0.5"),
     ({"rate": float("nan")}, "rate must be above 0, smooth and dark at least 0, got nan"),
     ({"smooth": -1}, "rate must be above 0, smooth and dark at least 0, got 0.1, -1"),
     ({"dark": float("inf")}, "rate must be above 0, smooth and dark at least 0"),

@@ -129,9 +129,10 @@ def features(study: Study, node: str, ident: str) -> Figure:
             n=maps.shape[-1],
         ),
         caption=say("features.caption.signed" if signed else "features.caption"),
-        cells=[[study.original(i)], *rows_of(cells, 8)],
+        cells=[[study.original(i)], *rows_of(cells, 8 if len(cells) <= 32 else 16)],
         scale=Scale(low, high, name, ends("scale.below_above" if signed else "scale.little_much")),
         zoom=56,
+        wide=len(cells) > 32,
         method=f"output of {node} for picture {i}",
         code=f"{study.model_code}\n{study.data_code}\n"
         f"maps = nv.feature_maps(model, data.x[{i}], {node!r})",
@@ -191,7 +192,8 @@ def ideal_channels(study: Study) -> Figure:
         title=say("channels.title", n=count, node=node),
         caption=say("channels.caption", rows=bottom - top, cols=right - left),
         cells=rows_of(cells, 16),
-        zoom=26,
+        zoom=56,
+        wide=True,
         warnings=told(result.warnings, [f"channel {k}" for k in range(count)]),
         method=f"activation maximization of the neurons at {at} of {node}, cut to their receptive "
         "field",

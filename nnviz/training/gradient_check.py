@@ -152,7 +152,7 @@ def check_gradients(
 
 def _beside(values: Array, rng: np.random.Generator) -> Array:
     """Values that are all a little off; where none was negative, none is."""
-    scale = 0.05 * (float(np.abs(values).mean()) or 1.0)
+    scale = 0.05 * (float(np.abs(values).max(initial=0.0)) or 1.0)
     off = values + scale * rng.standard_normal(values.shape)
     return np.abs(off) if values.min(initial=0.0) >= 0 else off
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from ..errors import unknown
@@ -47,8 +47,8 @@ class History:
         return min(values, key=lambda pair: (math.isnan(pair[0]), sign * pair[0], pair[1]))[1]
 
     def as_rows(self) -> list[dict[str, Any]]:
-        """The epochs as plain data."""
-        return [asdict(epoch) for epoch in self.epochs]
+        """The epochs as plain data (`asdict` copies deeply, which takes longer than an epoch)."""
+        return [dict(vars(epoch)) for epoch in self.epochs]
 
     @classmethod
     def from_rows(cls, rows: list[Mapping[str, Any]]) -> History:

@@ -54,8 +54,8 @@ def maximize(
     steps: int = 192,
     rate: float = 0.1,
     shift: int = 2,
-    smooth: float = 6.0,
-    dark: float = 1.0,
+    smooth: float = 3.0,
+    dark: float = 0.5,
     seed: int = 0,
 ) -> Maximized:
     """Maximize S(x) / s − smooth · TV(x) − dark · |x|² / size over pixels x in 0..1.
