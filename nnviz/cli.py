@@ -134,14 +134,16 @@ def explain(args: argparse.Namespace) -> None:
     options = {key: value for key, value in wanted.items() if value is not None}
     target = _target(model, args.target)
     result = by_name(model, picture[None], target, method=args.method, **options)
-    written = [_with_suffix(args.out, ".png")]
+    written = [Path(args.out)]
+    if written[0].suffix != ".png":
+        raise ArgumentError(f"cannot draw into {args.out!r}: --out must end in .png")
     if args.numbers:
         written.append(_with_suffix(args.numbers, ".npz"))
     for path in written:  # both can be written, or neither is
         make_folder(path.parent)
-    save_picture(result, written[0], pictures=picture[None], cmap=args.cmap)
     for path in written[1:]:
         result.save(path)
+    save_picture(result, written[0], pictures=picture[None], cmap=args.cmap)
     for note in (*notes, *(f"warning: {warning}" for warning in result.warnings)):
         print(f"nnviz: {note}", file=sys.stderr)
     print(_answer(model, picture))
@@ -185,8 +187,10 @@ def _picture(model: Model, args: argparse.Namespace) -> tuple[Any, list[str]]:
                 f"{args.image} has {picture.shape[0]}×{picture.shape[1]} pixels (rows × cols), the "
                 f"model wants {rows}×{cols}: give --resize to have it resized"
             )
+        was = picture.shape[:2]
         picture = data.resize(picture, rows, cols)
-        notes.append(f"resized to {rows}×{cols}")
+        bent = ", which changes its shape" if was[0] * cols != was[1] * rows else ""
+        notes.append(f"resized from {was[0]}×{was[1]} to {rows}×{cols} (rows × cols){bent}")
     if args.invert:
         return np.subtract(255, picture, dtype=np.uint8), notes
     usual, here = model.input.background, data.background(picture)

@@ -125,7 +125,9 @@ def read_npz(path: str | Path, what: str, limit: int = 2 * GIGABYTE) -> dict[str
     # zipfile and NumPy raise many kinds of error on damaged files; each means the same to a user.
     except Exception as error:
         detail = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise FileError(f"{path} is no {what}, or it is damaged: {detail}") from None
+        raise FileError(
+            f"{path} is no {what}, or it is damaged: {detail}; make or fetch it again"
+        ) from None
     return arrays
 
 

@@ -159,7 +159,7 @@ def test_another_size_is_resized_when_asked_and_said(capsys, world, tmp_path):
     assert not path.exists()
     code, _, err, path = explain(capsys, world, tmp_path, "--resize", picture="large.png")
     assert code == 0
-    assert err[0] == "nnviz: resized to 28×28"
+    assert err[0] == ("nnviz: resized from 40×60 to 28×28 (rows × cols), which changes its shape")
     assert path.exists()
 
 

@@ -246,8 +246,8 @@ def test_folders_that_cannot_be_written(capsys, world, tmp_path):
         ["report", model, "--data", world / "digits", "--out", inside],
         ["train", "--data", world / "digits", "--out", inside],
         ["diagram", model, "--out", f"{inside}.svg"],
-        ["explain", image, "--model", model, "--out", inside],
-        ["explain", image, "--model", model, "--out", tmp_path / "a", "--numbers", inside],
+        ["explain", image, "--model", model, "--out", f"{inside}.png"],
+        ["explain", image, "--model", model, "--out", tmp_path / "a.png", "--numbers", inside],
     ):
         said = refused(capsys, *words)
         assert said.startswith(("cannot make the folder ", "cannot write "))
@@ -257,6 +257,8 @@ def test_folders_that_cannot_be_written(capsys, world, tmp_path):
     assert said.endswith("it is a folder; give the model file's name")
     said = refused(capsys, "diagram", model, "--out", tmp_path / "a.jpg")
     assert said == "cannot draw into 'a.jpg': the file must end in .png or .svg"
+    said = refused(capsys, "explain", image, "--model", model, "--out", tmp_path / "a.jpg")
+    assert said.endswith("a.jpg': --out must end in .png")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder.npz"]
 
 

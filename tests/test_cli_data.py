@@ -105,7 +105,7 @@ def test_show_on_an_output_that_cannot_write_the_names(pets, tmp_path, monkeypat
         (("show", "nowhere"), "there is no data 'nowhere'"),
         (("show", "sample", "--split", "x"), "no split named 'x'"),
         (("show", "sample", "--resize", "28"), "expected ROWSxCOLS, such as 28x28, got '28'"),
-        (("show", "sample", "--resize", "9x9"), "resize= is not for the sample"),
+        (("show", "sample", "--channels", "1"), "channels= is not for the sample"),
         (("show", "sample", "--each", "0"), "each must lie in 1..100, got 0"),
         (("show", "sample", "--out", "gone/a.png"), "cannot write gone/a.png"),
     ],

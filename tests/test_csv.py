@@ -170,7 +170,7 @@ def test_options_that_do_not_fit(written):
         ({"cols": -2}, "cols must be at least 1, got -2"),
         ({"classes": 0}, "classes must be at least 1 and at most a million, got 0"),
         ({"classes": "ab"}, "classes must be a number or a sequence of names, got 'ab'"),
-        ({"resize": (2, 2)}, r"resize= is not for .*a\.csv, which takes rows, cols, classes"),
+        ({"channels": 1}, r"channels= is not for .*a\.csv, which takes resize, rows, cols"),
     ):
         with pytest.raises(ArgumentError, match=message):
             written(HEADER, *ROWS, **options)

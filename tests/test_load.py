@@ -227,9 +227,9 @@ def test_what_is_no_data_is_told_what_is(tmp_path):
 
 
 def test_options_are_refused_where_they_mean_nothing():
-    with pytest.raises(ArgumentError, match="rows= is not for the sample, which takes no options"):
+    with pytest.raises(ArgumentError, match="rows= is not for the sample, which takes resize"):
         data.load("sample", rows=3)
-    with pytest.raises(ArgumentError, match="classes= is not for mnist, which takes no options"):
+    with pytest.raises(ArgumentError, match="classes= is not for mnist, which takes resize"):
         data.load("mnist", classes=3)
 
 
@@ -281,3 +281,15 @@ def test_samples_are_spread_evenly():
     np.testing.assert_array_equal(spread(np.arange(100), 4), [0, 25, 50, 75])
     np.testing.assert_array_equal(spread(np.arange(3), 4), [0, 1, 2])
     assert len(set(spread(np.arange(11), 10))) == 10
+
+
+def test_every_form_of_data_can_be_resized(tmp_path):
+    assert data.load("sample", resize=(14, 10)).x.shape == (1000, 14, 10, 1)
+    x = np.linspace(0, 1, 2 * 4 * 4 * 3).reshape(2, 4, 4, 3).astype(np.float32)
+    np.savez(tmp_path / "floats.npz", x=x, y=np.array([0, 1]))
+    small = data.load(tmp_path / "floats.npz", resize=(2, 2))
+    assert small.x.shape == (2, 2, 2, 3)
+    assert small.x.dtype == np.uint8
+    np.testing.assert_allclose(small.x[0, 0, 0] / 255, x[0, :2, :2].mean(axis=(0, 1)), atol=0.01)
+    with pytest.raises(ArgumentError, match=r"resize must be \(rows, cols\), each at least 1"):
+        data.load("sample", resize=(0, 3))

@@ -127,8 +127,8 @@ def words(galleries, case):
 
 def test_a_classifier_gets_everything(galleries):
     assert figures(galleries, "digits") == [
-        "structure", "filters-first", "features-first", "filters-deep", "ideal-filters",
-        "features-deep", "ideal-classes", "activations", "weights", "confusion", "per-class",
+        "structure", "ideal-classes", "filters-first", "features-first", "ideal-filters",
+        "features-deep", "filters-deep", "activations", "weights", "confusion", "per-class",
         "mistakes", "occlusion", "occlusion-guide", "cam", "saliency",
     ]  # fmt: skip
 

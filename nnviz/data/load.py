@@ -7,14 +7,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from ..errors import ArgumentError, FileError, unknown
 from . import cifar, csv, folder, idx, npz
 from .catalogue import CATALOGUE
 from .dataset import Dataset
 from .download import fetch
+from .picture import resize as shrink
 from .sample import sample
 
 SPLITS = ("train", "test")
+ALL = ("resize",)
+"""The options that every form of data has."""
 Options = Mapping[str, object]
 
 
@@ -76,8 +81,8 @@ def load(
     A name wins over a folder that is called the same: write `./mnist` for the folder.
 
     split: "train" or "test"; where there is one set alone it comes, and `Dataset.split` is None.
-    resize: (rows, cols) for pictures of several sizes. channels: 1 for grey, 3 for colour; None for
-    grey where all pictures are. rows, cols: of a CSV's pictures, where they are not square.
+    resize: (rows, cols) that every picture is brought to. channels: 1 for grey, 3 for colour; None
+    for grey where all pictures are. rows, cols: of a CSV's pictures, where they are not square.
     classes: how many, or the names in order, for a CSV (else ten), an `.npz` without names, or a
     folder that lacks some of its classes.
 
@@ -90,25 +95,46 @@ def load(
     given: Options = {
         "resize": resize, "channels": channels, "rows": rows, "cols": cols, "classes": classes,
     }  # fmt: skip
-    return _open(where, split, {name: value for name, value in given.items() if value is not None})
+    options = {name: value for name, value in given.items() if value is not None}
+    return _resized(_open(where, split, options), resize)
+
+
+def _resized(dataset: Dataset, size: tuple[int, int] | None) -> Dataset:
+    """The data set with every picture in this size (rows, cols); floats become uint8 on the way."""
+    if size is None or dataset.x.shape[1:3] == tuple(size):
+        return dataset
+    rows, cols = pair(size)
+    x = dataset.x
+    if x.dtype != np.uint8:
+        x = (x.clip(0, 1) * 255).round().astype(np.uint8)
+    return replace(dataset, x=np.stack([shrink(picture, rows, cols) for picture in x]))
+
+
+def pair(size: object) -> tuple[int, int]:
+    """Two whole numbers of at least 1."""
+    both = tuple(size) if isinstance(size, Sequence) else ()
+    if len(both) != 2 or not all(isinstance(v, int) and v > 0 for v in both):
+        raise ArgumentError(f"resize must be (rows, cols), each at least 1, got {size!r}")
+    return both[0], both[1]
 
 
 def _open(where: str | Path, split: str, options: Options) -> Dataset:
     if split not in SPLITS:
         raise unknown("split", split, SPLITS, "a data set")
     if isinstance(where, str) and where == "sample":
-        _refuse(options, (), "the sample")
+        _refuse(options, ALL, "the sample")
         return sample()
     if isinstance(where, str) and where in CATALOGUE:
-        _refuse(options, (), where)
+        _refuse(options, ALL, where)
         return _named(where, split)
     path = _existing(where)
     form = next((form for form in FORMS if form.fits(path)), None)
     if form is None:
         known = "; ".join(form.what for form in FORMS)
         raise FileError(f"{path} is no data that nnviz reads: expected {known}")
-    _refuse(options, form.options, str(path))
-    return form.read(path, split, **options)
+    _refuse(options, tuple(dict.fromkeys((*ALL, *form.options))), str(path))
+    taken = {name: value for name, value in options.items() if name in form.options}
+    return form.read(path, split, **taken)
 
 
 def _existing(where: str | Path) -> Path:

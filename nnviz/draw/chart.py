@@ -14,6 +14,8 @@ import numpy as np
 from ..engine.layer import Array
 
 INK = "#767676"
+DPI = 168
+"""Charts are sharp on screens of up to 1.75 times the usual density."""
 LINES = ("#1f77b4", "#e1701a", "#2f9e44", "#c2255c")
 
 
@@ -21,7 +23,7 @@ def _canvas(width: float, height: float, panels: tuple[int, int] = (1, 1)) -> tu
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), dpi=110, layout="constrained")
+    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
     figure.patch.set_alpha(0)
     axes = figure.subplots(*panels, squeeze=False)
@@ -99,7 +101,8 @@ def confusion(matrix: Array) -> Array:
     ax = axes[0, 0]
     wrong = matrix.astype(float).copy()
     np.fill_diagonal(wrong, np.nan)
-    top = max(1.0, float(np.nanmax(wrong)) if classes > 1 else 1.0)
+    # A single mistake is no alarm: the darkest red begins at five.
+    top = max(5.0, float(np.nanmax(wrong)) if classes > 1 else 0.0)
     ax.imshow(wrong, cmap="OrRd", vmin=0, vmax=top)
     if classes <= 20:
         for row, col in np.argwhere(matrix):

@@ -95,7 +95,7 @@ def beside(pictures: Sequence[Array], gap: int = GAP) -> Array:
 
 def scale_bar(low: str, high: str, name: str, width: int) -> Array:
     """A strip of the colours with what its two ends mean under it."""
-    left, right = text(low), text(high)
+    left, right = text(low, 16), text(high, 16)
     width = max(width, left.shape[1] + right.shape[1] + 3 * GAP)
     strip = heat(np.linspace(0, 1, width)[None].repeat(8, axis=0), 0, 1, name)
     ends = blank(left.shape[0], width)

@@ -152,7 +152,12 @@ def backward(
             scratch.layer_done()
         if not needs_dx:
             continue
-        rule: Rule = rule_for(node) if rule_for is not None else type(layer).backward
+        rule = type(layer).backward if rule_for is None else rule_for(node)
+        if rule is None:
+            raise ArgumentError(
+                f"rule_for has no rule for node {node.name!r}: it must answer for every node, with "
+                "type(node.layer).backward where the layer's own is meant"
+            )
         if call.mode.train and layer.couples:
             part = layer.backward_part(got, call)
             totals = yield layer.backward_total, part

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from ..draw import chart
+from ..engine.layer import Array
+from ..engine.layers.dropout import Dropout
 from ..inspection.anatomy import Health, summary
+from ..inspection.anatomy.health import Spread
 from .figure import Figure
 from .study import Study
 from .words import say
@@ -26,9 +32,14 @@ def curves(study: Study) -> Figure | None:
     held_out = [e["val_accuracy"] for e in epochs if e.get("val_accuracy") is not None]
     if held_out:
         columns["held out"] = held_out
-    caption = say("curves.caption")
-    if any(type(node.layer).__name__ == "Dropout" for node in study.model.nodes):
-        caption += say("curves.caption.dropout")
+    caption = say("curves.caption.held_out" if held_out else "curves.caption")
+    reasons = {
+        "curves.dropout": any(isinstance(node.layer, Dropout) for node in study.model.nodes),
+        "curves.augment": bool(study.model.made.get("augment")),
+    }
+    if held_out and any(reasons.values()):
+        what = say("and").join(say(key) for key, holds in reasons.items() if holds)
+        caption += say("curves.caption.below", what=what)
     return Figure(
         id="training",
         title=_curves_title(held_out, len(epochs)),
@@ -40,6 +51,7 @@ def curves(study: Study) -> Figure | None:
         f"{study.model.made.get('batch_size', '?')}",
         seed=study.model.made.get("seed"),
         code=f'{study.model_code}\nmodel.made["history"]',
+        numbers={name.replace(" ", "_"): np.array(values) for name, values in columns.items()},
     )
 
 
@@ -75,7 +87,7 @@ def _curves_title(held_out: list[float], n: int) -> str:
         f"curves.title.{trend(held_out)}",
         n=n,
         k=LAST,
-        change=max(last) - min(last) if last else 0,
+        change=100 * (max(last) - min(last)) if last else 0,
         best=held_out.index(max(held_out)) + 1 if held_out else 0,
     )
 
@@ -91,7 +103,17 @@ def weights(study: Study, health: Health) -> Figure:
         wide=True,
         method="distribution of the weights",
         code=f"{study.model_code}\n{study.data_code}\nnv.health(model, data.x).weights",
+        numbers=_histograms(health.weights),
     )
+
+
+def _histograms(spreads: Sequence[Spread]) -> dict[str, Array]:
+    """Counts and edges of each layer's histogram, by its name."""
+    return {
+        f"{spread.name}:{kind}": np.array(getattr(spread, kind))
+        for spread in spreads
+        for kind in ("counts", "edges")
+    }
 
 
 def answers(study: Study, health: Health) -> Figure | None:
@@ -109,7 +131,10 @@ def answers(study: Study, health: Health) -> Figure | None:
         chart=chart.histograms(health.answers, "activation", logarithmic=True),
         method=f"outputs of every ReLU over {health.pictures:,} pictures",
         code=f"{study.model_code}\n{study.data_code}\nnv.health(model, data.x).dead",
-    )
+        numbers=_histograms(health.answers)
+        | {f"{s.name}:dead": np.array([c for n, c in health.dead if n == s.name], int)
+           for s in health.answers},
+    )  # fmt: skip
 
 
 def advice(study: Study, health: Health) -> list[str]:

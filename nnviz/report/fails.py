@@ -11,7 +11,7 @@ from ..engine.layer import Array
 from ..inspection.attribution import occlusions
 from ..inspection.evaluation import Mistakes
 from .figure import Cell, Figure, Scale, Table, short_settings
-from .study import Study, patch_for
+from .study import Study, fill_for, patch_for
 from .words import ends, heads, say, told
 
 MOST, MOST_ROWS = 6, 20
@@ -64,10 +64,14 @@ def per_class(study: Study, found: Mistakes) -> Figure:
         numbers = (str(right[c]), str(totals[c]), f"{share[c]:.1%}")
         rows.append((study.class_name(c), *numbers, taken))
     worst, best = order[0], order[-1]
+    perfect = sum(value == 1 for value in share.values())
+    kind = ".many" if 1 < perfect < len(seen) else ""
+    kind = ".same" if share[worst] == share[best] else kind
     return Figure(
         id="per-class",
         title=say(
-            "perclass.title" if share[worst] < share[best] else "perclass.title.same",
+            f"perclass.title{kind}",
+            count=perfect,
             best=study.class_name(best),
             worst=study.class_name(worst),
             high=share[best],
@@ -88,7 +92,8 @@ def worst(study: Study, found: Mistakes) -> Figure | None:
         return None
     x, (patch, stride) = study.data.x[chosen], patch_for(study)
     targets = [classes[chosen] for classes in (found.predicted, found.labels)]
-    answer, truth = occlusions(study.model, x, targets, patch=patch, stride=stride)
+    fill = fill_for(study)
+    answer, truth = occlusions(study.model, x, targets, patch=patch, stride=stride, fill=fill)
     low, high = limits(np.stack([answer.values, truth.values]), signed=True)
     titles = [
         say(
@@ -125,7 +130,7 @@ def worst(study: Study, found: Mistakes) -> Figure | None:
         code=f"{study.model_code}\n{study.data_code}\n"
         f"found = nv.mistakes(model, data.x, data.y)\nworst = found.wrong[:{len(chosen)}]\n"
         f"maps = nv.occlusion(model, data.x[worst], found.predicted[worst], "
-        f"patch={patch}, stride={stride})",
+        f"patch={patch}, stride={stride}, fill={fill})",
         numbers={"pictures": chosen, "for_answer": answer.values, "for_truth": truth.values},
         wide=True,
     )

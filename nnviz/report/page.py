@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..draw.chart import DPI
 from ..draw.colour import table
 from ..draw.image import factor_for, opaque
 from ..draw.png import png_bytes
@@ -41,8 +42,8 @@ def finding_width(cell: Cell) -> int:
 
 
 def chart_width(picture: Array) -> int:
-    """Charts are drawn at 110 dots an inch and shown at 96."""
-    return round(picture.shape[1] * 96 / 110)
+    """Charts are drawn finer than they are shown, at 96 dots an inch."""
+    return round(picture.shape[1] * 96 / DPI)
 
 
 def facts(study: Study) -> list[tuple[str, str]]:

@@ -69,6 +69,8 @@ def _try(ident: str, make: Callable[[], T]) -> T | Figure:
 
 def _works(study: Study, tell: Tell) -> Chapter:
     makers: list[tuple[str, Callable[[], Figure]]] = [("structure", lambda: works.structure(study))]
+    if study.is_classifier:
+        makers.append(("ideal-classes", lambda: works.ideal_classes(study)))
     if study.convolutions:
         first, last = study.convolutions[0], study.convolutions[-1]
         answers = (study.answer_of(first), study.answer_of(last))
@@ -78,12 +80,10 @@ def _works(study: Study, tell: Tell) -> Chapter:
         ]
         if last != first:
             makers += [
-                ("filters-deep", lambda: works.deep_filters(study)),
                 ("ideal-filters", lambda: works.ideal_channels(study)),
                 ("features-deep", lambda: works.features(study, answers[1], "features-deep")),
+                ("filters-deep", lambda: works.deep_filters(study)),
             ]
-    if study.is_classifier:
-        makers.append(("ideal-classes", lambda: works.ideal_classes(study)))
     figures = []
     for ident, make in makers:
         tell(ident)

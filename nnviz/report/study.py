@@ -126,3 +126,10 @@ def patch_for(study: Study) -> tuple[int, int]:
     """Patch and stride: 4 and 1 for small pictures, about a seventh of larger ones."""
     side = min(study.model.input.shape[:2])
     return (min(4, side), 1) if side <= 32 else (max(4, side // 8), max(2, side // 24))
+
+
+def fill_for(study: Study) -> float:
+    """The colour of the covering square: the training pictures' background where it is known (so
+    that the square only takes away), else grey."""
+    known = study.model.input.background
+    return 0.5 if known is None else float(known)

@@ -20,7 +20,7 @@ from ..inspection.attribution import (
 )
 from ..inspection.results import same_for_every_class
 from .figure import Cell, Figure, Scale, short_settings
-from .study import MOST_CLASSES, Study, patch_for
+from .study import MOST_CLASSES, Study, fill_for, patch_for
 from .words import ends, heads, place_words, say, told
 
 MOST_COVERED = 5
@@ -48,7 +48,10 @@ def cover(study: Study) -> Covered:
     chosen = hardest(study)
     patch, stride = patch_for(study)
     targets = study.predicted[chosen]
-    result = occlusion(study.model, study.data.x[chosen], targets, patch=patch, stride=stride)
+    fill = fill_for(study)
+    result = occlusion(
+        study.model, study.data.x[chosen], targets, patch=patch, stride=stride, fill=fill
+    )
     low, high = limits(result.values, signed=True)
     names = [study.class_name(int(t)) for t in targets]
     maps = [
@@ -65,10 +68,15 @@ def cover(study: Study) -> Covered:
         score=in_steps_of(drop, float(result.scores[k])),
     )
     is_told = drop > 0 and study.predicted[chosen[k]] == study.labels[chosen[k]]
+    is_told = is_told and float(result.scores[k]) > 0  # a share of nothing is nothing to tell
+    shade = heads("colours")[min(4, int(5 * fill))]
+    caption = say("cover.caption", patch=patch, places=len(_boxes(result)), colour=shade)
+    if study.model.input.background is not None:
+        caption += " " + say("cover.background")
     figure = Figure(
         id="occlusion",
         title=title if is_told else say("cover.title.plain"),
-        caption=say("cover.caption", patch=patch, places=len(_boxes(result))),
+        caption=caption,
         cells=[[study.original(i) for i in chosen], maps],
         col_heads=names,
         scale=Scale(low, high, DIVERGING, ends("scale.lowers")),
@@ -79,7 +87,7 @@ def cover(study: Study) -> Covered:
         settings=short_settings(result.provenance.settings),
         code=f"{study.model_code}\n{study.data_code}\n"
         f"map_ = nv.occlusion(model, data.x[{chosen}], {targets.tolist()}, "
-        f"patch={patch}, stride={stride})",
+        f"patch={patch}, stride={stride}, fill={fill})",
         numbers={"pictures": np.array(chosen), "values": result.values, "boxes": _boxes(result)},
     )  # fmt: skip
     return Covered(figure, result, chosen)

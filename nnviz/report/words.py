@@ -80,26 +80,31 @@ EN: dict[str, str] = {
     "red where it answers above zero, blue where it answers below zero, white where it answers "
     "nothing.",
     "classes.title": "The picture that the network would like best for each class",
-    "classes.caption": "Starting from noise, each picture was changed step by step so that "
-    "the score of its class rose. It shows what the network looks for, which is not "
-    "what a person would draw. Under each picture: how sure the network is that it is this class.",
+    "classes.caption": "Starting from noise, each picture was changed step by step so that the "
+    "score of its class rose. It shows what the network looks for, which is not what a person "
+    "would draw. Under each picture: how sure the network is that it is this class.",
     "channels.title": "The patch that each of the {n} filters of {node} answers to most",
     "channels.caption": "Each tile is the patch of {rows}×{cols} pixels, as much as one filter of "
     "this layer can see, that makes it answer most strongly; found by climbing from noise. The "
     "filter wants brightness where its tile is bright.",
     # what to adjust
     "curves.title.level": "Training had levelled off: the last {k} of {n} epochs changed the "
-    "held-out accuracy by no more than {change:.2%}",
+    "held-out accuracy by no more than {change:.2f} percentage points",
     "curves.title.rising": "Held-out accuracy was still rising when training stopped after {n} "
     "epochs",
     "curves.title.falling": "Held-out accuracy was best after epoch {best} of {n} and fell "
     "afterwards",
     "curves.title.plain": "Accuracy over {n} epochs of training",
-    "curves.caption": "The accuracy after each round through the training pictures: on the "
-    "pictures it learnt from, and on held-out pictures that it never learnt from. A widening gap "
-    "between the two would mean that it learns by heart.",
-    "curves.caption.dropout": " While it learns, part of the network is switched off at random, so "
-    "the first curve can lie below the second.",
+    "curves.caption": "The accuracy after each round through the training pictures, on those "
+    "pictures themselves.",
+    "curves.caption.held_out": "The accuracy after each round through the training pictures: on "
+    "the pictures it learnt from, and on held-out pictures that it never learnt from. A first "
+    "curve far above the second would mean that it learns by heart.",
+    "curves.caption.below": " While it learns, {what}; so the first curve can lie below the "
+    "second.",
+    "curves.dropout": "part of the network is switched off at random",
+    "curves.augment": "the pictures are changed a little each time",
+    "and": " and ",
     "weights.title": "How large the learnt numbers of each layer are",
     "weights.caption": "One histogram for each layer with weights. A healthy layer has a hill "
     "around zero; a single needle at zero would mean that it has learnt nothing, heaps at both "
@@ -109,10 +114,11 @@ EN: dict[str, str] = {
     "answers.title.alive": "No channel is dead: each of the {n} answers to at least one of "
     "{pictures:,} pictures",
     "answers.caption": "How strongly the channels of each layer answer, over all pictures (the "
-    "scale of the percentages is logarithmic). The bar at the left holds the zeros: {zeros}. A "
-    "channel that is always zero is called dead.",
+    "scale of the percentages is logarithmic). Exact zeros, where a channel found nothing, are "
+    "left out; their share is {zeros}. A channel that is always zero is called dead.",
     "answers.zeros": "{share:.0%} in {node}",
-    "todo.dead": "Remove the dead channels ({where}), or train with a smaller learning rate.",
+    "todo.dead": "The dead channels ({where}) can be removed without changing any of these "
+    "answers.",
     "todo.heavy": "If the network must become smaller, begin with {node}: it holds {share:.0%} of "
     "all learnt numbers.",
     "todo.overfit": "It is {gap:.1%} better on what it learnt from than on held-out pictures: "
@@ -126,6 +132,8 @@ EN: dict[str, str] = {
     "counts pictures. The diagonal holds the right answers and is left plain; the darker a cell "
     "beside it, the more often that mistake was made.",
     "perclass.title": "{best} is read best ({high:.0%}), {worst} worst ({low:.0%})",
+    "perclass.title.many": "{count} classes are read without a mistake; {worst} is read worst "
+    "({low:.0%})",
     "perclass.title.same": "All classes are read equally well ({high:.0%})",
     "perclass.caption": "For each class: how many of its pictures were answered rightly, and what "
     "the others were mostly taken for.",
@@ -133,10 +141,10 @@ EN: dict[str, str] = {
     "mistakes.title": "The {n} mistakes that it was surest of, and what misled it",
     "mistakes.title.one": "Its only mistake, and what misled it",
     "mistakes.caption": "Above each picture: the truth → the answer, and how sure it was of it. "
-    "First row: the picture. Second: what misled it; covering a red place ({patch}×{patch} pixels) "
-    "lowers the score of its wrong answer. Third: what spoke for the truth; covering a red place "
-    "lowers the score of the right class. Blue places raise the score when covered. All maps share "
-    "one scale.",
+    "First row: the picture. Second: what misled it; covering a red place ({patch}×{patch} "
+    "pixels) lowers the score of its wrong answer. Third: what spoke for the truth; covering a "
+    "red place lowers the score of the right class. Blue places raise the score when covered. All "
+    "maps share one scale.",
     "mistakes.rows": "the picture|for the answer it gave|for the truth",
     "mistakes.head": "{true} → {answer} {sure:.1%}",
     "todo.pair": "Collect or draw more pictures of {a} and {b} that resemble each other: they "
@@ -147,24 +155,28 @@ EN: dict[str, str] = {
     "cover.title": "The {place} of this {true} matters most: covering it costs {drop} of its "
     "score of {score}",
     "cover.title.plain": "Where covering a part of the picture costs the answer most",
-    "cover.caption": "A grey square of {patch}×{patch} pixels was laid over every place of the "
-    "picture in turn ({places} places). Red: covering this place lowers the score of the class; "
-    "blue: it raises it; white: it makes no difference. All maps share one scale.",
-    "guide.title": "With the {place} covered, this {true} becomes a {answer}",
+    "cover.caption": "A {colour} square of {patch}×{patch} pixels was laid over every place of "
+    "the picture in turn ({places} places), and each pixel shows what the squares over it cost on "
+    "average. Red: covering this place lowers the score of the class; blue: it raises it; white: "
+    "it makes no difference. All maps share one scale.",
+    "colours": "black|dark grey|grey|light grey|white",
+    "cover.background": "As the square has the colour of the paper, it only takes away and draws "
+    "nothing new.",
+    "guide.title": "With the {place} covered, this {true} turns into {answer}",
     "guide.title.firm": "Large parts may be covered and every answer stays",
     "guide.title.plain": "What the network answers when large parts are covered",
     "guide.caption": "Here a large grey square of {patch}×{patch} pixels was moved over the "
     "picture in steps of {stride} ({places} places). First row: the picture. Second: how sure the "
-    "network still is of its answer when the square's middle is here (bright: sure, dark: "
-    "lost). Third: what it answers then, a colour for each class. Under it: how often each answer "
-    "was given.",
+    "network still is of its answer when the square's middle is here (bright: sure, dark: lost). "
+    "Third: what it answers then, a colour for each class. Under it: how often each answer was "
+    "given.",
     "guide.others": "others: {count}",
     "guide.rows": "the picture|still sure|its answer",
     "saliency.title": "Which pixels the scores hang on, in three readings",
     "saliency.caption": "Bright pixels are those where a small change would move the score of the "
     "class most. “Plain” is the exact slope; “guided” and “rectified” let only part of it pass, "
-    "which looks tidier but follows the edges in the picture itself, so trust the plain one. "
-    "All maps of one row share one scale.",
+    "which looks tidier but follows the edges in the picture itself, so trust the plain one. All "
+    "maps of one row share one scale.",
     "cam.title": "Which regions speak for each class, in three readings",
     "cam.caption": "Grad-CAM: the maps of {node} are added up, each weighted by how much it helps "
     "the class. The brighter, the more this region speaks for the class. It is coarser than the "

@@ -25,16 +25,16 @@ WEIGHT = 14
 def structure(study: Study) -> Figure:
     """The block diagram with the summary's table beside it."""
     drawn, table = diagram(study.model), summary(study.model)
-    heaviest = max(table.rows, key=lambda row: row.params)
+    heaviest = max(table.rows, key=lambda row: row.trainable)
     steps = len(table.rows)
     title = (
         say(
             "diagram.title",
             steps=steps,
-            share=heaviest.params / table.total,
+            share=heaviest.trainable / table.trainable,
             heaviest=heaviest.name,
         )
-        if table.total
+        if table.trainable
         else say("diagram.title.empty", steps=steps)
     )
     rows = [

@@ -53,8 +53,9 @@ class Health(Result):
 def health(model: Model, x: Any, bins: int = 41) -> Health:
     """Distributions of weights and activations per layer, and the ReLU channels that never answer.
 
-    x: pictures (N, …); one pass in batches, so memory does not grow with N. The last bin of an
-    activation's histogram also holds what lies above it.
+    x: pictures (N, …); one pass in batches, so memory does not grow with N. An activation's
+    histogram leaves out exact zeros (`zero` is their share); its last bin also holds what lies
+    above.
     """
     if isinstance(bins, bool) or not isinstance(bins, int) or bins < 1:
         raise ArgumentError(f"bins must be a whole number of at least 1, got {bins!r}")
@@ -69,7 +70,8 @@ def health(model: Model, x: Any, bins: int = 41) -> Health:
         np.maximum(highest[name], y.max(axis=axes), out=highest[name])
         squares = np.square(y).sum(dtype=np.float64)
         sums[name] += (y.sum(dtype=np.float64), squares, y.size - np.count_nonzero(y))
-        counts[name] += np.histogram(np.minimum(y, ranges[name]), bins, (0, ranges[name]))[0]
+        alive = np.minimum(y[y > 0], ranges[name])
+        counts[name] += np.histogram(alive, bins, (0, ranges[name]))[0]
     answers = []
     for name in relus:
         size = len(pictures) * int(np.prod(model.shapes[name]))
