@@ -54,3 +54,8 @@ def test_the_two_commands_are_one_line_each():
     lines = "\n".join(blocks(ROOT / "README.md", "sh")).splitlines()
     setups = [line for line in lines if line.startswith("python3 -m venv")]
     assert [line.rsplit(" ", 1)[-1] for line in setups] == ["report", "pytest"]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=page_id)
+def test_no_figure_is_missing(path):
+    assert not re.search(r"@[A-Z]+@", path.read_text(encoding="utf-8"))
