@@ -64,8 +64,8 @@ def cover(study: Study) -> Covered:
         "cover.title",
         place=place_words(row, col, rows, cols),
         true=names[k],
-        drop=in_steps_of(drop, drop),
         score=in_steps_of(drop, float(result.scores[k])),
+        after=in_steps_of(drop, float(result.scores[k]) - drop),
     )
     is_told = drop > 0 and study.predicted[chosen[k]] == study.labels[chosen[k]]
     is_told = is_told and float(result.scores[k]) > 0  # a share of nothing is nothing to tell

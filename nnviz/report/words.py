@@ -152,8 +152,8 @@ EN: dict[str, str] = {
     "todo.threshold": "Let a person look at answers below {level:.1%}: that catches {caught} of "
     "the {wrong} mistakes for {asked:.1%} of the pictures.",
     # why
-    "cover.title": "The {place} of this {true} matters most: covering it costs {drop} of its "
-    "score of {score}",
+    "cover.title": "The {place} of this {true} matters most: covered, its score falls from {score} "
+    "to {after}",
     "cover.title.plain": "Where covering a part of the picture costs the answer most",
     "cover.caption": "A {colour} square of {patch}×{patch} pixels was laid over every place of "
     "the picture in turn ({places} places), and each pixel shows what the squares over it cost on "
