@@ -22,6 +22,7 @@ from .engine.model import Model
 from .errors import ArgumentError, FileError, NnvizError, unknown
 from .files import make_folder
 from .formats import load
+from .training import Callback, Checkpoint, CSVLog
 
 MODEL_HELP = "a model file, or the name of a shipped model (mnist-cnn)"
 
@@ -84,6 +85,8 @@ def train(args: argparse.Namespace) -> None:
         loss=recipe.loss,
         validation_data=(held_out.x, held_out.y),
         augment=recipe.augment,
+        callbacks=_callbacks(args),
+        resume=_checkpoint(args),
         seed=args.seed,
         verbose=not args.quiet,
     )
@@ -95,6 +98,24 @@ def train(args: argparse.Namespace) -> None:
     }
     model.save(out)
     print(out)
+
+
+def _checkpoint(args: argparse.Namespace) -> Path | None:
+    return None if args.checkpoint is None else _with_suffix(args.checkpoint, ".npz")
+
+
+def _callbacks(args: argparse.Namespace) -> list[Callback]:
+    """What the options ask for after each epoch; the checkpoint last, when all else is written."""
+    made: list[Callback] = []
+    if args.log:
+        made.append(CSVLog(args.log))
+    if args.curves:
+        from .report.live import Curves
+
+        made.append(Curves(_with_suffix(args.curves, ".png")))
+    if (path := _checkpoint(args)) is not None:
+        made.append(Checkpoint(path))
+    return made
 
 
 def evaluate(args: argparse.Namespace) -> None:
@@ -248,6 +269,13 @@ def _train_options(sub: argparse.ArgumentParser) -> None:
         metavar="N",
         help="hold out the last N training pictures, not the test set, to choose settings by",
     )
+    sub.add_argument(
+        "--checkpoint",
+        metavar="PATH",
+        help="write the training's state here after each epoch; go on from it where it is there",
+    )
+    sub.add_argument("--log", metavar="CSV", help="the figures of each epoch as a CSV file")
+    sub.add_argument("--curves", metavar="PNG", help="the curves as a picture, after each epoch")
     _seed_option(sub)
     sub.add_argument("--quiet", action="store_true", help="no progress, no line per epoch")
 

@@ -197,7 +197,5 @@ def test_the_best_of_a_history():
     assert odd.best("loss") == 1, "what is no number is worst"
     assert History([epoch(accuracy=math.nan), epoch(accuracy=0.1)]).best("accuracy") == 1
     assert History.from_rows(history.as_rows()) == history
-    with pytest.raises(
-        ArgumentError, match=r"no column named 'los' \(did you mean 'loss'\?\); a hi"
-    ):
+    with pytest.raises(ArgumentError, match=r"no column named 'los' \(did you mean 'loss'"):
         history["los"]

@@ -238,3 +238,21 @@ def test_every_command_explains_itself(capsys, command):
     said = capsys.readouterr().out
     assert f"python -m nnviz {command}" in said
     assert said.count("--") >= 1
+
+
+def test_train_goes_on_from_its_checkpoint_and_leaves_log_and_curves(capsys, world, tmp_path):
+    words = ["train", "--data", world / "digits", "--quiet", "--epochs", "2"]
+    code, _, _ = run(capsys, *words, "--out", tmp_path / "whole.npz")
+    assert code == 0
+    state = ["--checkpoint", tmp_path / "state.npz", "--log", tmp_path / "log.csv"]
+    words += [*state, "--curves", tmp_path / "curves.png"]
+    for name in ("first.npz", "again.npz"):  # the second run finds nothing left to do
+        code, _, _ = run(capsys, *words, "--out", tmp_path / name)
+        assert code == 0
+    made = [nv.load(tmp_path / n).parameters() for n in ("whole.npz", "first.npz", "again.npz")]
+    for key, array in made[0].items():
+        assert (array == made[1][key]).all()
+        assert (array == made[2][key]).all()
+    assert len((tmp_path / "log.csv").read_text().splitlines()) == 3
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert len(nv.load(tmp_path / "again.npz").made["history"]) == 2

@@ -7,12 +7,21 @@ import pytest
 
 from nnviz.engine.layer import Layer, snake
 from nnviz.engine.layers import (
+    ELU,
     AveragePooling2D,
     BatchNormalization,
     Conv2D,
+    Conv2DTranspose,
     Dense,
+    DepthwiseConv2D,
     Dropout,
+    LeakyReLU,
+    LocalResponseNormalization,
     MaxPooling2D,
+    SpatialDropout2D,
+    Subsampling2D,
+    TrueConv2D,
+    UpSampling2D,
 )
 from nnviz.errors import ArgumentError
 
@@ -43,6 +52,20 @@ REFUSED = [
     (lambda: Dropout("half"), r"rate of Dropout must lie in \[0, 1\), got 'half'"),
     (lambda: BatchNormalization(momentum=2), r"momentum must lie in \[0, 1\] and epsilon above 0"),
     (lambda: BatchNormalization(epsilon=0), r"momentum must lie in \[0, 1\] and epsilon above 0"),
+    (lambda: LeakyReLU("0.1"), "negative_slope of LeakyReLU must be a finite number, got '0.1'"),
+    (lambda: LeakyReLU(True), "negative_slope of LeakyReLU must be a finite number, got True"),
+    (lambda: ELU(float("inf")), "alpha of ELU must be a finite number, got inf"),
+    (lambda: SpatialDropout2D(1.5), r"rate of SpatialDropout2D must lie in \[0, 1\), got 1.5"),
+    (lambda: LocalResponseNormalization(0), "size of LocalResponseNormalization must be a whole"),
+    (lambda: LocalResponseNormalization(bias=0), "needs alpha ≥ 0, beta ≥ 0 and bias > 0, got"),
+    (lambda: LocalResponseNormalization(alpha=-1), "needs alpha ≥ 0, beta ≥ 0 and bias > 0, got"),
+    (lambda: UpSampling2D(0), "size of UpSampling2D must be one or two whole numbers of at least"),
+    (lambda: UpSampling2D(interpolation="cubic"), "no interpolation named 'cubic'; UpSampling2D"),
+    (lambda: DepthwiseConv2D(3, depth_multiplier=0), "depth_multiplier must be a whole number"),
+    (lambda: DepthwiseConv2D(0), "kernel_size must be one or two whole numbers"),
+    (lambda: Conv2DTranspose(0, 3), "filters of Conv2DTranspose must be a whole number"),
+    (lambda: TrueConv2D(2, 3, padding="full"), "padding must be 'valid', 'same' or"),
+    (lambda: Subsampling2D(2, padding=((2, 0), (0, 0))), "it must be smaller than pool_size"),
 ]
 
 

@@ -119,6 +119,8 @@ class Training:
         """All epochs that are left."""
         for callback in callbacks:
             callback.train_begin(self)
+        if self.history.epochs:  # resumed, perhaps with nothing left to do
+            self.model.made = {**self.settings(), **self._later()}
         while len(self.history.epochs) < self.epochs and not self.stop:
             self.history.epochs.append(self._epoch(len(self.history.epochs)))
             self.model.made = {**self.settings(), **self._later()}
