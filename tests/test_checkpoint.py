@@ -156,6 +156,16 @@ def test_a_checkpoint_is_a_model_file(whole):
     }
 
 
+def test_a_node_may_be_called_as_the_state_is(tmp_path):
+    layers = [Dense(4, name="state:a"), Dense(3, activation="softmax", name="state:")]
+    x, y = np.random.default_rng(0).random((9, 4)), np.arange(9) % 3
+    model = Sequential(layers, (4,))
+    model.fit(x, y, epochs=1, verbose=False, callbacks=[Checkpoint(tmp_path / "s")])
+    assert nnviz.load(tmp_path / "s.npz").fingerprint() == model.fingerprint()
+    model.save(tmp_path / "m")
+    assert nnviz.load(tmp_path / "m.npz").fingerprint() == model.fingerprint()
+
+
 def test_the_best_model_is_the_one_of_the_best_epoch(whole, tmp_path):
     folder, model = whole
     best = nnviz.load(folder / "best.npz")

@@ -17,7 +17,16 @@ from nnviz.engine.rewrite import drop_softmax
 from nnviz.engine.sequential import Sequential
 from nnviz.engine.walk import Draw
 from nnviz.errors import ArgumentError
-from nnviz.training import SGD, Adam, Callback, CategoricalCrossentropy, evaluate, fit
+from nnviz.training import (
+    SGD,
+    Adam,
+    Augmentation,
+    Callback,
+    CategoricalCrossentropy,
+    Flip,
+    evaluate,
+    fit,
+)
 from nnviz.training.recipes import RECIPES
 from nnviz.training.trainer import train_step
 
@@ -192,6 +201,21 @@ def test_where_the_loss_is_not_finite_nothing_is_changed():
         np.testing.assert_array_equal(array, before[name], err_msg=name)
 
 
+def test_outputs_that_are_no_probabilities_get_another_advice():
+    model = Sequential([Flatten(), Dense(3)], networks.SHAPE)
+    with pytest.raises(ArgumentError, match="or end the model with the sigmoid that this loss exp"):
+        quiet(model, y=-np.ones((40, 3)), loss="binary_crossentropy")
+
+
+def test_an_augmentation_that_changes_the_shape_is_named():
+    class _Crop(Augmentation):
+        def __call__(self, x, rng):
+            return x[:, 1:]
+
+    with pytest.raises(ArgumentError, match=r"_Crop\(\) made pictures of shape \(4, 7, 7, 2\) of"):
+        quiet(networks.chain(), augment=_Crop())
+
+
 BAD = [
     ({"epochs": 0}, "epochs must be a whole number of at least 1, got 0"),
     ({"epochs": True}, "epochs must be a whole number"),
@@ -205,6 +229,14 @@ BAD = [
     ({"x": X[:0]}, "the input is empty"),
     ({"validation_data": (X, Y + 1)}, "label 3 is outside the model's 3 classes"),
     ({"validation_data": (X[:, :5], Y)}, r"expected N×8×7×2"),
+    ({"validation_data": X}, r"validation_data must be a pair of pictures and labels, \(x, y\)"),
+    ({"validation_data": (X, Y, X)}, "validation_data must be a pair"),
+    ({"seed": -1}, "seed must be a whole number of at least 0, got -1"),
+    ({"seed": None}, "seed must be a whole number of at least 0, got None"),
+    ({"augment": Flip}, r"augment must be an augmentation such as Shift\(2\), got <class"),
+    ({"augment": lambda x, rng: x}, r"augment must be an augmentation such as Shift\(2\)"),
+    ({"callbacks": Callback()}, r"callbacks must be a list of callbacks such as \[EarlyStopping"),
+    ({"callbacks": [Callback]}, r"callbacks must be a list of callbacks such as \[EarlyStopping"),
 ]
 
 

@@ -127,16 +127,21 @@ def _read(path: str | Path) -> tuple[Model, Any, dict[str, np.ndarray]]:
             f"{path} has version {page.get('version')!r} of the model file, this nnviz reads "
             f"{VERSION}: update nnviz, or save the model again"
         )
-    state, own = page.get("state"), {}
-    if state is not None:
-        own = {k.removeprefix(STATE): arrays.pop(k) for k in list(arrays) if k.startswith(STATE)}
     try:
-        return _from_page(page, arrays), state, own
+        own = _take_state(page, arrays)
+        return _from_page(page, arrays), page.get("state"), own
     except NnvizError as error:
         raise FileError(f"{path} is damaged: {error}") from None
     # The page is data from outside: a wrong type anywhere in it is one clear error.
     except (AttributeError, LookupError, TypeError, ValueError, OverflowError) as error:
         raise FileError(f"{path} is damaged: {type(error).__name__} {error}") from None
+
+
+def _take_state(page: Mapping[str, Any], arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The state's arrays, taken out of the file's; a node's own name may begin like theirs."""
+    nodes = {str(entry["name"]) for entry in page.get("nodes", ())}
+    names = [k for k in arrays if k.startswith(STATE) and k.rpartition("/")[0] not in nodes]
+    return {name.removeprefix(STATE): arrays.pop(name) for name in names}
 
 
 def _from_page(page: Mapping[str, Any], arrays: dict[str, np.ndarray]) -> Model:

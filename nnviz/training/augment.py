@@ -31,6 +31,17 @@ class Augmentation:
         return f"{type(self).__name__}({inside})"
 
 
+def augmented(augment: Augmentation, x: Array, rng: np.random.Generator) -> Array:
+    """The augmentation's pictures, after a check that they can take the place of those given."""
+    new = augment(x, rng)
+    if np.shape(new) != x.shape:
+        raise ArgumentError(
+            f"{augment!r} made pictures of shape {np.shape(new)} of {x.shape}: an augmentation "
+            "keeps the shape"
+        )
+    return new
+
+
 class Shift(Augmentation):
     """Every picture moved by up to `most` pixels down or up and along, black where it has left."""
 

@@ -18,7 +18,7 @@ from ..engine.graph import INPUT
 from ..engine.layer import Array, Call
 from ..engine.model import Model
 from ..engine.walk import Draw, Sums, backward, forward, live_nodes
-from .augment import Augmentation
+from .augment import Augmentation, augmented
 from .losses import Loss
 from .optimizers import Optimizer
 
@@ -69,7 +69,7 @@ def train_step(
     def program(i: int) -> Program[tuple[float, int, dict[str, Array]]]:
         given, t = x[batch[chunks[i]]], targets[batch[chunks[i]]]
         if augment is not None:  # its stream is that of one more node after the last
-            given = augment(given, draw.generator(len(model.nodes), i))
+            given = augmented(augment, given, draw.generator(len(model.nodes), i))
         with shelf.borrow(arena=True) as scratch:
             calls = yield from forward(
                 list(enumerate(nodes)),

@@ -61,9 +61,8 @@ def fit(
     seed: of the shuffling, of augmentation and of dropout. verbose: a progress bar on a terminal
     and a line an epoch. `model.made` keeps the settings and the history.
     """
-    for label, number in (("epochs", epochs), ("batch_size", batch_size)):
-        if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-            raise ArgumentError(f"{label} must be a whole number of at least 1, got {number!r}")
+    _check_numbers(epochs=(epochs, 1), batch_size=(batch_size, 1), seed=(seed, 0))
+    _check_kinds(augment, callbacks, validation_data)
     pictures = model.input.check(x)
     dtype = pictures.dtype if pictures.dtype.kind == "f" else np.dtype(np.float32)
     targets = as_targets(y, len(pictures), model.output_shape, dtype)
@@ -90,6 +89,29 @@ def fit(
             restore(training, path)
     training.run(callbacks)
     return training.history
+
+
+def _check_numbers(**given: tuple[object, int]) -> None:
+    """Each is a whole number, and not below its least value."""
+    for name, (number, least) in given.items():
+        if isinstance(number, bool) or not isinstance(number, int) or number < least:
+            raise ArgumentError(
+                f"{name} must be a whole number of at least {least}, got {number!r}"
+            )
+
+
+def _check_kinds(augment: object, callbacks: object, validation_data: object) -> None:
+    """What is neither a number nor an array is of the kind it should be: `Flip()`, not `Flip`."""
+    if not isinstance(augment, Augmentation | None):
+        raise ArgumentError(f"augment must be an augmentation such as Shift(2), got {augment!r}")
+    given = callbacks if isinstance(callbacks, Sequence) else [callbacks]
+    if given is not callbacks or not all(isinstance(item, Callback) for item in given):
+        raise ArgumentError(
+            f"callbacks must be a list of callbacks such as [EarlyStopping()], got {callbacks!r}"
+        )
+    pair = isinstance(validation_data, tuple | list) and len(validation_data) == 2
+    if validation_data is not None and not pair:
+        raise ArgumentError("validation_data must be a pair of pictures and labels, (x, y)")
 
 
 @dataclass
@@ -172,9 +194,14 @@ class Training:
             self.step += 1
             total, right, seen = total + got[0], right + got[1], seen + len(batch)
             if not math.isfinite(total):
+                head = self.loss.fuses
+                other = head is not None and head != self.model.head and self.step == 1
+                advice = (
+                    f"or end the model with the {head} that this loss expects; " if other else ""
+                )
                 raise ArgumentError(
                     f"the loss became {total} in epoch {epoch + 1}, step {self.step}: "
-                    "try a smaller learning rate; the weights are those of the step before"
+                    f"try a smaller learning rate; {advice}the weights are those of the step before"
                 )
             bar.update(len(batch))
             bar.set_postfix(loss=f"{total / seen:.4f}", acc=f"{right / seen:.4f}")

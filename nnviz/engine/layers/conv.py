@@ -55,7 +55,7 @@ class Conv2D(Layer):
         name: str | None = None,
     ) -> None:
         super().__init__(name=name, activation=activation)
-        self.filters = whole(filters, "filters of Conv2D")
+        self.filters = whole(filters, f"filters of {type(self).__name__}")
         self.kernel_size = pair(kernel_size, "kernel_size")
         self.strides = pair(strides, "strides")
         self.padding = check_padding(padding)

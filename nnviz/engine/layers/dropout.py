@@ -21,7 +21,7 @@ class Dropout(Layer):
     def __init__(self, rate: float, *, name: str | None = None) -> None:
         super().__init__(name=name)
         if not isinstance(rate, int | float) or not 0 <= rate < 1:
-            raise ArgumentError(f"rate of Dropout must lie in [0, 1), got {rate!r}")
+            raise ArgumentError(f"rate of {type(self).__name__} must lie in [0, 1), got {rate!r}")
         self.rate = float(rate)
 
     def window(self, i: int = 0) -> SlidingWindow:

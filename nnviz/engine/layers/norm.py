@@ -221,6 +221,7 @@ class Normalization(Layer):
         `x` is pixels, so uint8 is divided by 255, as a model does. A channel that never changes is
         only centred.
         """
+        x = np.asarray(x)
         axes = tuple(range(x.ndim - 1))
         scale = 255.0 if x.dtype == np.uint8 else 1.0
         mean, std = x.mean(axis=axes, dtype=float), x.std(axis=axes, dtype=float)
