@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import textwrap
 from pathlib import Path
 
 import nnviz as nv
@@ -40,6 +41,14 @@ epoch was not used for anything.
 MNIST by Yann LeCun, Corinna Cortes and Christopher J. C. Burges, commonly given as CC BY-SA 3.0.
 """,
     "cifar-resnet": """\
+## Beside the reference framework
+
+The same network was built in PyTorch, with the same first weights and the same batches
+(`python -m benchmarks.agreement CIFAR.npz`, without augmentation, two epochs a seed). In float64 the
+first 20 losses differ by at most 5.2e-12; in float32 by 3.2e-2, since rounding alone drives two
+trainings apart at this learning rate. Over five seeds the difference of the test accuracies is
++4.28 % ± 8.58 % (95 %), which holds zero.
+
 ## The data
 
 5,000 training and 1,000 test pictures of CIFAR-10 (Alex Krizhevsky 2009), balanced; with a tenth
@@ -66,7 +75,7 @@ def card(name: str, where: str) -> None:
     text = f"""\
 # {name}
 
-{what[0].upper()}{what[1:]}.
+{textwrap.fill(what[0].upper() + what[1:] + ".", 98)}
 
 | | |
 |---|---|

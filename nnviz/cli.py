@@ -11,7 +11,6 @@ import math
 import os
 import shlex
 import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -66,17 +65,15 @@ def train(args: argparse.Namespace) -> None:
     if args.recipe not in RECIPES:
         raise unknown("recipe", args.recipe, RECIPES, "nnviz")
     recipe = RECIPES[args.recipe]
-    out = _with_suffix(args.out, ".npz")
-    make_folder(out.parent)  # before an hour of training, not after it
-    if out.is_dir():
-        raise FileError(f"cannot write {out}: it is a folder; give the model file's name")
+    out = _model_file(args.out)
+    if out == _checkpoint(args):
+        raise ArgumentError(f"--out and --checkpoint are both {out}: give two files")
     learnt, held_out = learnt_and_held_out(args)
     names = learnt.classes
     epochs = recipe.epochs if args.epochs is None else args.epochs
     steps = max(1, epochs * math.ceil(len(learnt) / recipe.batch_size))
     model = recipe.model(learnt.x, len(names or ()), names, args.seed)
-    began = time.perf_counter()
-    model.fit(
+    history = model.fit(
         learnt.x,
         learnt.y,
         epochs=epochs,
@@ -94,14 +91,24 @@ def train(args: argparse.Namespace) -> None:
         "recipe": recipe.name,
         "command": _command(args),
         "trained_on": f"{len(learnt):,} pictures of {learnt.name}",
-        "seconds": round(time.perf_counter() - began),
+        "seconds": round(sum(history["seconds"])),
     }
     model.save(out)
     print(out)
 
 
+def _model_file(word: str) -> Path:
+    """A file to write a model into, made sure of before an hour of training, not after it."""
+    path = _with_suffix(word, ".npz")
+    for folder in (Path(word), path):
+        if folder.is_dir():
+            raise FileError(f"cannot write {folder}: it is a folder; give the model file's name")
+    make_folder(path.parent)
+    return path
+
+
 def _checkpoint(args: argparse.Namespace) -> Path | None:
-    return None if args.checkpoint is None else _with_suffix(args.checkpoint, ".npz")
+    return None if args.checkpoint is None else _model_file(args.checkpoint)
 
 
 def _callbacks(args: argparse.Namespace) -> list[Callback]:

@@ -70,7 +70,7 @@ def test_early_stopping_ends_the_training_and_keeps_what_was_learnt():
     history = quiet(model, epochs=50, optimizer=SGD(1e-12), callbacks=[EarlyStopping("accuracy")])
     assert len(history.epochs) < 50
     assert history.best("accuracy") == len(history.epochs) - 4
-    assert model.made["epochs"] == 50
+    assert model.made["epochs"] == len(history.epochs)
 
 
 @pytest.mark.parametrize("order", [1, -1], ids=["checkpoint first", "stopping first"])
@@ -199,3 +199,8 @@ def test_the_best_of_a_history():
     assert History.from_rows(history.as_rows()) == history
     with pytest.raises(ArgumentError, match=r"no column named 'los' \(did you mean 'loss'"):
         history["los"]
+
+
+def test_a_checkpoint_and_its_best_model_are_two_files(tmp_path):
+    with pytest.raises(ArgumentError, match="Checkpoint writes two files, but both are"):
+        Checkpoint(tmp_path / "a.npz", best=tmp_path / "a.npz")

@@ -204,6 +204,8 @@ CHANGED = [
     ({"augment": _Noise(0.5)}, r"this training has _Noise\(spread=0.5\)"),
     ({"x": X + np.float32(0.5)}, "was made with other pictures or labels: resume with the same"),
     ({"x": X[:80], "y": Y[:80]}, "was made with other pictures or labels"),
+    ({"validation_data": (X[20:40], Y[20:40])}, "was made with other pictures or labels"),
+    ({"validation_data": None}, "was made with other pictures or labels"),
     ({"y": Y[::-1]}, "was made with other pictures or labels"),
 ]
 

@@ -255,6 +255,9 @@ def test_folders_that_cannot_be_written(capsys, world, tmp_path):
     (tmp_path / "folder.npz").mkdir()
     said = refused(capsys, "train", "--data", world / "digits", "--out", tmp_path / "folder.npz")
     assert said.endswith("it is a folder; give the model file's name")
+    both = ["--out", tmp_path / "same.npz", "--checkpoint", tmp_path / "same.npz"]
+    said = refused(capsys, "train", "--data", world / "digits", *both)
+    assert said.endswith("same.npz: give two files")
     said = refused(capsys, "diagram", model, "--out", tmp_path / "a.jpg")
     assert said == "cannot draw into 'a.jpg': the file must end in .png or .svg"
     said = refused(capsys, "explain", image, "--model", model, "--out", tmp_path / "a.jpg")

@@ -62,6 +62,7 @@ def test_watching_changes_nothing_and_leaves_pictures(tmp_path):
     [
         (lambda folder: Curves(folder / "c.png", column="speed"), "Curves draws 'accuracy' or"),
         (lambda folder: Explanations(folder, np.zeros((1, 4, 4, 1))), "expected N×10×9×1"),
+        (lambda folder: Explanations(folder, np.zeros((1, 10, 9, 1)), "zebra"), "no class named"),
     ],
 )
 def test_what_cannot_be_drawn_is_said_before_training(make, message, tmp_path):

@@ -225,6 +225,8 @@ def test_losses_are_found_by_name():
     assert get_loss(own) is own
     with pytest.raises(ArgumentError, match=r"no loss named 'crossentropy'.*did you mean"):
         get_loss("crossentropy")
+    with pytest.raises(ArgumentError, match="no loss named"):
+        get_loss(["mse"])
 
 
 def test_a_loss_without_a_body_says_so():

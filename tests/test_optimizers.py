@@ -97,6 +97,11 @@ BY_HAND = {
         lambda: SGD(0.1, momentum=0.9, nesterov=True),
         by_hand(sgd(0.1, 0.9, nesterov=True)),
     ),
+    "momentum by name": (lambda: get_optimizer("momentum"), by_hand(sgd(0.01, 0.9))),
+    "nesterov by name": (
+        lambda: get_optimizer("nesterov"),
+        by_hand(sgd(0.01, 0.9, nesterov=True)),
+    ),
     "adagrad": (lambda: AdaGrad(0.1), by_hand(adagrad(0.1, 0.1))),
     "adagrad from 0": (
         lambda: AdaGrad(0.1, initial_accumulator_value=0.0, epsilon=1e-3),
@@ -255,6 +260,7 @@ REFUSED = [
         lambda: SGD(global_clipnorm=CosineDecay(1, 2)),
         "global_clipnorm of SGD must be a number above 0, got CosineDecay",
     ),
+    (lambda: get_optimizer(["sgd"]), "no optimizer named"),
     (lambda: get_optimizer("adma"), r"no optimizer named 'adma' \(did you mean 'adam'\?\)"),
 ]
 

@@ -102,3 +102,16 @@ def test_one_picture_at_a_time_or_all_at_once():
         np.testing.assert_array_equal(
             together[i], place_on_picture(model, "stem", maps[i : i + 1])[0]
         )
+
+
+def test_a_gate_that_has_seen_everything_has_no_places():
+    x = nv.Input((8, 7, 1))
+    conv = nv.Conv2D(4, 3, name="conv")(x)
+    gate = nv.Dense(4, activation="sigmoid")(nv.GlobalAveragePooling2D()(conv))
+    gated = nv.Multiply(broadcast=True, name="gated")(conv, gate)
+    model = nv.Model(x, nv.Dense(3)(nv.Flatten()(gated)))
+    assert nv.receptive_field(model, "gated").boxes[0, 0].tolist() == [0, 0, 8, 7]
+    pictures = np.random.default_rng(0).random((2, 8, 7, 1), np.float32)
+    assert nv.grad_cam(model, pictures).provenance.node == "conv"
+    with pytest.raises(nv.ArgumentError, match="every place of node 'gated' reads the same pixels"):
+        nv.grad_cam(model, pictures, node="gated")

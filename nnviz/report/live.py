@@ -16,6 +16,7 @@ from ..errors import ArgumentError
 from ..files import make_folder
 from ..inspection.anatomy import filters
 from ..inspection.attribution import grad_cam
+from ..inspection.attribution.target import as_target, check_target
 from ..training.callbacks import Callback
 from ..training.trainer import Training
 
@@ -57,7 +58,12 @@ class Explanations(Callback):
 
     def train_begin(self, training: Training) -> None:
         make_folder(self.folder)
-        training.model.input.check(self.x)
+        x = training.model.input.check(self.x)
+        check_target(
+            as_target(training.model, self.target, training.model.predict(x)),
+            training.model,
+            len(x),
+        )
         if not any(isinstance(node.layer, Conv2D) for node in training.model.nodes):
             raise ArgumentError("Explanations draws filters and Grad-CAM: it needs a convolution")
 

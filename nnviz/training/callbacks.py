@@ -52,6 +52,8 @@ class Checkpoint(Callback):
         monitor: str = "val_accuracy",
     ) -> None:
         self.path, self.best = Path(path), None if best is None else Path(best)
+        if self.path == self.best:
+            raise ArgumentError(f"Checkpoint writes two files, but both are {self.path}")
         self.monitor = check_column(monitor)
 
     def train_begin(self, training: Training) -> None:

@@ -223,7 +223,7 @@ def get_loss(loss: str | Loss) -> Loss:
     """A loss by name, or the loss given."""
     if isinstance(loss, Loss):
         return loss
-    if loss not in LOSSES:
+    if not isinstance(loss, str) or loss not in LOSSES:
         raise unknown("loss", loss, LOSSES, "nnviz")
     return LOSSES[loss]()
 

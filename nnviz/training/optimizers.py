@@ -160,6 +160,20 @@ class SGD(Optimizer):
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
+class Momentum(SGD):
+    """`SGD` with momentum 0.9, by a name of its own."""
+
+    momentum: float = 0.9
+
+
+@dataclass(eq=False, kw_only=True, repr=False)
+class Nesterov(Momentum):
+    """`SGD` with momentum 0.9 that looks ahead, by a name of its own."""
+
+    nesterov: bool = True
+
+
+@dataclass(eq=False, kw_only=True, repr=False)
 class AdaGrad(Optimizer):
     """h ← h + g², w ← w − r g / √(h + ε): what has moved much moves less.
 
@@ -246,6 +260,6 @@ def get_optimizer(optimizer: str | Optimizer) -> Optimizer:
     """An optimizer by name with its defaults, or the optimizer given."""
     if isinstance(optimizer, Optimizer):
         return optimizer
-    if optimizer not in OPTIMIZERS:
+    if not isinstance(optimizer, str) or optimizer not in OPTIMIZERS:
         raise unknown("optimizer", optimizer, OPTIMIZERS, "nnviz")
     return OPTIMIZERS[optimizer]()

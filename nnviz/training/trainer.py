@@ -165,12 +165,14 @@ class Training:
         """A sha256 over pictures and targets."""
         digest = hashlib.sha256(np.ascontiguousarray(self.pictures).data)
         digest.update(np.ascontiguousarray(self.targets).data)
+        for part in self.validation_data or ():
+            digest.update(np.ascontiguousarray(part).data)
         return digest.hexdigest()
 
     def _later(self) -> dict[str, Any]:
         """What a later reader needs to know besides the settings."""
         return {
-            "epochs": self.epochs,
+            "epochs": len(self.history.epochs),
             "history": self.history.as_rows(),
             "versions": {"python": platform.python_version(), "numpy": np.__version__},
         }

@@ -77,7 +77,8 @@ def _walk_back(model: Model, name: str, box: Box, inside: bool) -> Box:
             continue
         here = boxes[node.name]
         for i, source in enumerate(node.inputs):
-            size = (model.shapes[source][0], model.shapes[source][1])
+            shape = model.shapes[source]
+            size = (shape[0], shape[1]) if len(shape) == 3 else (1, 1)  # a vector has one place
             window = node.layer.window(i)
             read = (0, 0, *size) if window is None else window.needed(here, size)
             if inside:
@@ -102,13 +103,25 @@ def place_on_picture(model: Model, node: str, maps: Array) -> Array:
 
     Each cell's value is put at the middle of its receptive field and interpolated linearly between;
     outside the outermost middles the edge value holds. (Stretching corner to corner, as is common,
-    shifts the map wherever the network has no padding.)
+    shifts the map wherever the network has no padding.) An `ArgumentError` where the places of the
+    node all read the same, as behind a gate that has seen the whole picture.
     """
     rows, cols = model.input.shape[:2]
     field = receptive_field(model, node)
+    if not has_places(field):
+        raise ArgumentError(
+            f"every place of node {node!r} reads the same pixels, so its maps have no place on the "
+            "picture: choose an earlier node"
+        )
     down = _interpolation(field.row_centres, rows)
     along = _interpolation(field.col_centres, cols)
     return np.einsum("pr,nrc,qc->npq", down, maps, along, optimize=True).astype(maps.dtype)
+
+
+def has_places(field: ReceptiveField) -> bool:
+    """Whether the outputs' middles lie beside each other in the picture."""
+    middles = (field.row_centres, field.col_centres)
+    return all(bool((np.diff(centres) > 0).all()) for centres in middles)
 
 
 def _interpolation(centres: Array, size: int) -> Array:

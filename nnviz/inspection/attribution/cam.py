@@ -9,7 +9,7 @@ import numpy as np
 from ...engine.layers.dropout import Dropout
 from ...engine.model import Model
 from ...errors import ArgumentError
-from ..anatomy.receptive import place_on_picture
+from ..anatomy.receptive import has_places, place_on_picture, receptive_field
 from ..results import Attribution, Provenance, degenerate
 from .gradients import target_gradient
 from .rules import rule_name
@@ -23,11 +23,14 @@ CAUSE = (
 def last_spatial_node(model: Model) -> str:
     """The last node whose output has more than one place: where CAMs are taken by default.
 
-    Dropout is passed over, since at prediction it is the node before it.
+    Dropout is passed over, since at prediction it is the node before it, and so are nodes whose
+    places all read the same pixels.
     """
     for node in reversed(model.nodes):
         shape = model.shapes[node.name]
-        if len(shape) == 3 and shape[0] * shape[1] > 1 and not isinstance(node.layer, Dropout):
+        if len(shape) != 3 or shape[0] * shape[1] == 1 or isinstance(node.layer, Dropout):
+            continue
+        if len(model.input.shape) == 3 and has_places(receptive_field(model, node.name)):
             return node.name
     raise ArgumentError(
         "this model has no node with rows and cols, so there is no class activation map: use "
