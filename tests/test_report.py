@@ -241,3 +241,17 @@ def test_places_have_names():
     assert place_words(14, 44, 28, 45) == "right part"
     assert say("missing", reason="{x}") == "not shown: {x}"
     assert all(value.strip() for value in EN.values())
+
+
+@pytest.mark.parametrize(
+    ("background", "fill"), [(None, 0.5), (0.496, 0.5), (0.2, 0.5), (0.02, 0), (0.97, 1)]
+)
+def test_the_covering_square_has_the_colour_of_the_paper_where_there_is_one(background, fill):
+    from dataclasses import replace
+
+    from nnviz.report.study import Study, fill_for
+
+    model = SEEN["digits"]()
+    model.input = replace(model.input, background=background)
+    study = Study(model, nv.data.load("sample"), 0, "a", "b", "c")
+    assert fill_for(study) == fill

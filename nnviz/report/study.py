@@ -21,6 +21,7 @@ from .words import isolated, say
 MOST_CLASSES = 10
 """How many classes the matrices show at the most; a larger model's first ones that have
 pictures."""
+GREY = 0.5
 SURE = 0.95
 """From which probability on an answer counts as sure."""
 
@@ -129,7 +130,7 @@ def patch_for(study: Study) -> tuple[int, int]:
 
 
 def fill_for(study: Study) -> float:
-    """The colour of the covering square: the training pictures' background where it is known (so
-    that the square only takes away), else grey."""
+    """The colour of the covering square: that of the paper where the training pictures had one
+    (their edges were all but black, or all but white), so that it only takes away; else grey."""
     known = study.model.input.background
-    return 0.5 if known is None else float(known)
+    return round(known) if known is not None and abs(known - 0.5) > 0.4 else GREY

@@ -20,7 +20,7 @@ from ..inspection.attribution import (
 )
 from ..inspection.results import same_for_every_class
 from .figure import Cell, Figure, Scale, short_settings
-from .study import MOST_CLASSES, Study, fill_for, patch_for
+from .study import GREY, MOST_CLASSES, Study, fill_for, patch_for
 from .words import ends, heads, place_words, say, told
 
 MOST_COVERED = 5
@@ -71,7 +71,7 @@ def cover(study: Study) -> Covered:
     is_told = is_told and float(result.scores[k]) > 0  # a share of nothing is nothing to tell
     shade = heads("colours")[min(4, int(5 * fill))]
     caption = say("cover.caption", patch=patch, places=len(_boxes(result)), colour=shade)
-    if study.model.input.background is not None:
+    if fill != GREY:
         caption += " " + say("cover.background")
     figure = Figure(
         id="occlusion",
