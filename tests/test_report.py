@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from PIL import Image
 
 import nnviz as nv
 from nnviz.report import adjust, write_report
-from nnviz.report.study import Study
+from nnviz.report.study import Study, fill_for
 from nnviz.report.why import in_steps_of
 from nnviz.report.words import EN, isolated, place_words, say, told
 
@@ -247,10 +248,6 @@ def test_places_have_names():
     ("background", "fill"), [(None, 0.5), (0.496, 0.5), (0.2, 0.5), (0.02, 0), (0.97, 1)]
 )
 def test_the_covering_square_has_the_colour_of_the_paper_where_there_is_one(background, fill):
-    from dataclasses import replace
-
-    from nnviz.report.study import Study, fill_for
-
     model = SEEN["digits"]()
     model.input = replace(model.input, background=background)
     study = Study(model, nv.data.load("sample"), 0, "a", "b", "c")
