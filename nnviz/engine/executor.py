@@ -15,6 +15,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
+from functools import partial
 from typing import Any, TypeVar
 
 from threadpoolctl import ThreadpoolController
@@ -102,7 +103,8 @@ class _Team:
             return self._pool
 
     def forget(self) -> None:
-        self.__init__()  # type: ignore[misc]
+        """After a fork: the threads, and whoever held the lock, stayed in the parent."""
+        self._pool, self._size, self._lock = None, 0, threading.Lock()
 
 
 _blas, _team, shelf = _BlasGuard(), _Team(), ScratchShelf()
@@ -169,7 +171,7 @@ def lockstep(programs: Sequence[Program[T]]) -> list[T]:
                 results[i] = done.value
                 return None
 
-        met = each([lambda i=i: step(i) for i in range(len(programs))])  # type: ignore[misc]
+        met = each([partial(step, i) for i in range(len(programs))])
         running = any(part is not None for part in met)
         if running:
             total = met[0][0]

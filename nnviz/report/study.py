@@ -70,8 +70,8 @@ class Study:
     @property
     def labels(self) -> Array:
         """(N,): the true classes, or the answers where there are no labels."""
-        known = self.data.y is not None and self.is_classifier
-        return self.data.y if known else self.predicted  # type: ignore[return-value]
+        given = self.data.y
+        return given if given is not None and self.is_classifier else self.predicted
 
     @cached_property
     def picks(self) -> list[int]:
