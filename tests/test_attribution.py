@@ -263,5 +263,5 @@ def test_models_for_no_pictures():
         ArgumentError, match=r"occlusion covers pictures, this model's input is \(5"
     ):
         occlusion(model, x, 0)
-    with pytest.raises(ArgumentError, match=r"saliency draws pictures, .* has shape \(5,\)"):
+    with pytest.raises(ArgumentError, match=r"saliency explains pictures, .* has shape \(5,\)"):
         nv.saliency(model, x, 0)

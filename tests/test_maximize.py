@@ -10,6 +10,7 @@ import nnviz as nv
 from nnviz.engine.rewrite import up_to
 from nnviz.errors import ArgumentError
 from nnviz.inspection.attribution import Channel, Logit
+from nnviz.inspection.attribution.goal import as_goal
 from nnviz.inspection.maximize import maximize
 from nnviz.inspection.maximize.climb import _climb
 from nnviz.inspection.maximize.priors import brightness, total_variation
@@ -85,10 +86,11 @@ def test_a_shifted_step_still_climbs_the_unshifted_picture():
     rng, h, move = np.random.default_rng(0), 1e-6, (2, -1)
     x = rng.random((1, *model.input.shape))
     part = up_to(model, "preds")
-    score, gradient = _climb(part, target, x, move)
+    goal = as_goal(model, target)
+    score, gradient = _climb(part, goal, x, move)
     assert score == target.values(model.run(np.roll(x, move, axis=(1, 2)))["preds"].y)
     way = rng.standard_normal(x.shape)
-    ends = [_climb(part, target, x + side * h * way, move)[0] for side in (1, -1)]
+    ends = [_climb(part, goal, x + side * h * way, move)[0] for side in (1, -1)]
     assert (gradient * way).sum() == pytest.approx((ends[0] - ends[1]).item() / (2 * h), rel=1e-6)
 
 

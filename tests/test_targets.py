@@ -9,11 +9,26 @@ from networks import SEEN, chain, inception, pictures
 import nnviz as nv
 from nnviz.engine.graph import INPUT
 from nnviz.errors import ArgumentError
-from nnviz.inspection.attribution import Channel, Logit, Probability
-from nnviz.inspection.attribution.target import as_target, check_target, count_of, for_one
+from nnviz.inspection.attribution import (
+    Channel,
+    Direction,
+    Logit,
+    LogProbability,
+    Norm,
+    Probability,
+)
+from nnviz.inspection.attribution.goal import as_goal, as_target
+from nnviz.inspection.probability import probabilities
 
 TARGETS = {
     "logit": Logit(1),
+    "logit by name": Logit("cat"),
+    "log probability": LogProbability((0, 2, 1)),
+    "norm": Norm("conv2d_1"),
+    "direction": Direction("conv2d_1", [1.0, -2.0, 0.5, 0.0]),
+    "direction of places": Direction("dense_1/tanh", np.arange(6) - 2.5),
+    "why 1 and not 2": Logit(1) - Logit("cat"),
+    "combined": 0.5 * (Logit((0, 1, 2)) - Channel("conv2d_1", 2)) / 3 + -LogProbability(1),
     "logits": Logit((2, 0, 1)),
     "probability": Probability((0, 2, 2)),
     "channel": Channel("conv2d_1", 2),
@@ -30,11 +45,13 @@ def test_the_gradient_is_the_numerical_one(name):
     rng = np.random.default_rng(0)
 
     def score(pixels):
-        return target.values(model.run(pixels)[target.node(model)].y)
+        goal = as_goal(model, target)
+        return goal.values({node: model.run(pixels)[node].y for node in goal.nodes})
 
     trace = model.run(x)
-    node = check_target(target, model, 3)
-    grads = model.backward(trace, {node: target.gradient(trace[node].y)})[INPUT]
+    goal = as_goal(model, target, 3)
+    outputs = {node: trace[node].y for node in goal.nodes}
+    grads = model.backward(trace, goal.seeds(outputs))[INPUT]
     for _ in range(3):
         way, h = rng.standard_normal(x.shape), 1e-6
         numerical = (score(x + h * way) - score(x - h * way)) / (2 * h)
@@ -55,17 +72,19 @@ def test_a_class_means_its_logit():
     x = pictures(model, 3)
     trace = model.run(x)
     for given in (1, np.int64(1), "bee", np.array(1)):
-        goal = as_target(model, given)
-        assert goal == Logit(1)
-        np.testing.assert_array_equal(goal.values(trace["preds"].y), trace["preds"].y[:, 1])
-    assert as_target(model, ["cat", 0, np.int8(1)]) == Logit((2, 0, 1))
+        goal = as_goal(model, given)
+        assert goal.terms == ((1.0, "preds", Logit(1)),)
+        np.testing.assert_array_equal(
+            goal.values({"preds": trace["preds"].y}), trace["preds"].y[:, 1]
+        )
+    assert as_goal(model, ["cat", 0, np.int8(1)]).terms[0][2] == Logit((2, 0, 1))
     assert as_target(model, np.array([2, 0])) == Logit((2, 0))
     assert as_target(model, None, model.predict(x)) == Logit(
         tuple(model.predict(x).argmax(axis=1).tolist())
     )
     mine = Channel("conv2d_1", 0)
     assert as_target(model, mine) is mine
-    assert Probability(1).node(model) == "preds/softmax"
+    assert Probability(1).node(model) == "preds"
 
 
 def test_targets_speak():
@@ -74,22 +93,22 @@ def test_targets_speak():
     assert Logit((2, 2, 0)).describe(model) == "logit of class cat, ant"
     assert Probability(1).describe(model) == "probability of class bee"
     assert Logit(0).describe(inception()) == "output of class 0"
-    assert Probability(0).describe(inception()) == "value of class 0"
+    assert Probability(0).describe(inception()) == "probability of class 0"
     assert Channel("conv2d_1", 2).describe(model) == "mean of channel 2 of conv2d_1"
     assert "place (1, 2) of channel" in Channel("conv2d_1", 2, (1, 2)).describe(model)
 
 
 def test_one_for_all_or_one_for_each():
     model = chain()
-    assert count_of(Logit(1)) == 1
-    assert count_of(Channel("conv2d_1", np.array([0, 1, 2]))) == 3
-    assert for_one(Logit([2, 0]), 1) == Logit(0)
-    assert for_one(Logit(2), 1) == Logit(2)
+    assert Logit(1).count is None
+    assert Channel("conv2d_1", np.array([0, 1, 2])).count == 3
+    assert Logit([2, 0]).take([1, 1, 0]) == Logit((0, 0, 2))
+    assert Logit(2).take([1]) == Logit(2)
     with pytest.raises(ArgumentError, match="2 targets for 3 pictures: give one for all, or one"):
         nv.saliency(model, pictures(model, 3), [0, 1])
 
 
-class Mine:
+class Mine(nv.Target):
     """A target of the user's own: the sum of all outputs."""
 
     def node(self, model):
@@ -133,7 +152,10 @@ BAD = [
     (Channel("conv2d_1", 4), r"node 'conv2d_1' has 4 channels 0 … 3, got 4"),
     (Channel("conv2d_1", -1), "has 4 channels"),
     (Channel("conv2d_1", 1.5), "has 4 channels 0 … 3, got 1.5"),
-    (Channel("conv2d_1", ()), "0 targets for 2 pictures"),
+    (Channel("conv2d_1", ()), r"has 4 channels 0 … 3, got \(\)"),
+    (Norm("nope"), "no node named 'nope'"),
+    (Direction("conv2d_1", [1, 2]), r"has shape \(4,\) or \(6, 5, 4\), got \(2,\)"),
+    (Logit((0, 1)) + Logit((0, 1, 2)), "3 targets for 2 pictures"),
     (Channel("conv2d_1", 0, at=(6, 0)), r"shape \(6, 5, 4\) has no place \(6, 0\)"),
     (Channel("preds", 0, at=(0, 0)), r"shape \(3,\) has no place \(0, 0\)"),
 ]
@@ -168,3 +190,59 @@ def test_saliency_of_the_sure_softmax_is_that_of_the_logit():
     flat = nv.saliency(model, x, Probability(1))
     assert flat.warnings
     assert "zero everywhere" in flat.warnings[0]
+
+
+def test_targets_add_subtract_and_scale():
+    model = chain()
+    x = pictures(model, 2)
+    z = model.run(x)["preds"].y
+    why = Logit("bee") - 0.5 * Logit("cat")
+    got = nv.gradient(model, x, why)
+    np.testing.assert_allclose(got.scores, z[:, 1] - 0.5 * z[:, 2], rtol=1e-5)
+    assert got.provenance.target == "logit of class bee − 0.5 · logit of class cat"
+    one, other = (nv.gradient(model, x, c) for c in ("bee", "cat"))
+    np.testing.assert_allclose(got.raw, one.raw - 0.5 * other.raw, atol=1e-6)
+    two_nodes = Logit(0) + Channel("conv2d_1", 1)
+    parts = [nv.gradient(model, x, t).raw for t in (Logit(0), Channel("conv2d_1", 1))]
+    np.testing.assert_allclose(nv.gradient(model, x, two_nodes).raw, sum(parts), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Logit(0) * float("nan"), "a target is scaled by a finite number, got nan"),
+        (lambda: Logit(0) * "2", "a target is scaled by a finite number, got '2'"),
+        (lambda: Logit(0) / 0, "a target is divided by a number other than 0, got 0"),
+        (lambda: Direction("a", [0.0, 0.0]), "a Direction needs finite numbers that are not all"),
+        (lambda: Direction("a", ["x"]), "a Direction needs finite numbers"),
+        (
+            lambda: as_goal(chain(), Logit((0, 1)) + Logit((0, 1, 2))),
+            "the target's parts speak of 2 and of 3 pictures",
+        ),
+    ],
+)
+def test_what_cannot_be_combined(make, message):
+    with pytest.raises(ArgumentError, match=message):
+        make()
+    with pytest.raises(TypeError):
+        Logit(0) + 3
+
+
+@pytest.mark.parametrize("head", ["softmax", "sigmoid", "logits"])
+def test_probabilities_are_the_models_own(head):
+    last = {"softmax": "softmax", "sigmoid": "sigmoid", "logits": None}[head]
+    model = nv.Sequential([nv.Flatten(), nv.Dense(3, activation=last)], (3, 3, 1), seed=2)
+    assert model.head == head
+    x = pictures(model, 4)
+    wanted = probabilities(model, model.predict(x))[:, 2]
+    for target, value in ((Probability(2), wanted), (LogProbability(2), np.log(wanted))):
+        got = nv.gradient(model, x, target)
+        np.testing.assert_allclose(got.scores, value, rtol=2e-6)
+
+
+def test_a_log_probability_is_finite_where_the_probability_is_zero():
+    model = nv.Sequential([nv.Flatten(), nv.Dense(2, activation="softmax")], (1, 1, 1))
+    model.parameters()["dense_1/bias"][...] = [0, 1000]
+    got = nv.gradient(model, np.zeros((1, 1, 1, 1)), LogProbability(0))
+    np.testing.assert_allclose(got.scores, -1000)
+    assert np.isfinite(got.values).all()

@@ -56,12 +56,17 @@ class Mode:
 
 @dataclass(frozen=True)
 class Call:
-    """One layer applied to one chunk: all that its backward needs."""
+    """One layer applied to one chunk: all that its backward needs.
+
+    chunk: which of the run's chunks; a rule that compares with another run of the same batch finds
+    the other call by it.
+    """
 
     xs: tuple[Array, ...]
     y: Array
     saved: Any
     mode: Mode
+    chunk: int = 0
 
     @property
     def x(self) -> Array:

@@ -246,7 +246,7 @@ class Model:
                     keep=wanted,
                 )
                 if wanted is not None:
-                    calls = {k: Call((), c.y.copy(), None, c.mode) for k, c in calls.items()}
+                    calls = {k: Call((), c.y.copy(), None, c.mode, i) for k, c in calls.items()}
                 return given, calls
 
         done = lockstep([program(i) for i in range(len(chunks))])

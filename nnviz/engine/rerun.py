@@ -7,6 +7,7 @@ All that does not read the changed values is taken from the trace of the first r
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,8 +52,7 @@ def rerun(model: Model, trace: Trace, changed: Mapping[str, Array]) -> Trace:
             inputs = tuple(parts)
             continue
         calls[name] = tuple(
-            Call(call.xs, part, call.saved, call.mode)
-            for call, part in zip(trace.calls[name], parts, strict=True)
+            replace(call, y=part) for call, part in zip(trace.calls[name], parts, strict=True)
         )
     return Trace(trace.chunks, inputs, calls, trace.output_name)
 

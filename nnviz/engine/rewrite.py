@@ -51,9 +51,10 @@ def fold_batch_norm(model: Model) -> Model:
     return _without(model, gone, layers, head_kind=model.head) if gone else model
 
 
-def up_to(model: Model, name: str) -> Model:
-    """The model that ends at a node: what does not lead there is left out, the rest is shared."""
-    wanted = {model.node(name).name}
+def up_to(model: Model, *names: str) -> Model:
+    """The model that ends at a node, or at the last of several: what does not lead there is left
+    out, the rest is shared."""
+    wanted = {model.node(name).name for name in names}
     for node in reversed(model.nodes):
         if node.name in wanted:
             wanted |= set(node.inputs)

@@ -95,7 +95,7 @@ def forward(
         scratch.layer_done()
         values[node.name] = y
         if keep is None or node.name in keep:
-            calls[node.name] = Call(xs, y, saved, Mode(train=learns))
+            calls[node.name] = Call(xs, y, saved, Mode(train=learns), chunk)
         if keep is not None:
             for name in set(node.inputs):
                 if last[name] == i:

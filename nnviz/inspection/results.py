@@ -134,6 +134,10 @@ class Attribution(Result):
     scores: (N,), the target's value for each picture.
     raw: (N, rows, cols, channels) where the method has channels.
     at_node: (N, r, c), the map at a smaller node before it was placed on the picture.
+    gap: (N,), where the map shares out a difference of scores: what it leaves out, Σ map minus the
+        difference, relative to the difference.
+    error: (N, rows, cols), the standard error of each value, where the map is a mean of random
+        draws.
     warnings: what is degenerate, why, and what to do about it.
     signed: whether negative values mean evidence against the target.
     """
@@ -143,6 +147,8 @@ class Attribution(Result):
     provenance: Provenance
     raw: Array | None = None
     at_node: Array | None = None
+    gap: Array | None = None
+    error: Array | None = None
     warnings: tuple[str, ...] = ()
     signed: bool = False
 

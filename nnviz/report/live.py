@@ -16,7 +16,7 @@ from ..errors import ArgumentError
 from ..files import make_folder
 from ..inspection.anatomy import filters
 from ..inspection.attribution import grad_cam
-from ..inspection.attribution.target import as_target, check_target
+from ..inspection.attribution.goal import as_goal
 from ..training.callbacks import Callback
 from ..training.trainer import Training
 
@@ -59,11 +59,7 @@ class Explanations(Callback):
     def train_begin(self, training: Training) -> None:
         make_folder(self.folder)
         x = training.model.input.check(self.x)
-        check_target(
-            as_target(training.model, self.target, training.model.predict(x)),
-            training.model,
-            len(x),
-        )
+        as_goal(training.model, self.target, len(x), training.model.predict(x))
         if not any(isinstance(node.layer, Conv2D) for node in training.model.nodes):
             raise ArgumentError("Explanations draws filters and Grad-CAM: it needs a convolution")
 

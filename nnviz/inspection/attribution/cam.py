@@ -1,4 +1,8 @@
-"""Class activation maps: a weighted sum of a node's channels."""
+"""Class activation maps: a weighted sum of a node's channels.
+
+All of them make L = Σ_k w_k A_k at a node and place it on the picture; a method is how its weights
+w_k come about. This file holds what they share.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from ...engine.layers.dropout import Dropout
+from ...engine.layer import Array
 from ...engine.model import Model
-from ...errors import ArgumentError
-from ..anatomy.receptive import has_places, place_on_picture, receptive_field
-from ..results import Attribution, Provenance, degenerate
-from .gradients import target_gradient
-from .rules import rule_name
+from ..anatomy.receptive import place_on_picture
+from ..results import Attribution
+from .methods import method
+from .places import spatial_node
+from .question import Question
+from .rules import rule_name, rule_set
 
 CAUSE = (
     "no channel of this node speaks for the target at any place (every weighted sum is zero or "
@@ -20,24 +25,22 @@ CAUSE = (
 )
 
 
-def last_spatial_node(model: Model) -> str:
-    """The last node whose output has more than one place: where CAMs are taken by default.
-
-    Dropout is passed over, since at prediction it is the node before it, and so are nodes whose
-    places all read the same pixels.
-    """
-    for node in reversed(model.nodes):
-        shape = model.shapes[node.name]
-        if len(shape) != 3 or shape[0] * shape[1] == 1 or isinstance(node.layer, Dropout):
-            continue
-        if len(model.input.shape) == 3 and has_places(receptive_field(model, node.name)):
-            return node.name
-    raise ArgumentError(
-        "this model has no node with rows and cols, so there is no class activation map: use "
-        "saliency or occlusion"
-    )
+def weighted(maps: Array, weights: Array) -> Array:
+    """Σ_k w_k A_k: maps (N, r, c, channels), weights (N, channels) -> (N, r, c)."""
+    return np.einsum("nrck,nk->nrc", maps, weights)
 
 
+def positive(map_: Array) -> Array:
+    """max(L, 0): only what speaks for the target."""
+    return np.maximum(map_, 0)
+
+
+@method(
+    "cam",
+    reference="Selvaraju et al. 2017, arXiv:1610.02391",
+    needs="a node with places",
+    cost="1 f + 1 b",
+)
 def grad_cam(
     model: Model, x: Any, target: Any = None, *, node: str | None = None, rule: str = "plain"
 ) -> Attribution:
@@ -52,22 +55,17 @@ def grad_cam(
     corner.
     """
     rule = rule_name(rule)
-    name = last_spatial_node(model) if node is None else model.node(node).name
-    if len(model.shapes[name]) != 3:
-        raise ArgumentError(
-            f"node {name!r} has shape {model.shapes[name]}, which has no rows and cols: choose a "
-            f"node before the flattening, such as {last_spatial_node(model)!r}"
-        )
-    trace, goal, scores, grads, warnings = target_gradient(model, x, target, at=(name,), rule=rule)
-    weights = grads[name].mean(axis=(1, 2))
-    at_node = np.maximum(np.einsum("nrck,nk->nrc", trace[name].y, weights), 0)
-    values = place_on_picture(model, name, at_node)
-    return Attribution(
-        values=values,
-        scores=scores,
+    question = Question.of(model, x, target, "grad_cam")
+    name = spatial_node(model, node)
+    rule_for, warnings = rule_set(model, rule)
+    walk = question.walk(at=(name,), rule_for=rule_for)
+    at_node = positive(weighted(walk.outputs[name], walk.gradients[name].mean(axis=(1, 2))))
+    return question.answer(
+        place_on_picture(model, name, at_node),
+        scores=walk.scores,
         at_node=at_node,
-        warnings=warnings + degenerate(values, CAUSE),
-        provenance=Provenance.of(
-            model, "grad_cam", target=goal.describe(model), node=name, settings={"rule": rule}
-        ),
+        node=name,
+        cause=CAUSE,
+        settings={"rule": rule},
+        warnings=warnings,
     )

@@ -14,7 +14,8 @@ from ...engine.model import Model
 from ...errors import ArgumentError, unknown
 from ..probability import probabilities
 from ..results import Attribution, Provenance, degenerate
-from .target import as_target, check_target, for_one
+from .goal import as_goal
+from .methods import method
 
 BATCH_BYTES = 64 << 20
 """Covered copies are made in batches of about this size."""
@@ -53,6 +54,12 @@ class Occlusion(Attribution):
         return np.stack([np.bincount(row, minlength=classes) for row in self.predicted])
 
 
+@method(
+    "perturbation",
+    reference="Zeiler and Fergus 2013, arXiv:1311.2901",
+    signed=True,
+    cost="places f",
+)
 def occlusion(
     model: Model,
     x: Any,
@@ -96,28 +103,29 @@ def occlusions(
     plain = _as_floats(pictures)
     settings = {"patch": patch, "stride": stride, "fill": fill, "border": border}
     predictions = model.predict(plain)
-    goals = [as_target(model, target, predictions) for target in targets]
-    nodes = [check_target(goal, model, len(plain)) for goal in goals]
+    goals = [as_goal(model, target, len(plain), predictions) for target in targets]
+    nodes = list(dict.fromkeys(node for goal in goals for node in goal.nodes))
     before = model.run(plain, keep=nodes)
+    output = before.output.reshape(len(plain), -1)
     outputs, covered_by = _cover_all(model, plain, nodes, boxes, fill)
     results = []
-    for goal, node in zip(goals, nodes, strict=True):
-        scores = goal.values(before[node].y)
-        drop = scores[:, None] - np.stack(
-            [for_one(goal, i).values(y) for i, y in enumerate(covered_by[node])]
-        )
-        chosen = getattr(goal, "index", before.output.reshape(len(plain), -1).argmax(axis=-1))
-        classes = np.broadcast_to(np.asarray(chosen), (len(plain),))
-        values = spread_over_pixels(drop, boxes, size).astype(before.output.dtype)
+    for goal in goals:
+        scores = goal.values({node: before[node].y for node in nodes})
+        after = [
+            goal.take([i] * len(boxes)).values({node: covered_by[node][i] for node in nodes})
+            for i in range(len(plain))
+        ]
+        drop = scores[:, None] - np.stack(after)
+        classes = goal.classes(len(plain))
+        classes = output.argmax(axis=1) if classes is None else classes
+        values = spread_over_pixels(drop, boxes, size).astype(output.dtype)
         results.append(
             Occlusion(
                 values=values,
                 scores=scores,
                 signed=True,
                 warnings=_left_out(boxes, size) + degenerate(values, CAUSE),
-                provenance=Provenance.of(
-                    model, "occlusion", target=goal.describe(model), settings=settings
-                ),
+                provenance=Provenance.of(model, "occlusion", target=goal.words, settings=settings),
                 boxes=boxes,
                 grid=grid,
                 drop=drop,

@@ -21,10 +21,10 @@ import numpy as np
 
 from ...engine.graph import Node
 from ...engine.layer import Array, Call, Layer, Rule
-from ...engine.layers.rectifier import ReLU
+from ...engine.layers.rectifier import ELU, GELU, SELU, HardSwish, LeakyReLU, PReLU, ReLU, Swish
 from ...engine.model import Model
 from ...engine.walk import RuleFor
-from ...errors import unknown
+from ...errors import listing, unknown
 
 
 def guided(layer: Layer, dy: Array, call: Call) -> Array:
@@ -43,6 +43,9 @@ RULES: Mapping[str, Mapping[type[Layer], Rule]] = {
     "rectified": {ReLU: rectified},
 }
 """Name -> which kinds of layer get which rule; all others keep their own backward."""
+
+RELATIVES = (LeakyReLU, PReLU, ELU, SELU, GELU, Swish, HardSwish)
+"""They hold back what is negative as a ReLU does, but the papers say nothing of them."""
 
 ALIASES = {"relu": "rectified", "deconv": "rectified", "deconvnet": "rectified", None: "plain"}
 
@@ -64,10 +67,15 @@ def rule_set(model: Model, name: str) -> tuple[RuleFor | None, tuple[str, ...]]:
     def rule_for(node: Node) -> Rule:
         return table.get(type(node.layer), type(node.layer).backward)
 
-    if any(type(node.layer) in table for node in model.nodes):
-        return rule_for, ()
-    kinds = ", ".join(kind.__name__ for kind in table)
-    return rule_for, (
-        f"this model has no {kinds}, so the {name} rule changes nothing: the map is the plain "
-        "gradient's",
-    )
+    if not any(type(node.layer) in table for node in model.nodes):
+        kinds = ", ".join(kind.__name__ for kind in table)
+        return rule_for, (
+            f"this model has no {kinds}, so the {name} rule changes nothing: the map is the plain "
+            "gradient's",
+        )
+    left = [node.name for node in model.nodes if isinstance(node.layer, RELATIVES)]
+    if left:
+        return rule_for, (
+            f"the {name} rule is for ReLUs alone: {listing(left)} kept the plain gradient",
+        )
+    return rule_for, ()

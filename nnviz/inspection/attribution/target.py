@@ -2,99 +2,239 @@
 
 A class number or name means the logit of that class, the value before the head's softmax or
 sigmoid: after the softmax the gradient of one class mixes in all others and vanishes where the
-network is sure.
+network is sure. Targets add, subtract and scale: `Logit(4) - Logit(9)` asks why 4 and not 9.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from ...engine.layer import Array
+from ...engine.layers.activation import sigmoid
 from ...engine.model import Model
 from ...errors import ArgumentError
 
+Choice = int | str | tuple[int | str, ...]
+"""A class or channel: one for all pictures, or a tuple with one for each."""
 
-class Target(Protocol):
-    """A scalar of a node's output for each picture."""
+
+class Target:
+    """A scalar of one node's output for each picture.
+
+    Give `node`, `values`, `gradient` and `describe` to write one; `bound` and `take` where it needs
+    to know the model's classes, or has a choice for each picture.
+    """
 
     def node(self, model: Model) -> str:
-        """Whose output it reads."""
+        """Whose output it reads; an `ArgumentError` where the model has nothing of the kind."""
+        raise NotImplementedError(f"{type(self).__name__} has no node")
 
     def values(self, y: Array) -> Array:
         """(N,), from the node's output (N, …)."""
+        raise NotImplementedError(f"{type(self).__name__} has no values")
 
     def gradient(self, y: Array) -> Array:
         """Like y: each picture's own value's gradient for its own output."""
+        raise NotImplementedError(f"{type(self).__name__} has no gradient")
 
     def describe(self, model: Model) -> str:
         """In words, for captions and provenance."""
+        raise NotImplementedError(f"{type(self).__name__} has no describe")
+
+    def bound(self, model: Model) -> Target:
+        """The target as this model means it: names as numbers."""
+        return self
+
+    @property
+    def count(self) -> int | None:
+        """How many pictures it speaks of; None: any number."""
+        return None
+
+    def take(self, pictures: Sequence[int]) -> Target:
+        """The target for a batch whose j-th picture is `pictures[j]` of the old one."""
+        return self
+
+    def __add__(self, other: Target) -> Combined:
+        if not isinstance(other, Target):
+            return NotImplemented
+        return Combined((*parts(self), *parts(other)))
+
+    def __sub__(self, other: Target) -> Combined:
+        return self + -other if isinstance(other, Target) else NotImplemented
+
+    def __neg__(self) -> Combined:
+        return self * -1.0
+
+    def __mul__(self, factor: float) -> Combined:
+        if not isinstance(factor, int | float) or not np.isfinite(factor):
+            raise ArgumentError(f"a target is scaled by a finite number, got {factor!r}")
+        return Combined(tuple((weight * factor, leaf) for weight, leaf in parts(self)))
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, divisor: float) -> Combined:
+        if not isinstance(divisor, int | float) or not divisor:
+            raise ArgumentError(f"a target is divided by a number other than 0, got {divisor!r}")
+        return self * (1 / divisor)
 
 
 @dataclass(frozen=True)
-class Logit:
-    """The logit z_c of a class; `index` is one class for all pictures or one for each."""
+class Combined(Target):
+    """Σ weight · target, over targets of any nodes; made by +, − and ·."""
 
-    index: int | tuple[int, ...]
+    terms: tuple[tuple[float, Target], ...]
+
+
+def parts(target: Target) -> tuple[tuple[float, Target], ...]:
+    """A target as weighted targets of one node each."""
+    return target.terms if isinstance(target, Combined) else ((1.0, target),)
+
+
+@dataclass(frozen=True)
+class Logit(Target):
+    """The logit z_c of a class; `index` is a class number or name, one for all pictures or one for
+    each."""
+
+    index: Choice
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "index", _plain(self.index))
 
+    def bound(self, model: Model) -> Target:
+        return replace(self, index=_each(model.class_index, self.index))
+
+    @property
+    def count(self) -> int | None:
+        return len(self.index) if isinstance(self.index, tuple) else None
+
+    def take(self, pictures: Sequence[int]) -> Target:
+        return replace(self, index=_taken(self.index, pictures))
+
     def node(self, model: Model) -> str:
-        for index in self.index if isinstance(self.index, tuple) else (self.index,):
-            model.class_index(index)
         return model.logits_name
 
-    def _rows(self, y: Array) -> tuple[Array, Array]:
-        if y.ndim != 2:
+    def values(self, y: Array) -> Array:
+        z, rows = self._rows(y)
+        return z[rows]
+
+    def gradient(self, y: Array) -> Array:
+        z, rows = self._rows(y)
+        dz = np.zeros_like(z)
+        dz[rows] = 1
+        return dz.reshape(y.shape)
+
+    def describe(self, model: Model) -> str:
+        kind = "logit" if model.logits_name != model.output_name else "output"
+        return f"{kind} of class {self._names(model)}"
+
+    def _names(self, model: Model) -> str:
+        chosen = self.index if isinstance(self.index, tuple) else (self.index,)
+        names = [model.class_name(i) if isinstance(i, int) else i for i in chosen]
+        return ", ".join(dict.fromkeys(names))
+
+    def _rows(self, y: Array) -> tuple[Array, tuple[Array, Array]]:
+        """The logits (N, classes) and where each picture's class lies in them."""
+        if y[0].size != y.shape[-1]:
             raise ArgumentError(
                 f"a class as target needs a vector of outputs, this model gives {y.shape[1:]}: "
                 "use a Channel as target"
             )
-        return np.arange(len(y)), np.broadcast_to(np.asarray(self.index), (len(y),))
-
-    def values(self, y: Array) -> Array:
-        return y[self._rows(y)]
-
-    def gradient(self, y: Array) -> Array:
-        dy = np.zeros_like(y)
-        dy[self._rows(y)] = 1
-        return dy
-
-    def describe(self, model: Model) -> str:
-        kind = "logit" if model.logits_name != model.output_name else "output"
-        chosen = (self.index,) if isinstance(self.index, int) else self.index
-        names = list(dict.fromkeys(model.class_name(i) for i in chosen))
-        return f"{kind} of class {', '.join(names)}"
+        z = y.reshape(len(y), -1)
+        return z, (np.arange(len(y)), np.broadcast_to(np.asarray(self.index), (len(y),)))
 
 
 @dataclass(frozen=True)
 class Probability(Logit):
-    """The probability p_c after the head's softmax or sigmoid, or the output where there is
-    none."""
+    """The probability p_c: the softmax or the sigmoid of the logits, as the model's head says, or
+    the output itself where there is no such head. ∂p_c/∂z_i = p_c ([i = c] − p_i), or
+    p_c (1 − p_c) after a sigmoid."""
 
-    def node(self, model: Model) -> str:
-        super().node(model)
-        return model.output_name
+    curve: str = ""
+
+    def bound(self, model: Model) -> Target:
+        ready = model.head in ("softmax", "sigmoid") and model.logits_name == model.output_name
+        curve = "none" if ready else {"logits": "softmax"}.get(model.head, model.head)
+        return replace(self, index=_each(model.class_index, self.index), curve=curve)
+
+    def _probabilities(self, z: Array) -> Array:
+        if self.curve == "softmax":
+            powers = np.exp(z - z.max(axis=1, keepdims=True))
+            return powers / powers.sum(axis=1, keepdims=True)
+        return sigmoid(z).astype(z.dtype) if self.curve == "sigmoid" else z
+
+    def values(self, y: Array) -> Array:
+        z, rows = self._rows(y)
+        return self._probabilities(z)[rows]
+
+    def gradient(self, y: Array) -> Array:
+        z, rows = self._rows(y)
+        p = self._probabilities(z)
+        dz = np.zeros_like(z)
+        dz[rows] = 1
+        if self.curve == "softmax":
+            dz = p[rows][:, None] * (dz - p)
+        elif self.curve == "sigmoid":
+            dz *= p * (1 - p)
+        return dz.reshape(y.shape)
 
     def describe(self, model: Model) -> str:
-        return super().describe(model).replace("logit", "probability").replace("output", "value")
+        kind = "value" if model.head == "none" else "probability"
+        return f"{kind} of class {self._names(model)}"
 
 
 @dataclass(frozen=True)
-class Channel:
+class LogProbability(Probability):
+    """log p_c, computed from the logits, so that it is finite where p_c is 0 to rounding;
+    ∂/∂z_i = [i = c] − p_i after a softmax, 1 − p_c after a sigmoid."""
+
+    def values(self, y: Array) -> Array:
+        z, rows = self._rows(y)
+        if self.curve == "softmax":
+            top = z.max(axis=1)
+            return z[rows] - top - np.log(np.exp(z - top[:, None]).sum(axis=1))
+        if self.curve == "sigmoid":
+            return -np.logaddexp(0, -z[rows]).astype(z.dtype)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.log(z[rows])
+
+    def gradient(self, y: Array) -> Array:
+        z, rows = self._rows(y)
+        dz = np.zeros_like(z)
+        dz[rows] = 1
+        if self.curve == "softmax":
+            dz -= self._probabilities(z)
+        elif self.curve == "sigmoid":
+            dz *= 1 - self._probabilities(z)
+        else:
+            dz[rows] = 1 / z[rows]
+        return dz.reshape(y.shape)
+
+    def describe(self, model: Model) -> str:
+        return f"log {super().describe(model)}"
+
+
+@dataclass(frozen=True)
+class Channel(Target):
     """One channel (or feature) of a node: its mean (1 / places) Σ y[n, ·, ·, k], or with `at` the
     single neuron y[n, row, col, k]. `channel` is one for all pictures or one for each."""
 
     name: str
-    channel: int | tuple[int, ...]
+    channel: Choice
     at: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "channel", _plain(self.channel))
+
+    @property
+    def count(self) -> int | None:
+        return len(self.channel) if isinstance(self.channel, tuple) else None
+
+    def take(self, pictures: Sequence[int]) -> Target:
+        return replace(self, channel=_taken(self.channel, pictures))
 
     def node(self, model: Model) -> str:
         shape = model.shapes[model.node(self.name).name]
@@ -134,65 +274,80 @@ class Channel:
         return f"{where} of channel {self.channel} of {self.name}"
 
 
-def as_target(model: Model, target: Any, predictions: Array | None = None) -> Target:
-    """What a caller gave as a target: a class, one class a picture, a `Target`, or None.
+@dataclass(frozen=True)
+class Norm(Target):
+    """The Euclidean norm √(Σ y²) of all that a node gives: what makes it work hard at all."""
 
-    None means the class that the network predicts for each picture (`predictions`, (N, classes)).
-    """
-    if target is None:
-        if predictions is None:
-            raise ArgumentError("a target is needed: a class number or name, or a Target")
-        return Logit(tuple(predictions.argmax(axis=-1).tolist()))
-    target = target.tolist() if isinstance(target, np.ndarray) else target
-    if isinstance(target, str | int | np.integer) and not isinstance(target, bool):
-        return Logit(model.class_index(_scalar(target)))
-    if isinstance(target, Sequence) and len(target):
-        return Logit(tuple(model.class_index(_scalar(t)) for t in target))
-    if all(hasattr(target, part) for part in ("node", "values", "gradient", "describe")):
-        return target
-    raise ArgumentError(
-        f"a target is a class number or name, one of them for each picture, or a Target, got "
-        f"{target!r}"
-    )
+    name: str
+
+    def node(self, model: Model) -> str:
+        return model.node(self.name).name
+
+    def values(self, y: Array) -> Array:
+        return np.sqrt((y * y).reshape(len(y), -1).sum(axis=1))
+
+    def gradient(self, y: Array) -> Array:
+        norm = self.values(y).reshape(-1, *(1,) * (y.ndim - 1))
+        return np.divide(y, norm, out=np.zeros_like(y), where=norm > 0)
+
+    def describe(self, model: Model) -> str:
+        return f"norm of {self.name}"
 
 
-def check_target(target: Target, model: Model, n: int) -> str:
-    """The target's node, after a check that it has one class (or channel) for each of n
-    pictures."""
-    chosen = _choice(target)[1]
-    if isinstance(chosen, tuple) and len(chosen) != n:
-        raise ArgumentError(
-            f"{len(chosen)} targets for {n} pictures: give one for all, or one for each"
-        )
-    return target.node(model)
+@dataclass(frozen=True, eq=False)
+class Direction(Target):
+    """How far a node's output points in a direction v: the mean over all places of ⟨v, y⟩ for v
+    (channels,), or ⟨v, y⟩ for v of the node's own shape (rows, cols, channels)."""
 
+    name: str
+    vector: Any
 
-def for_one(target: Target, i: int) -> Target:
-    """The target of picture i alone, where there is one for each picture."""
-    name, chosen = _choice(target)
-    return replace(target, **{name: chosen[i]}) if isinstance(chosen, tuple) else target  # type: ignore[type-var]
+    def __post_init__(self) -> None:
+        vector = np.asarray(self.vector)
+        if vector.dtype.kind not in "uif" or not np.isfinite(vector).all() or not vector.any():
+            raise ArgumentError("a Direction needs finite numbers that are not all zero")
+        object.__setattr__(self, "vector", vector)
 
+    def node(self, model: Model) -> str:
+        shape = model.shapes[model.node(self.name).name]
+        if self.vector.shape not in (shape, shape[-1:]):
+            raise ArgumentError(
+                f"a direction at node {self.name!r} has shape {shape[-1:]} or {shape}, got "
+                f"{self.vector.shape}"
+            )
+        return self.name
 
-def count_of(target: Target) -> int:
-    """How many pictures a target speaks of: as many as it has classes or channels, or one."""
-    chosen = _choice(target)[1]
-    return len(chosen) if isinstance(chosen, tuple) else 1
+    def _weights(self, y: Array) -> Array:
+        places = y[0].size // y.shape[-1] if self.vector.shape != y.shape[1:] else 1
+        return np.broadcast_to((self.vector / places).astype(y.dtype), y.shape)
 
+    def values(self, y: Array) -> Array:
+        return (y * self._weights(y)).reshape(len(y), -1).sum(axis=1)
 
-def _choice(target: Target) -> tuple[str, Any]:
-    """The field in which a target may have one value for each picture, and its value."""
-    for name in ("index", "channel"):
-        if hasattr(target, name):
-            return name, getattr(target, name)
-    return "", None
+    def gradient(self, y: Array) -> Array:
+        return self._weights(y).copy()
+
+    def describe(self, model: Model) -> str:
+        return f"direction in {self.name}"
 
 
 def _plain(value: Any) -> Any:
-    """One number, or one for each picture, as an int or a tuple of them."""
+    """One choice, or one for each picture, as a plain value or a tuple of them."""
     if isinstance(value, list | tuple | np.ndarray | np.generic):
-        value = np.asarray(value).tolist()
-    return tuple(value) if isinstance(value, list) else value
+        value = np.asarray(value, object).tolist()
+    if isinstance(value, list):
+        return tuple(_scalar(v) for v in value)
+    return _scalar(value)
 
 
-def _scalar(value: Any) -> int | str:
+def _scalar(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
+
+
+def _each(number_of: Any, choice: Any) -> Any:
+    """A choice with every name made a number."""
+    return tuple(map(number_of, choice)) if isinstance(choice, tuple) else number_of(choice)
+
+
+def _taken(choice: Any, pictures: Sequence[int]) -> Any:
+    return tuple(choice[i] for i in pictures) if isinstance(choice, tuple) else choice

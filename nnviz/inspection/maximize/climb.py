@@ -19,7 +19,7 @@ from ...engine.layer import Array
 from ...engine.model import Model
 from ...engine.rewrite import up_to
 from ...errors import ArgumentError
-from ..attribution.target import Logit, as_target, count_of
+from ..attribution.goal import Goal, as_goal
 from ..probability import probabilities
 from ..results import Provenance, Result
 from .priors import brightness, total_variation
@@ -74,13 +74,13 @@ def maximize(
             f"maximize makes pictures, this model's input has shape {model.input.shape}"
         )
     _check(steps, rate, shift, smooth, dark, seed)
-    goal = as_target(model, target)
-    count = count_of(goal)
+    goal = as_goal(model, target)
+    count = 1 if goal.count is None else goal.count
     rng = np.random.default_rng(np.random.SeedSequence(seed))
     shape = (count, *model.input.shape)
     u = (-1.5 + 0.1 * rng.standard_normal(shape)).astype(np.float32)
     m, v = np.zeros_like(u), np.zeros_like(u)
-    part = up_to(model, goal.node(model))
+    part = up_to(model, *goal.nodes)
     best, best_score, path = u.copy(), np.full(count, -np.inf), np.empty((steps, count))
     for step in range(steps):
         still = step >= steps - max(1, round(steps * STILL))
@@ -126,20 +126,20 @@ def _pixels(u: Array) -> Array:
     return 0.5 * (1 + np.tanh(0.5 * u))
 
 
-def _climb(part: Model, goal: Any, x: Array, move: tuple[int, ...]) -> tuple[Array, Array]:
+def _climb(part: Model, goal: Goal, x: Array, move: tuple[int, ...]) -> tuple[Array, Array]:
     """The target (N,) of the shifted pictures, and its gradient for the unshifted pixels.
 
-    part: the model up to the target's node."""
+    part: the model up to the target's nodes."""
     trace = part.run(np.roll(x, move, axis=(1, 2)))
-    y = trace.output
-    grads = part.backward(trace, {part.output_name: goal.gradient(y)})
+    outputs = {node: trace[node].y for node in goal.nodes}
+    grads = part.backward(trace, goal.seeds(outputs))
     pixels = part.input.pixel_gradient(grads[INPUT])
-    return goal.values(y), np.roll(pixels, (-move[0], -move[1]), axis=(1, 2))
+    return goal.values(outputs), np.roll(pixels, (-move[0], -move[1]), axis=(1, 2))
 
 
 def _finish(
     model: Model,
-    goal: Any,
+    goal: Goal,
     values: Array,
     path: Array,
     steps: int,
@@ -149,12 +149,11 @@ def _finish(
     dark: float,
     seed: int,
 ) -> Maximized:
-    node = goal.node(model)
-    trace = model.run(values)
-    reached = goal.values(trace[node].y)
+    trace = model.run(values, keep=goal.nodes)
+    reached = goal.values({node: trace[node].y for node in goal.nodes})
     probability = None
-    if isinstance(goal, Logit):
-        classes = np.broadcast_to(np.asarray(goal.index), (len(values),))
+    classes = goal.classes(len(values))
+    if classes is not None:
         probability = probabilities(model, trace.output)[np.arange(len(values)), classes]
     low = np.flatnonzero(reached <= path[0])
     warnings = tuple(
@@ -171,6 +170,6 @@ def _finish(
         probability=probability,
         warnings=warnings,
         provenance=Provenance.of(
-            model, "maximize", target=goal.describe(model), settings=settings, seed=seed
+            model, "maximize", target=goal.words, settings=settings, seed=seed
         ),
     )

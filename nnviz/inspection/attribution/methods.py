@@ -1,0 +1,85 @@
+"""The methods as data: a function becomes one by saying what it is.
+
+    @method("cam", reference="Selvaraju et al. 2017, arXiv:1610.02391", cost="1 f + 1 b")
+    def grad_cam(model, x, target=None, *, node=None): ...
+
+The decorator changes nothing about the function: it enters it in `METHODS`, from where `explain`,
+the command line, the table in the documentation and the battery of tests read.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from ..results import Attribution
+
+FAMILIES = ("gradient", "path", "rule", "cam", "layer", "perturbation")
+"""gradient: the slope, at the picture or near it. path: slopes added up along a way from a
+baseline. rule: a backward pass with other rules. cam: a weighted sum of a node's channels. layer:
+what a node's output does for the target. perturbation: the picture is changed and run again."""
+
+F = TypeVar("F", bound=Callable[..., Attribution])
+
+
+@dataclass(frozen=True)
+class Method:
+    """An attribution method as data.
+
+    name: what `explain` knows it by. family: one of `FAMILIES`. reference: author, year, arXiv id
+    or place. signed: whether values below zero mean evidence against the target. stochastic:
+    whether it takes a seed. gradients: whether it needs a backward pass. needs: what the model must
+    have, in words ("" where any model for pictures will do). cost: forward (f) and backward (b)
+    passes for each picture.
+    """
+
+    name: str
+    family: str
+    reference: str
+    signed: bool
+    stochastic: bool
+    gradients: bool
+    needs: str
+    cost: str
+    function: Callable[..., Attribution]
+
+    @property
+    def options(self) -> list[str]:
+        """What may be passed on besides model, pictures and target."""
+        taken = inspect.signature(self.function).parameters
+        return [name for name in taken if name not in ("model", "x", "target")]
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """The options with what they are when nothing is said."""
+        taken = inspect.signature(self.function).parameters
+        return {name: taken[name].default for name in self.options}
+
+
+METHODS: dict[str, Method] = {}
+"""Name -> method."""
+
+
+def method(
+    family: str, *, reference: str, cost: str, signed: bool = False, needs: str = ""
+) -> Callable[[F], F]:
+    """Enter a function `(model, x, target=None, *, …)` in `METHODS` under its own name."""
+
+    def enter(function: F) -> F:
+        name = function.__name__
+        METHODS[name] = Method(
+            name=name,
+            family=family,
+            reference=reference,
+            signed=signed,
+            stochastic="seed" in inspect.signature(function).parameters,
+            gradients="b" in cost.split(),
+            needs=needs,
+            cost=cost,
+            function=function,
+        )
+        return function
+
+    return enter

@@ -1,0 +1,234 @@
+"""The question that every attribution method answers: why does this model give this target the
+value that it has for these pictures?
+
+A method asks for the target's value, or for its gradient, at points of its own choosing (noisy
+copies, steps of a path, masked pictures). Many points go through the network together, as many as
+memory allows, and come back one after the other; so a method is written as a loop over points, and
+its answer does not depend on what else was in the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from ...engine.graph import INPUT
+from ...engine.layer import Array
+from ...engine.model import Model
+from ...engine.trace import Trace
+from ...engine.walk import RuleFor
+from ...errors import ArgumentError
+from ..results import Attribution, Provenance, degenerate
+from .goal import Goal, as_goal
+
+TRACE_BYTES = 256 << 20
+"""Traces that are walked back are held to about this much memory at a time."""
+INPUT_BYTES = 64 << 20
+"""Inputs of runs that keep their outputs alone are held to about this much."""
+
+
+@dataclass(frozen=True)
+class Walk:
+    """What one array of points gave: scores (N,), gradients and outputs by node, each (N, …)."""
+
+    scores: Array
+    gradients: Mapping[str, Array]
+    outputs: Mapping[str, Array]
+
+    @property
+    def gradient(self) -> Array:
+        """The gradient for the network's input."""
+        return self.gradients[INPUT]
+
+
+@dataclass(frozen=True)
+class Question:
+    """A model, pictures and a target, checked.
+
+    x: what the network is given, (N, rows, cols, channels), after `Model.input` was applied.
+    """
+
+    model: Model
+    x: Array
+    goal: Goal
+    method: str
+
+    @classmethod
+    def of(cls, model: Model, x: Any, target: Any, method: str) -> Question:
+        """Check pixels and target; None as target means each picture's predicted class."""
+        pixels = model.input.check(x)
+        if pixels.ndim != 4:
+            raise ArgumentError(
+                f"{method} explains pictures, this model's input has shape {model.input.shape}"
+            )
+        ready = model.input.prepare(pixels)
+        if ready.dtype.kind != "f":
+            ready = ready.astype(np.float32)
+        predictions = None
+        if target is None:
+            predictions = model.run(ready, prepared=True, keep=()).output
+        return cls(model, ready, as_goal(model, target, len(ready), predictions), method)
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def with_model(self, model: Model) -> Question:
+        """The same question to a rewritten model, which must still have the target's nodes."""
+        for node in self.goal.nodes:
+            model.node(node)
+        return replace(self, model=model)
+
+    def ready(self, pixels: Any) -> Array:
+        """Other pixels (a number, a colour, one picture or N of them) as the network's input,
+        (N or 1, rows, cols, channels)."""
+        values = np.asarray(pixels)
+        if values.dtype.kind not in "uif" or not np.isfinite(values).all():
+            raise ArgumentError(f"{self.method} needs finite pixel values, got {pixels!r}")
+        shape, given = self.model.input.shape, values.shape
+        if values.dtype.kind != "f" and values.dtype != np.uint8:
+            values = values.astype(self.x.dtype)
+        if values.ndim < 4:
+            try:
+                values = np.broadcast_to(values, shape)[None]
+            except ValueError:
+                values = values[..., None]  # grey pictures without their axis of channels
+        if values.shape[1:] != shape or len(values) not in (1, len(self)):
+            raise ArgumentError(
+                f"{self.method} needs pixels of shape {shape}, or something that stretches to it, "
+                f"for one picture or for {len(self)}; got shape {given}"
+            )
+        return self.model.input.prepare(np.array(values)).astype(self.x.dtype, copy=False)
+
+    # Asking the network ------------------------------------------------------------------------
+
+    def walks(
+        self,
+        points: Iterable[Array],
+        *,
+        at: Collection[str] = (INPUT,),
+        rule_for: RuleFor | None = None,
+    ) -> Iterator[Walk]:
+        """For each array of points (N, …), in order: the target, and its gradient at `at`."""
+        size = sum(int(np.prod(s)) for s in self.model.shapes.values()) * self.x.itemsize
+        most = max(1, TRACE_BYTES // (2 * size))
+
+        def run(batch: Array, goal: Goal) -> Walk:
+            trace = self.model.run(batch, prepared=True)
+            outputs = {node: trace[node].y for node in goal.nodes}
+            grads = self.model.backward(trace, goal.seeds(outputs), until=at, rule_for=rule_for)
+            kept = {name: _output(trace, name) for name in at}
+            return Walk(goal.values(outputs), {name: grads[name] for name in at}, kept)
+
+        yield from self._batched(points, most, run, _joined)
+
+    def walk(self, *, at: Collection[str] = (INPUT,), rule_for: RuleFor | None = None) -> Walk:
+        """The same for the pictures themselves."""
+        return next(self.walks([self.x], at=at, rule_for=rule_for))
+
+    def scores(self, points: Iterable[Array]) -> Iterator[Array]:
+        """For each array of points (N, …), in order: the target's value, (N,)."""
+
+        def run(batch: Array, goal: Goal) -> Array:
+            trace = self.model.run(batch, prepared=True, keep=goal.nodes)
+            return goal.values({node: trace[node].y for node in goal.nodes})
+
+        most = max(1, INPUT_BYTES // self.x[0].nbytes)
+        yield from self._batched(points, most, run, np.concatenate)
+
+    def score(self) -> Array:
+        """The target's value for the pictures themselves, (N,)."""
+        return next(self.scores([self.x]))
+
+    def _batched(
+        self,
+        points: Iterable[Array],
+        most: int,
+        run: Callable[[Array, Goal], Any],
+        join: Callable[[list[Any]], Any],
+    ) -> Iterator[Any]:
+        """Results of `run` for each array of points: several arrays a batch where they are small,
+        several batches an array where they are large. At most `most` pictures are run together."""
+        n, source = len(self), iter(points)
+        if n > most:
+            for array in source:
+                cuts = [range(i, min(n, i + most)) for i in range(0, n, most)]
+                yield join([run(array[c.start : c.stop], self.goal.take(c)) for c in cuts])
+            return
+        # A few hundred at a time fill all threads; more would only make the caller wait.
+        group = max(1, min(most, 256) // n)
+        while arrays := list(islice(source, group)):
+            batch = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+            together = run(batch, self.goal.take([*range(n)] * len(arrays)))
+            yield from (_part(together, i * n, n) for i in range(len(arrays)))
+
+    # Answering it ------------------------------------------------------------------------------
+
+    def answer(
+        self,
+        values: Array,
+        *,
+        scores: Array,
+        cause: str,
+        signed: bool = False,
+        raw: Array | None = None,
+        node: str | None = None,
+        at_node: Array | None = None,
+        gap: Array | None = None,
+        error: Array | None = None,
+        settings: Mapping[str, Any] | None = None,
+        seed: int | None = None,
+        warnings: tuple[str, ...] = (),
+    ) -> Attribution:
+        """The map with its provenance, in the input's dtype; `cause` says why this method's map
+        may be degenerate, and what to try then."""
+        made = Provenance.of(
+            self.model,
+            self.method,
+            target=self.goal.words,
+            node=node,
+            settings=dict(settings or {}),
+            seed=seed,
+        )
+
+        def fit(array: Array | None) -> Array | None:
+            return None if array is None else array.astype(self.x.dtype, copy=False)
+
+        return Attribution(
+            values=values.astype(self.x.dtype, copy=False),
+            scores=scores.astype(self.x.dtype, copy=False),
+            raw=fit(raw),
+            at_node=fit(at_node),
+            gap=gap,
+            error=fit(error),
+            warnings=tuple(dict.fromkeys(warnings + degenerate(values, cause))),
+            provenance=made,
+            signed=signed,
+        )
+
+
+def _output(trace: Trace, name: str) -> Array:
+    return trace.input if name == INPUT else trace[name].y
+
+
+def _joined(walks: list[Walk]) -> Walk:
+    first = walks[0]
+    return Walk(
+        np.concatenate([w.scores for w in walks]),
+        {k: np.concatenate([w.gradients[k] for w in walks]) for k in first.gradients},
+        {k: np.concatenate([w.outputs[k] for w in walks]) for k in first.outputs},
+    )
+
+
+def _part(result: Any, start: int, n: int) -> Any:
+    """Rows start … start + n of what a run gave."""
+    if isinstance(result, np.ndarray):
+        return result[start : start + n]
+    return Walk(
+        result.scores[start : start + n],
+        {k: v[start : start + n] for k, v in result.gradients.items()},
+        {k: v[start : start + n] for k, v in result.outputs.items()},
+    )
