@@ -13,17 +13,15 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from . import __version__, data
+from . import __version__
 from .cli_data import add_commands, data_options, learnt_and_held_out, load_for, load_line
-from .engine.model import Model
+from .cli_explain import MODEL_HELP, explain, explain_options
 from .errors import ArgumentError, FileError, NnvizError, unknown
-from .files import make_folder
+from .files import make_folder, with_suffix
 from .formats import load
 from .training import Callback, Checkpoint, CSVLog
-
-MODEL_HELP = "a model file, or the name of a shipped model (mnist-cnn)"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -99,7 +97,7 @@ def train(args: argparse.Namespace) -> None:
 
 def _model_file(word: str) -> Path:
     """A file to write a model into, made sure of before an hour of training, not after it."""
-    path = _with_suffix(word, ".npz")
+    path = with_suffix(word, ".npz")
     for folder in (Path(word), path):
         if folder.is_dir():
             raise FileError(f"cannot write {folder}: it is a folder; give the model file's name")
@@ -119,7 +117,7 @@ def _callbacks(args: argparse.Namespace) -> list[Callback]:
     if args.curves:
         from .report.live import Curves
 
-        made.append(Curves(_with_suffix(args.curves, ".png")))
+        made.append(Curves(with_suffix(args.curves, ".png")))
     if (path := _checkpoint(args)) is not None:
         made.append(Checkpoint(path))
     return made
@@ -149,91 +147,6 @@ def diagram(args: argparse.Namespace) -> None:
     from .inspection.anatomy import diagram as draw
 
     print(save_picture(draw(load(args.model)), args.out))
-
-
-def explain(args: argparse.Namespace) -> None:
-    """Explain a model's answer to one picture."""
-    from .draw import save_picture
-    from .inspection.attribution import explain as by_name
-
-    model = load(args.model)
-    picture, notes = _picture(model, args)
-    wanted = {"node": args.node, "rule": args.rule, "patch": args.patch, "stride": args.stride}
-    options = {key: value for key, value in wanted.items() if value is not None}
-    target = _target(model, args.target)
-    result = by_name(model, picture[None], target, method=args.method, **options)
-    written = [Path(args.out)]
-    if written[0].suffix != ".png":
-        raise ArgumentError(f"cannot draw into {args.out!r}: --out must end in .png")
-    if args.numbers:
-        written.append(_with_suffix(args.numbers, ".npz"))
-    for path in written:  # both can be written, or neither is
-        make_folder(path.parent)
-    for path in written[1:]:
-        result.save(path)
-    save_picture(result, written[0], pictures=picture[None], cmap=args.cmap)
-    for note in (*notes, *(f"warning: {warning}" for warning in result.warnings)):
-        print(f"nnviz: {note}", file=sys.stderr)
-    print(_answer(model, picture))
-    for path in written:
-        print(path)
-
-
-def _target(model: Model, word: str | None) -> str | int | None:
-    """A class by name, or by number where no class has that name."""
-    if word is None or not word.isdecimal() or word in (model.classes or ()):
-        return word
-    return int(word)
-
-
-def _answer(model: Model, picture: Any) -> str:
-    """What the network makes of a picture: its three surest classes, or its plain output."""
-    from .inspection.probability import probabilities
-
-    output = probabilities(model, model.predict(picture[None]))[0]
-    if model.head == "none" or output.ndim != 1:
-        return f"output: from {output.min():.4g} to {output.max():.4g}"
-    best = output.argsort()[::-1][:3]
-    return ", ".join(f"{model.class_name(int(c))}: {output[c]:.1%}" for c in best)
-
-
-def _picture(model: Model, args: argparse.Namespace) -> tuple[Any, list[str]]:
-    """The picture to explain, in the model's size, and what to say about it.
-
-    Other sizes are taken only where --resize says so.
-    """
-    import numpy as np
-
-    notes = []
-    if len(model.input.shape) != 3:
-        raise ArgumentError(f"explain needs a model for pictures, got {model.input.shape}")
-    rows, cols, channels = model.input.shape
-    picture = data.read_picture(args.image, channels)
-    if picture.shape[:2] != (rows, cols):
-        if not args.resize:
-            raise ArgumentError(
-                f"{args.image} has {picture.shape[0]}×{picture.shape[1]} pixels (rows × cols), the "
-                f"model wants {rows}×{cols}: give --resize to have it resized"
-            )
-        was = picture.shape[:2]
-        picture = data.resize(picture, rows, cols)
-        bent = ", which changes its shape" if was[0] * cols != was[1] * rows else ""
-        notes.append(f"resized from {was[0]}×{was[1]} to {rows}×{cols} (rows × cols){bent}")
-    if args.invert:
-        return np.subtract(255, picture, dtype=np.uint8), notes
-    usual, here = model.input.background, data.background(picture)
-    if usual is not None and abs(here - usual) > 0.5:
-        kinds = ("dark", "light")
-        want, have = kinds[usual > 0.5], kinds[here > 0.5]
-        notes.append(
-            f"warning: the picture's background is {have}, but the model learnt from pictures on a "
-            f"{want} one: give --invert to turn it round"
-        )
-    return picture, notes
-
-
-def _with_suffix(path: str, ending: str) -> Path:
-    return Path(path) if path.endswith(ending) else Path(path + ending)
 
 
 def _command(args: argparse.Namespace) -> str:
@@ -297,24 +210,6 @@ def _diagram_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--out", default="diagram.svg", help=".svg or .png; default: diagram.svg")
 
 
-def _explain_options(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("image", help="a picture file")
-    sub.add_argument("--model", default="mnist-cnn", help=MODEL_HELP)
-    sub.add_argument("--method", default="grad_cam", help="saliency, grad_cam or occlusion")
-    sub.add_argument("--target", help="a class by name or number; default: the network's answer")
-    sub.add_argument("--node", help="the node for Grad-CAM; default: the last with space in it")
-    sub.add_argument("--rule", help="plain, guided or rectified, for saliency and Grad-CAM")
-    sub.add_argument("--patch", type=int, help="the patch's size, for occlusion")
-    sub.add_argument("--stride", type=int, help="the patch's steps, for occlusion")
-    sub.add_argument("--cmap", help="a colour map by name, such as jet")
-    sub.add_argument("--resize", action="store_true", help="bring the picture to the model's size")
-    sub.add_argument(
-        "--invert", action="store_true", help="turn dark into light and light into dark"
-    )
-    sub.add_argument("--out", default="explanation.png", help="default: explanation.png")
-    sub.add_argument("--numbers", help="also write the map's numbers into this .npz")
-
-
 def _model_option(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("model", nargs="?", default="mnist-cnn", help=MODEL_HELP)
 
@@ -335,7 +230,7 @@ OPTIONS: dict[Callable[[argparse.Namespace], None], Callable[[argparse.ArgumentP
     evaluate: _evaluate_options,
     summary: _model_option,
     diagram: _diagram_options,
-    explain: _explain_options,
+    explain: explain_options,
 }
 """Command -> what adds its options to its parser."""
 

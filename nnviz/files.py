@@ -151,3 +151,8 @@ def _read_array(file: IO[bytes], size: int) -> np.ndarray:
         raise ValueError("an array has another length than its header says")
     array = np.frombuffer(data, dtype).copy()
     return array.reshape(shape, order="F" if fortran else "C")
+
+
+def with_suffix(path: str, ending: str) -> Path:
+    """The path with this ending, added where it is missing."""
+    return Path(path) if path.endswith(ending) else Path(path + ending)

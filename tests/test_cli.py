@@ -110,6 +110,9 @@ def explain(capsys, world, tmp_path, *words, picture="light-on-dark.png"):
         ["--method", "saliency", "--rule", "guided"],
         ["--method", "grad_cam", "--node", "conv2d_1", "--target", "3"],
         ["--method", "occlusion", "--patch", "7", "--stride", "7", "--cmap", "jet"],
+        ["--method", "gradient", "--target", "3", "--against", "5", "--set", "channels=largest"],
+        ["--against", "5", "--set", "rule=guided"],
+        ["--score", "log-probability"],
         [],
     ],
     ids=lambda words: "-".join(words).strip("-") or "default",
@@ -121,6 +124,26 @@ def test_explain(capsys, world, tmp_path, words):
     assert re.fullmatch(r"\d: [\d.]+%, \d: [\d.]+%, \d: [\d.]+%", out[0])
     assert out[-1] == str(path)
     assert read_picture(path, 3).shape[1] >= 2 * 112
+
+
+def test_explain_asks_why_one_and_not_the_other(capsys, world, tmp_path):
+    words = ("--method", "gradient", "--target", "3", "--against", "5", "--score", "probability")
+    explain(capsys, world, tmp_path, *words, "--numbers", tmp_path / "n.npz")
+    got = nv.load_result(tmp_path / "n.npz")
+    assert got.provenance.target == "probability of class 3 − probability of class 5"
+    picture = read_picture(world / "light-on-dark.png", 1)[None]
+    wanted = nv.gradient(
+        nv.load(world / "model.npz"), picture, nv.Probability(3) - nv.Probability(5)
+    )
+    np.testing.assert_array_equal(got.values, wanted.values)
+
+
+def test_explain_lists_its_methods(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["explain", "--list"])
+    assert ended.value.code == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(nv.METHODS)
 
 
 def test_explain_writes_its_numbers(capsys, world, tmp_path):

@@ -12,7 +12,7 @@ from networks import digits
 from PIL import Image
 
 import nnviz as nv
-from nnviz import cli
+from nnviz import cli_data
 from nnviz.cli import main
 from nnviz.data import Dataset
 from nnviz.files import read_npz, write_npz
@@ -178,7 +178,7 @@ def test_data_that_is_not_there(capsys, world, tmp_path, old):
 
 def test_pictures_without_labels(capsys, world, tmp_path, monkeypatch):
     bare = Dataset(np.zeros((3, 28, 28, 1), np.uint8), name="bare")
-    monkeypatch.setattr(cli.data, "load", lambda *a: bare)
+    monkeypatch.setattr(cli_data.data, "load", lambda *a: bare)
     said = refused(capsys, "evaluate", world / "model.npz", "--data", "bare")
     assert said == "bare has no labels: nothing to evaluate against"
     said = refused(capsys, "train", "--data", "bare", "--out", tmp_path / "a")
@@ -188,7 +188,7 @@ def test_pictures_without_labels(capsys, world, tmp_path, monkeypatch):
 def test_pictures_that_are_no_numbers(capsys, world, old, monkeypatch):
     x = np.zeros((3, 28, 28, 1), np.float32)
     x[2, 3, 4] = np.nan
-    monkeypatch.setattr(cli.data, "load", lambda *a: Dataset(x, np.arange(3)))
+    monkeypatch.setattr(cli_data.data, "load", lambda *a: Dataset(x, np.arange(3)))
     said = refused(capsys, "report", world / "model.npz", "--out", old)
     assert said.startswith("the input has 1 value(s) that are NaN or infinite: clean")
 
@@ -204,7 +204,11 @@ EXPLAIN = [
     (["--target", "dog"], "no class named 'dog'; this model has 0, 1,"),
     (["--target", "99"], "class 99 is not among the model's 10"),
     (["--target", "-1"], "no class named '-1'"),
-    (["--method", "lime"], "no method named 'lime'; nnviz has saliency, grad_cam, occlusion"),
+    (["--method", "limes"], "no method named 'limes'"),
+    (["--set", "steps"], "--set wants NAME=VALUE, such as --set steps=50, got 'steps'"),
+    (["--set", "colour=1"], "grad_cam has no option 'colour'; it has node, rule"),
+    (["--score", "odds"], "no score named 'odds'; nnviz has logit, probability, log-probability"),
+    (["--against", "99"], "class 99 is not among the model's 10"),
     (["--rule", "nice"], "no rule named 'nice'"),
     (["--method", "occlusion", "--rule", "guided"], "occlusion has no option 'rule'; it has patch"),
     (["--method", "occlusion", "--patch", "0"], "patch must be one or two whole numbers of at le"),
@@ -320,7 +324,7 @@ def test_ctrl_c_leaves_no_half_written_file(capsys, tmp_path, monkeypatch, at):
 
     monkeypatch.setattr(os, "replace", stopped)
     data = Dataset(np.random.default_rng(0).integers(0, 256, (6, 28, 28, 1)).astype(np.uint8))
-    monkeypatch.setattr(cli.data, "load", lambda *a: data)
+    monkeypatch.setattr(cli_data.data, "load", lambda *a: data)
     assert main(["report", str(model), "--out", str(folder)]) == 130
     assert capsys.readouterr().err.endswith("nnviz: stopped\n")
     names = [path.name for path in folder.iterdir()]
