@@ -25,9 +25,10 @@ class _List(argparse.Action):
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
         from .inspection.attribution import METHODS
+        from .inspection.attribution.methods import FAMILIES
 
         width = max(map(len, METHODS))
-        for method in METHODS.values():
+        for method in sorted(METHODS.values(), key=lambda m: FAMILIES.index(m.family)):
             print(f"{method.name:{width}}  {method.family:12}  {method.cost}; {method.reference}")
         parser.exit(0)
 

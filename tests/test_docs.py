@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from nnviz.cli import main
+from nnviz.inspection.attribution import METHODS
+from nnviz.inspection.attribution.methods import FAMILIES
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted(
@@ -29,8 +31,13 @@ def blocks(path: Path, language: str) -> list[str]:
 def test_the_python_runs(path, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     scope: dict[str, object] = {}
-    for block in blocks(path, "python"):
-        exec(compile(block, str(path), "exec"), scope)
+    known = dict(METHODS)
+    try:
+        for block in blocks(path, "python"):
+            exec(compile(block, str(path), "exec"), scope)
+    finally:  # a page may enter a method of its own
+        METHODS.clear()
+        METHODS.update(known)
 
 
 @pytest.mark.parametrize("path", PAGES, ids=page_id)
@@ -59,3 +66,24 @@ def test_the_two_commands_are_one_line_each():
 @pytest.mark.parametrize("path", PAGES, ids=page_id)
 def test_no_figure_is_missing(path):
     assert not re.search(r"@[A-Z]+@", path.read_text(encoding="utf-8"))
+
+
+def methods_page() -> str:
+    """The page of all attribution methods, from what they say of themselves."""
+    rows = [
+        f"| `{m.name}` | {m.family} | {m.reference} | {m.needs or 'any model for pictures'} | "
+        f"{m.cost} | {'signed' if m.signed else 'not negative'}"
+        f"{', seeded' if m.stochastic else ''} |"
+        for m in sorted(METHODS.values(), key=lambda m: FAMILIES.index(m.family))
+    ]
+    head = (ROOT / "docs" / "methods.md").read_text(encoding="utf-8").split("\n| method")[0]
+    columns = ("method", "family", "paper", "needs", "cost", "values")
+    lines = [head, "| " + " | ".join(columns) + " |", "|" + "---|" * len(columns), *rows]
+    return "\n".join(lines) + "\n"
+
+
+def test_the_table_of_methods_is_theirs(request):
+    path, wanted = ROOT / "docs" / "methods.md", methods_page()
+    if request.config.getoption("--regenerate"):
+        path.write_text(wanted, encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == wanted, "run pytest --regenerate"

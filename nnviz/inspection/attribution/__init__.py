@@ -4,8 +4,9 @@ from .cam import grad_cam
 from .explain import explain
 from .goal import Goal, as_goal
 from .gradients import deconvnet, gradient, guided_backprop, input_x_gradient, saliency
-from .methods import METHODS, Method
+from .methods import METHODS, Method, method
 from .occlusion import OCCLUSION_GUIDE, Occlusion, occlusion, occlusions
+from .question import Question
 from .rules import RULES
 from .target import Channel, Direction, Logit, LogProbability, Norm, Probability, Target
 
@@ -22,6 +23,7 @@ __all__ = [
     "Norm",
     "Occlusion",
     "Probability",
+    "Question",
     "Target",
     "as_goal",
     "deconvnet",
@@ -30,6 +32,7 @@ __all__ = [
     "gradient",
     "guided_backprop",
     "input_x_gradient",
+    "method",
     "occlusion",
     "occlusions",
     "saliency",

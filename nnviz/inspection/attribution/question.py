@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from ...engine.graph import INPUT
+from ...engine.input import as_array
 from ...engine.layer import Array
 from ...engine.model import Model
 from ...engine.trace import Trace
@@ -85,7 +86,7 @@ class Question:
     def ready(self, pixels: Any) -> Array:
         """Other pixels (a number, a colour, one picture or N of them) as the network's input,
         (N or 1, rows, cols, channels)."""
-        values = np.asarray(pixels)
+        values = as_array(pixels, "the pixels")
         if values.dtype.kind not in "uif" or not np.isfinite(values).all():
             raise ArgumentError(f"{self.method} needs finite pixel values, got {pixels!r}")
         shape, given = self.model.input.shape, values.shape
