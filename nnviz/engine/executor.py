@@ -27,7 +27,7 @@ T = TypeVar("T")
 Program = Generator[tuple[Callable[[Sequence[Any]], Any], Any], Any, T]
 """Yields (how the parts become the total, its own part) and is sent the total."""
 
-CHUNK_BYTES = 1 << 21
+CHUNK_BYTES = 8 << 20
 """The activations around a model's largest layer should take about this much in one chunk."""
 
 _wanted: ContextVar[int | None] = ContextVar("nnviz_threads", default=None)

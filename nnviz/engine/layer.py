@@ -85,6 +85,10 @@ class Layer:
     couples: ClassVar[bool] = False
     """Whether training's result for one picture depends on the others of the batch."""
 
+    gathers: ClassVar[bool] = False
+    """Whether its parameters' gradients are taken once for the whole batch, from `call.x` and `dy`
+    alone: worth it where they are larger than a chunk's activations."""
+
     params: dict[str, Array]
     buffers: dict[str, Array]
     trainable: bool

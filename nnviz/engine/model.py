@@ -19,7 +19,7 @@ from .layers.activation import Sigmoid, Softmax
 from .layers.reshape import Flatten
 from .rerun import rerun
 from .trace import Gradients, Trace, join
-from .walk import Draw, RuleFor, Sums, backward, forward, live_nodes
+from .walk import Draw, Gather, RuleFor, Sums, backward, forward, live_nodes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -297,6 +297,10 @@ class Model:
                 "a run with keep=None"
             )
 
+        with shelf.borrow(arena=False) as scratch:
+            rows, dtype = len(trace.input), trace.inputs[0].dtype
+            gather = Gather(self.nodes if params else (), self.shapes, rows, dtype, scratch)
+
         def program(i: int) -> Program[tuple[dict[str, Array], dict[str, Array]]]:
             with shelf.borrow(arena=False) as scratch:
                 return (
@@ -310,11 +314,15 @@ class Model:
                         params=params,
                         rule_for=rule_for,
                         scratch=scratch,
+                        rows=trace.chunks[i],
+                        gather=gather,
                     )
                 )
 
         done = lockstep([program(i) for i in range(len(trace.chunks))])
         learned = Sums()
+        for key, grad in gather.grads(self.homes).items():
+            learned.add(key, grad)
         for _, grads in done:
             for key, grad in grads.items():
                 learned.add(key, grad)

@@ -156,28 +156,51 @@ def scatter(
 
     dy (n, out rows, out cols, out channels); returns (n, *size, channels).
     """
-    n, out_rows, out_cols, _ = dy.shape
+    n, out_rows, out_cols, filters = dy.shape
     kh, kw = weight.shape[:2]
     channels = weight.shape[2] * groups
     (top, bottom), (left, right) = pads
     framed = (n, top + size[0] + bottom, left + size[1] + right, channels)
     dx = mode.new(framed, dy.dtype)
     dx[...] = 0
-    back = grouped_weight(weight, groups).transpose(0, 2, 1)
     row_bytes = out_cols * kh * kw * channels * dy.dtype.itemsize
     for pictures, rows in blocks(n, (out_rows, out_cols), row_bytes):
         part = dy[pictures, rows]
-        shares = np.matmul(grouped(part, groups), back)
-        shares = shares.reshape(groups, *part.shape[:3], kh, kw, channels // groups)
-        shares = np.moveaxis(shares, 0, 5).reshape(*part.shape[:3], kh, kw, channels)
         for i in range(kh):
             first = rows.start * stride[0] + i * dilation[0]
             down = slice(first, first + (part.shape[1] - 1) * stride[0] + 1, stride[0])
-            for j in range(kw):
-                first = j * dilation[1]
-                along = slice(first, first + (out_cols - 1) * stride[1] + 1, stride[1])
-                dx[pictures, down, along] += shares[:, :, :, i, j]
+            # One row of the kernel at a time: its shares lie beside each other as in the input.
+            back = grouped_weight(weight[i : i + 1], groups).transpose(0, 2, 1)
+            shares = mode.temp((groups, part.size // filters, back.shape[2]), dy.dtype)
+            np.matmul(grouped(part, groups), back, out=shares)
+            shares = shares.reshape(groups, *part.shape[:3], kw, channels // groups)
+            _add_rows(dx, pictures.start, down, shares, stride[1], dilation[1])
     return dx[:, top : top + size[0], left : left + size[1]]
+
+
+def _add_rows(
+    dx: Array, picture: int, down: slice, shares: Array, stride: int, dilation: int
+) -> None:
+    """Add to the rows `down` of the pictures from `picture` on what each output gives to the kw
+    cells of its window in them; shares (groups, n, rows, out cols, kw, channels / groups)."""
+    groups, n, rows, out_cols, kw, inside = shares.shape
+    if groups > 1 or dilation > 1:
+        for j in range(kw):
+            first = j * dilation
+            along = slice(first, first + (out_cols - 1) * stride + 1, stride)
+            part = np.moveaxis(shares[..., j, :], 0, 3)
+            dx[picture : picture + n, down, along] += part.reshape(n, rows, out_cols, -1)
+        return
+    # Windows that are far enough from each other do not overlap: whole window rows are added.
+    apart = -(-kw // stride)
+    windows = shares[0].reshape(n, rows, out_cols, kw * inside)
+    sn, sr, sc, sch = dx.strides
+    strides = (sn, sr * down.step, sc * stride * apart, sch)
+    for first in range(min(apart, out_cols)):
+        part = windows[:, :, first::apart]
+        start = picture * sn + down.start * sr + first * stride * sc
+        view = np.ndarray(part.shape, dx.dtype, dx, start, strides)
+        view += part
 
 
 def kernel_gradient(
@@ -203,6 +226,12 @@ def kernel_gradient(
     ):
         total += matrix.transpose(0, 2, 1) @ grouped(dy[pictures, rows], groups)
     return total.transpose(1, 0, 2).reshape(*kernel, inside, filters)
+
+
+def channel_sums(dy: Array) -> Array:
+    """(channels,): the sum over all other axes; a product with ones is faster than an axis sum."""
+    flat = dy.reshape(-1, dy.shape[-1])
+    return np.ones(len(flat), dy.dtype) @ flat
 
 
 def views(

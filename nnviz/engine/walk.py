@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import ArgumentError
 from .executor import Program
 from .graph import INPUT, Node
-from .layer import Array, Call, Mode, Rule
+from .layer import Array, Call, Mode, Rule, Shape
 from .scratch import Scratch
 
 RuleFor = Callable[[Node], Rule]
@@ -61,6 +61,56 @@ class Sums:
         """Take the sum out."""
         self._ours.discard(name)
         return self.arrays.pop(name, None)
+
+
+class Gather:
+    """What layers that gather left for the end: what went into them and what came back.
+
+    Each chunk puts its rows into arrays of the whole batch; when all chunks are done, one call of
+    `layer.grads` does for all of them what each would else do with a few rows.
+    """
+
+    def __init__(
+        self,
+        nodes: Sequence[Node],
+        shapes: Mapping[str, Shape],
+        n: int,
+        dtype: Any,
+        scratch: Scratch,
+    ) -> None:
+        self._nodes = [node for node in nodes if node.layer.gathers and node.layer.trainable]
+        self._scratch = scratch
+        self._arrays = {
+            node.name: tuple(
+                scratch.keep((n, *shapes[name]), dtype) for name in (node.inputs[0], node.name)
+            )
+            for node in self._nodes
+        }
+        self._met: set[str] = set()
+
+    def put(self, node: Node, rows: slice, dy: Array, call: Call) -> bool:
+        """Keep a chunk's part, where the node gathers."""
+        if node.name not in self._arrays:
+            return False
+        x, dys = self._arrays[node.name]
+        x[rows], dys[rows] = call.x, dy
+        self._met.add(node.name)
+        return True
+
+    def grads(self, homes: Mapping[str, str]) -> dict[str, Array]:
+        """The gradients, keyed `home/param`, each summed over the batch."""
+        mode = Mode(train=True, scratch=self._scratch)
+
+        def grads(node: Node) -> dict[str, Array]:
+            x, dy = self._arrays[node.name]
+            return node.layer.grads(dy, Call((x,), dy, None, mode))
+
+        met = [node for node in self._nodes if node.name in self._met]
+        learned = Sums()
+        for node in met:
+            for key, grad in grads(node).items():
+                learned.add(f"{homes[node.name]}/{key}", grad)
+        return learned.arrays
 
 
 def forward(
@@ -124,11 +174,14 @@ def backward(
     params: bool,
     rule_for: RuleFor | None,
     scratch: Scratch,
+    rows: slice = slice(None),
+    gather: Gather | None = None,
 ) -> Program[tuple[dict[str, Array], dict[str, Array]]]:
     """Walk one chunk's calls from the last node to the first.
 
     seeds: the gradient of the target for some nodes' outputs. Returns the gradients of the values
-    named in `until` and (with `params`) of the parameters, keyed `home/param`.
+    named in `until` and (with `params`) of the parameters, keyed `home/param`, save those that
+    `gather` has taken; rows: the chunk's own of the batch.
     """
     sums, wanted, learned = Sums(), {}, Sums()
     for name, dy in seeds.items():
@@ -146,7 +199,7 @@ def backward(
             continue
         call = calls[node.name]
         call = replace(call, mode=replace(call.mode, scratch=scratch))
-        if needs_grads:
+        if needs_grads and not (gather and gather.put(node, rows, got, call)):
             for key, grad in layer.grads(got, call).items():
                 learned.add(f"{homes[node.name]}/{key}", grad)
             scratch.layer_done()

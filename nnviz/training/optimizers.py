@@ -7,12 +7,14 @@ An optimizer writes parameters in place. What it remembers of each (momentum and
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
+from ..engine.executor import each
 from ..engine.layer import Array
 from ..errors import ArgumentError, unknown
 from .schedules import Schedule
@@ -73,6 +75,7 @@ class Optimizer:
 
         Keys are `node/parameter`; weight decay goes to those whose last part is `weight`."""
         rate, scale = self.rate(), self._scale(grads)
+        work: list[Callable[[], None]] = []
         self.steps += 1
         for key, grad in grads.items():
             param = params[key]
@@ -83,8 +86,10 @@ class Optimizer:
             if self.weight_decay and key.rsplit("/", 1)[-1] == "weight":
                 param *= 1 - rate * self.weight_decay
             slots = [self._slot(f"{key}:{name}", name, param) for name in self.slot_names]
-            for w, g, *s in _blocks(param, grad, *slots):
-                self.update(w, g, s, rate)
+            work += [
+                partial(self.update, w, g, s, rate) for w, g, *s in _blocks(param, grad, *slots)
+            ]
+        each(work)
 
     def _scale(self, grads: Mapping[str, Array]) -> float:
         """By how much all gradients are shortened."""
@@ -234,11 +239,16 @@ class Adam(Optimizer):
 
     def update(self, w: Array, g: Array, slots: list[Array], rate: float) -> None:
         m, v = slots
-        m += (g - m) * (1 - self.beta_1)
-        v += (g * g - v) * (1 - self.beta_2)
+        gap = g - m
+        gap *= 1 - self.beta_1
+        m += gap
+        np.multiply(g, g, out=gap)
+        gap -= v
+        gap *= 1 - self.beta_2
+        v += gap
         t = self.steps
         pace = rate * (1 - self.beta_2**t) ** 0.5 / (1 - self.beta_1**t)
-        root = np.sqrt(v)
+        root = np.sqrt(v, out=gap)
         root += self.epsilon
         np.divide(m, root, out=root)
         root *= pace

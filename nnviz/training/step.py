@@ -17,7 +17,7 @@ from ..engine.executor import Program, chunk_slices, lockstep, shelf
 from ..engine.graph import INPUT
 from ..engine.layer import Array, Call
 from ..engine.model import Model
-from ..engine.walk import Draw, Sums, backward, forward, live_nodes
+from ..engine.walk import Draw, Gather, Sums, backward, forward, live_nodes
 from .augment import Augmentation, augmented
 from .losses import Loss
 from .optimizers import Optimizer
@@ -93,15 +93,20 @@ def train_step(
                 params=True,
                 rule_for=None,
                 scratch=scratch,
+                rows=chunks[i],
+                gather=gather,
             )
             return float(values(y, t).sum(dtype=np.float64)), right_answers(y, t), grads
 
     before = [(node.layer, dict(node.layer.buffers)) for node in model.nodes]
     # What overflows shows in the loss and the gradients, which are checked.
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+    quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
+    with quiet, shelf.borrow(arena=True) as shared:
+        gather = Gather(nodes, model.shapes, len(batch), targets.dtype, shared)
         done = lockstep([program(i) for i in range(len(chunks))])
-        total, grads = sum(part for part, _, _ in done), _added(part for _, _, part in done)
-        fine = math.isfinite(total) and all(np.isfinite(grad).all() for grad in grads.values())
+        total = sum(part for part, _, _ in done)
+        grads = _added([*(part for _, _, part in done), gather.grads(model.homes)])
+        fine = math.isfinite(total) and all(map(finite, grads.values()))
         if fine:
             optimizer.apply(model.parameters(), grads)
         else:
@@ -117,6 +122,11 @@ def _added(parts: Iterable[dict[str, Array]]) -> dict[str, Array]:
         for key, grad in part.items():
             sums.add(key, grad)
     return sums.arrays
+
+
+def finite(array: Array) -> bool:
+    """Whether all numbers are; a sum finds most in one pass, only an odd sum is looked into."""
+    return bool(np.isfinite(array.sum()) or np.isfinite(array).all())
 
 
 def _follow(model: Model, calls: dict[str, Call]) -> Program[None]:

@@ -10,7 +10,7 @@ import numpy as np
 from ...errors import ArgumentError
 from ..initializers import Spec, check_initializer, initializer
 from ..layer import Array, Call, Layer, Mode, Shape, need_picture, pair, whole
-from ..patches import correlate, kernel_gradient, scatter
+from ..patches import channel_sums, correlate, kernel_gradient, scatter
 from ..window import Pads, SlidingWindow
 
 Padding = str | Sequence[Sequence[int]]
@@ -112,21 +112,6 @@ class Conv2D(Layer):
     def backward(self, dy: Array, call: Call) -> Array:
         window, size = self.window(), call.x.shape[1:3]
         weight, pads = self.laid(self.param("weight", dy.dtype)), window.padding(size)
-        reach = window.reach
-        turned = tuple((r - 1 - p[0], r - 1 - p[1]) for r, p in zip(reach, pads, strict=True))
-        if self.strides == (1, 1) and self.groups == 1 and min(min(p) for p in turned) >= 0:
-            # The transpose of a correlation with stride 1 is a correlation of dy with the
-            # kernel turned by 180° and its channels exchanged: `scatter`'s sum without the adds.
-            return correlate(
-                dy,
-                np.ascontiguousarray(weight[::-1, ::-1].transpose(0, 1, 3, 2)),
-                stride=(1, 1),
-                pads=(turned[0], turned[1]),
-                dilation=self.dilation_rate,
-                groups=1,
-                out=size,
-                mode=call.mode,
-            )
         return scatter(
             dy,
             weight,
@@ -154,7 +139,7 @@ class Conv2D(Layer):
 
     def _with_bias(self, weight: Array, dy: Array) -> dict[str, Array]:
         """The gradients: the weight's, and the bias's where there is one."""
-        bias = {"bias": dy.sum(axis=(0, 1, 2))} if self.use_bias else {}
+        bias = {"bias": channel_sums(dy)} if self.use_bias else {}
         return {"weight": weight, **bias}
 
     @classmethod

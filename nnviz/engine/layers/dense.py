@@ -18,6 +18,8 @@ class Dense(Layer):
     units: how many outputs. use_bias: whether there is a B. weight_init: an initializer's name.
     """
 
+    gathers = True
+
     def __init__(
         self,
         units: int,
@@ -57,10 +59,15 @@ class Dense(Layer):
         return y, None
 
     def backward(self, dy: Array, call: Call) -> Array:
-        return dy @ self.param("weight", dy.dtype).T
+        dx = call.mode.new(call.x.shape, dy.dtype)
+        return np.matmul(dy, self.param("weight", dy.dtype).T, out=dx)
 
     def grads(self, dy: Array, call: Call) -> dict[str, Array]:
-        weight = {"weight": call.x.T @ dy}
+        weight = {
+            "weight": np.matmul(
+                call.x.T, dy, out=call.mode.new(self.params["weight"].shape, dy.dtype)
+            )
+        }
         return {**weight, "bias": dy.sum(axis=0)} if self.use_bias else weight
 
     @classmethod

@@ -48,11 +48,12 @@ class _Pooling(Layer):
         for _, _, view in views(padded, self.pool_size, self.strides, (1, 1), out):
             yield view
 
-    def _framed(self, x: Array) -> tuple[Array, Array]:
+    def _framed(self, x: Array, mode: Mode) -> tuple[Array, Array]:
         """Zeros in the shape of the padded input, and the view of them that lies under `x`."""
         (top, bottom), (left, right) = self.window().padding(x.shape[1:3])
         n, rows, cols, channels = x.shape
-        dx = np.zeros((n, top + rows + bottom, left + cols + right, channels), x.dtype)
+        dx = mode.new((n, top + rows + bottom, left + cols + right, channels), x.dtype)
+        dx[...] = 0
         return dx, dx[:, top : top + rows, left : left + cols]
 
     @classmethod
@@ -86,12 +87,18 @@ class MaxPooling2D(_Pooling):
         x = call.x
         out = call.y.shape[1:3]
         padded = pad(x, self.window().padding(x.shape[1:3]), -np.inf, call.mode)
-        framed, dx = self._framed(x)
+        framed, dx = self._framed(x, call.mode)
+        apart = all(s >= p for s, p in zip(self.strides, self.pool_size, strict=True))
         open_ = np.ones(dy.shape, bool)  # windows whose maximum has not been met yet
+        here = np.empty(dy.shape, bool)
         for view, target in zip(self._views(padded, out), self._views(framed, out), strict=True):
-            here = (view == call.y) & open_
-            open_ &= ~here
-            target += dy * here
+            np.equal(view, call.y, out=here)
+            here &= open_
+            open_ ^= here
+            if apart:  # no cell lies in two windows
+                np.multiply(dy, here, out=target)
+            else:
+                target += dy * here
         return dx
 
 
@@ -123,7 +130,7 @@ class AveragePooling2D(_Pooling):
 
     def backward(self, dy: Array, call: Call) -> Array:
         out = call.y.shape[1:3]
-        framed, dx = self._framed(call.x)
+        framed, dx = self._framed(call.x, call.mode)
         share = dy / self._counts(call.x, out)
         for target in self._views(framed, out):
             target += share
@@ -170,7 +177,7 @@ class Subsampling2D(_Pooling):
         return y, total
 
     def backward(self, dy: Array, call: Call) -> Array:
-        framed, dx = self._framed(call.x)
+        framed, dx = self._framed(call.x, call.mode)
         share = dy * self.param("weight", dy.dtype)
         for target in self._views(framed, call.y.shape[1:3]):
             target += share

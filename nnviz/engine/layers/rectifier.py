@@ -23,7 +23,8 @@ class ReLU(Pointwise):
         return np.maximum(xs[0], 0, out=y), None
 
     def backward(self, dy: Array, call: Call) -> Array:
-        return dy * (call.x > 0)
+        dx = call.mode.new(dy.shape, dy.dtype)  # dy * (call.x > 0), in memory used before
+        return np.multiply(dy, call.x > 0, out=dx)
 
 
 class LeakyReLU(Pointwise):
