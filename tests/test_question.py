@@ -22,9 +22,7 @@ def test_however_points_are_batched_the_answers_are_the_same(most, monkeypatch):
     question = asked(residual(), 3, [2, 0, 1])
     rng = np.random.default_rng(0)
     points = [rng.random(question.x.shape) for _ in range(5)]
-    size = sum(int(np.prod(s)) for s in question.model.shapes.values()) * 8
-    monkeypatch.setattr(module, "TRACE_BYTES", most * 2 * size)
-    monkeypatch.setattr(module, "INPUT_BYTES", most * question.x[0].nbytes)
+    monkeypatch.setattr(module, "BATCH_BYTES", most * 2 * question.x[0].nbytes)
     drawn = []
 
     def lazily():
@@ -50,7 +48,7 @@ def test_however_points_are_batched_the_answers_are_the_same(most, monkeypatch):
 
 def test_points_are_made_when_they_are_needed(monkeypatch):
     question = asked(chain(), 2, 0)
-    monkeypatch.setattr(module, "INPUT_BYTES", 4 * question.x[0].nbytes)
+    monkeypatch.setattr(module, "BATCH_BYTES", 4 * 2 * question.x[0].nbytes)
     made = []
 
     def points():

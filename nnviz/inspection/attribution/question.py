@@ -9,6 +9,7 @@ its answer does not depend on what else was in the batch.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -20,16 +21,14 @@ from ...engine.graph import INPUT
 from ...engine.input import as_array
 from ...engine.layer import Array
 from ...engine.model import Model
-from ...engine.trace import Trace
+from ...engine.sweep import sweep
 from ...engine.walk import RuleFor
 from ...errors import ArgumentError
 from ..results import Attribution, Provenance, degenerate
 from .goal import Goal, as_goal
 
-TRACE_BYTES = 256 << 20
-"""Traces that are walked back are held to about this much memory at a time."""
-INPUT_BYTES = 64 << 20
-"""Inputs of runs that keep their outputs alone are held to about this much."""
+BATCH_BYTES = 64 << 20
+"""What goes into one run, and comes out of it, is held to about this much."""
 
 
 @dataclass(frozen=True)
@@ -114,17 +113,19 @@ class Question:
         rule_for: RuleFor | None = None,
     ) -> Iterator[Walk]:
         """For each array of points (N, …), in order: the target, and its gradient at `at`."""
-        size = sum(int(np.prod(s)) for s in self.model.shapes.values()) * self.x.itemsize
-        most = max(1, TRACE_BYTES // (2 * size))
+        for name in {*at} - {INPUT}:
+            self.model.node(name)
 
         def run(batch: Array, goal: Goal) -> Walk:
-            trace = self.model.run(batch, prepared=True)
-            outputs = {node: trace[node].y for node in goal.nodes}
-            grads = self.model.backward(trace, goal.seeds(outputs), until=at, rule_for=rule_for)
-            kept = {name: _output(trace, name) for name in at}
-            return Walk(goal.values(outputs), {name: grads[name] for name in at}, kept)
+            def seeds_for(outputs: Mapping[str, Array], rows: slice) -> Mapping[str, Array]:
+                return goal.take(range(len(batch))[rows]).seeds(outputs)
 
-        yield from self._batched(points, most, run, _joined)
+            read = tuple(dict.fromkeys((*goal.nodes, *at)))
+            swept = sweep(self.model, batch, seeds_for, read=read, until=at, rule_for=rule_for)
+            kept = {name: swept.outputs[name] for name in at}
+            return Walk(goal.values(swept.outputs), swept.gradients, kept)
+
+        yield from self._batched(points, at, run, _joined)
 
     def walk(self, *, at: Collection[str] = (INPUT,), rule_for: RuleFor | None = None) -> Walk:
         """The same for the pictures themselves."""
@@ -137,8 +138,7 @@ class Question:
             trace = self.model.run(batch, prepared=True, keep=goal.nodes)
             return goal.values({node: trace[node].y for node in goal.nodes})
 
-        most = max(1, INPUT_BYTES // self.x[0].nbytes)
-        yield from self._batched(points, most, run, np.concatenate)
+        yield from self._batched(points, (), run, np.concatenate)
 
     def score(self) -> Array:
         """The target's value for the pictures themselves, (N,)."""
@@ -147,13 +147,15 @@ class Question:
     def _batched(
         self,
         points: Iterable[Array],
-        most: int,
+        at: Collection[str],
         run: Callable[[Array, Goal], Any],
         join: Callable[[list[Any]], Any],
     ) -> Iterator[Any]:
         """Results of `run` for each array of points: several arrays a batch where they are small,
-        several batches an array where they are large. At most `most` pictures are run together."""
+        several batches an array where they are large."""
         n, source = len(self), iter(points)
+        numbers = sum(2 * math.prod(self.model.shapes[name]) for name in {INPUT, *at})
+        most = max(1, BATCH_BYTES // (numbers * self.x.itemsize))
         if n > most:
             for array in source:
                 cuts = [range(i, min(n, i + most)) for i in range(0, n, most)]
@@ -209,10 +211,6 @@ class Question:
             provenance=made,
             signed=signed,
         )
-
-
-def _output(trace: Trace, name: str) -> Array:
-    return trace.input if name == INPUT else trace[name].y
 
 
 def _joined(walks: list[Walk]) -> Walk:
