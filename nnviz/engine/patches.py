@@ -19,6 +19,9 @@ Array = np.ndarray
 CACHE_BYTES = 1 << 20
 """How large one block's patch matrix may become: half of a usual second-level cache."""
 
+SHORT = 16
+"""Rows of a window with fewer numbers than this are too short to be copied one by one."""
+
 
 def pad(x: Array, pads: Pads, value: float, mode: Mode) -> Array:
     """`x` (n, rows, cols, channels) with a frame of `value`; `x` itself where there is none."""
@@ -87,6 +90,12 @@ def patch_matrices(
         if spare is None:
             spare = mode.temp((places * width,), x.dtype)
         flat = spare[: places * width]
+        if groups == 1 and kernel[1] * channels < SHORT:
+            # One cell of the kernel after the other, so that the copies run along output rows.
+            cells = part.transpose(3, 4, 5, 0, 1, 2)
+            np.copyto(flat.reshape(cells.shape), cells)
+            yield pictures, rows, flat.reshape(1, width, places).transpose(0, 2, 1)
+            continue
         if groups == 1:
             np.copyto(flat.reshape(part.shape), part)
         else:
@@ -226,6 +235,13 @@ def kernel_gradient(
     ):
         total += matrix.transpose(0, 2, 1) @ grouped(dy[pictures, rows], groups)
     return total.transpose(1, 0, 2).reshape(*kernel, inside, filters)
+
+
+def add_bias(y: Array, bias: Array) -> None:
+    """y (n, rows, cols, channels) += bias (channels,), a whole row of the picture at a time."""
+    n, rows, cols, channels = y.shape
+    lines = y.reshape(n * rows, cols * channels)
+    lines += np.tile(bias, cols)
 
 
 def channel_sums(dy: Array) -> Array:

@@ -10,7 +10,7 @@ import numpy as np
 from ...errors import ArgumentError
 from ..initializers import Spec, check_initializer, initializer
 from ..layer import Array, Call, Layer, Mode, Shape, need_picture, pair, whole
-from ..patches import channel_sums, correlate, kernel_gradient, scatter
+from ..patches import add_bias, channel_sums, correlate, kernel_gradient, scatter
 from ..window import Pads, SlidingWindow
 
 Padding = str | Sequence[Sequence[int]]
@@ -106,7 +106,7 @@ class Conv2D(Layer):
             mode=mode,
         )
         if self.use_bias:
-            y += self.param("bias", x.dtype)
+            add_bias(y, self.param("bias", x.dtype))
         return y, None
 
     def backward(self, dy: Array, call: Call) -> Array:
