@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from ..errors import ArgumentError
-from .window import Window
+from .window import POINTWISE, Window
 
 if TYPE_CHECKING:
     from .graph import Symbol
@@ -89,6 +89,14 @@ class Layer:
     """Whether its parameters' gradients are taken once for the whole batch, from `call.x` and `dy`
     alone: worth it where they are larger than a chunk's activations."""
 
+    crops: ClassVar[bool] = False
+    """Whether forward without padding, on all that a box of outputs reads, gives this box: so it is
+    for convolutions and pools, which have a `padding`."""
+    beside: ClassVar[float] = 0.0
+    """What stands for the cells beside the map where such a box sticks out of it."""
+    linear: ClassVar[bool] = False
+    """Whether it has `answer_to`."""
+
     params: dict[str, Array]
     buffers: dict[str, Array]
     trainable: bool
@@ -150,6 +158,30 @@ class Layer:
     def new_buffers(self, calls: Sequence[Call]) -> dict[str, Array]:
         """The buffers after one training step, from its calls."""
         return {}
+
+    # Where only a part of the input has changed (see `boxes`) ---------------------------------
+
+    @property
+    def has_patches(self) -> bool:
+        """Whether a box of outputs can be computed from what it reads, by `on_patches`."""
+        return self.crops or self.window() == POINTWISE
+
+    def on_patches(self, *xs: Array, inside: Array, mode: Mode) -> Array:
+        """Boxes of outputs (P, h, w, channels) from all that they read, xs (P, h', w', …).
+
+        inside: (P, h', w', 1), which cells of the last of the xs lie on the map; the others hold
+        `beside`.
+        """
+        layer = self
+        if self.crops:
+            layer = copy.copy(self)
+            layer.padding = ((0, 0), (0, 0))  # type: ignore[attr-defined]
+        return layer.forward(*xs, mode=mode)[0]
+
+    def answer_to(self, change: Array, top: Array, left: Array, size: tuple[int, int]) -> Array:
+        """By how much the output (P, …) of a linear layer moves where the input moves by `change`
+        (P, h, w, channels), which begins at (top, left) of a map of this size."""
+        raise NotImplementedError(f"{type(self).__name__} has no answer_to")
 
     # Layers that couple the samples of a batch: each chunk gives a part, the parts become a total.
 

@@ -68,6 +68,8 @@ class Conv2D(Layer):
                 f"filters must be a multiple of groups, got {filters} filters in {groups} groups"
             )
 
+    crops = True
+
     def window(self, i: int = 0) -> SlidingWindow:
         return SlidingWindow(self.kernel_size, self.strides, self.padding, self.dilation_rate)
 

@@ -19,6 +19,7 @@ class Dense(Layer):
     """
 
     gathers = True
+    linear = True
 
     def __init__(
         self,
@@ -69,6 +70,20 @@ class Dense(Layer):
             )
         }
         return {**weight, "bias": dy.sum(axis=0)} if self.use_bias else weight
+
+    def answer_to(self, change: Array, top: Array, left: Array, size: tuple[int, int]) -> Array:
+        """change · W over the changed rows of W alone: those of one map row and one first col
+        together."""
+        _, high, wide, channels = change.shape
+        weight = self.param("weight", change.dtype).reshape(*size, channels, self.units)
+        y = np.zeros((len(change), self.units), change.dtype)
+        for col in np.unique(left).tolist():
+            here = np.flatnonzero(left == col)
+            for row in range(int(top[here].min()), int(top[here].max()) + high):
+                met = here[(top[here] <= row) & (row < top[here] + high)]
+                moved = change[met, row - top[met]].reshape(len(met), wide * channels)
+                y[met] += moved @ weight[row, col : col + wide].reshape(-1, self.units)
+        return y
 
     @classmethod
     def examples(cls) -> list[tuple[Layer, tuple[Shape, ...]]]:

@@ -46,6 +46,8 @@ class DepthwiseConv2D(Layer):
         self.use_bias = bool(use_bias)
         self.weight_init = check_initializer(weight_init)
 
+    crops = True
+
     def window(self, i: int = 0) -> SlidingWindow:
         return SlidingWindow(self.kernel_size, self.strides, self.padding, self.dilation_rate)
 

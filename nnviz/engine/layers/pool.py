@@ -36,6 +36,8 @@ class _Pooling(Layer):
                 "must be smaller than pool_size"
             )
 
+    crops = True
+
     def window(self, i: int = 0) -> SlidingWindow:
         return SlidingWindow(self.pool_size, self.strides, self.padding)
 
@@ -71,6 +73,8 @@ class MaxPooling2D(_Pooling):
     y[n, r, c, k] = max over the window of x[n, ·, ·, k]. Its gradient goes to the place of the
     maximum; of several equal ones, to the first, row by row.
     """
+
+    beside = -np.inf
 
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
         (x,) = xs
@@ -127,6 +131,11 @@ class AveragePooling2D(_Pooling):
             y += view
         y /= self._counts(x, out)
         return y, None
+
+    def on_patches(self, *xs: Array, inside: Array, mode: Mode) -> Array:
+        mean = super().on_patches(*xs, inside=inside, mode=mode)
+        share = super().on_patches(inside.astype(mean.dtype), inside=inside, mode=mode)
+        return mean / share
 
     def backward(self, dy: Array, call: Call) -> Array:
         out = call.y.shape[1:3]
@@ -191,6 +200,8 @@ class Subsampling2D(_Pooling):
 class GlobalAveragePooling2D(Layer):
     """One number a channel: y[n, k] = the mean of x[n, ·, ·, k] over all rows and cols."""
 
+    linear = True
+
     def out_shape(self, *shapes: Shape) -> Shape:
         return (need_picture(self, shapes[0])[2],)
 
@@ -200,6 +211,9 @@ class GlobalAveragePooling2D(Layer):
     def backward(self, dy: Array, call: Call) -> Array:
         rows, cols = call.x.shape[1:3]
         return np.broadcast_to((dy / (rows * cols))[:, None, None, :], call.x.shape)
+
+    def answer_to(self, change: Array, top: Array, left: Array, size: tuple[int, int]) -> Array:
+        return change.sum(axis=(1, 2)) / (size[0] * size[1])
 
     @classmethod
     def examples(cls) -> list[tuple[Layer, tuple[Shape, ...]]]:

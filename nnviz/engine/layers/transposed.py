@@ -50,6 +50,8 @@ class Conv2DTranspose(Conv2D):
             name=name,
         )
 
+    crops = False
+
     def window(self, i: int = 0) -> TransposedWindow:  # type: ignore[override]
         return TransposedWindow(self.kernel_size, self.strides, self.padding, self.dilation_rate)
 
