@@ -143,6 +143,9 @@ def _bytes(steps: Sequence[Step], first: Region, shapes: Mapping[str, Shape], ea
     numbers = math.prod(first.size) * 8
     for step in steps:
         shape = shapes[step.node.name]
+        if step.how in ("difference", "flatten"):  # what they read is counted where it was made
+            numbers += shape[-1] if step.how == "difference" else 0
+            continue
         if step.region is None:
             numbers += math.prod(shape) + sum(math.prod(shapes[i]) for i in step.node.inputs)
             continue

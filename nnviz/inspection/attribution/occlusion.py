@@ -11,14 +11,12 @@ import numpy as np
 
 from ...engine.layer import Array, pair
 from ...engine.model import Model
+from ...engine.rerun import rerun_boxes
 from ...errors import ArgumentError, unknown
 from ..probability import probabilities
 from ..results import Attribution, Provenance, degenerate
 from .goal import as_goal
 from .methods import method
-
-BATCH_BYTES = 64 << 20
-"""Covered copies are made in batches of about this size."""
 
 OCCLUSION_GUIDE: dict[str, Any] = {"patch": 20, "stride": 4, "fill": 0.5, "border": "beyond"}
 """The form of the guide that many tutorials follow: a grey square of 20×20 centred on each 4×4 cell
@@ -141,17 +139,12 @@ def _cover_all(
 ) -> tuple[Array, dict[str, Array]]:
     """The model's probabilities (N, places, classes) and the nodes' outputs (N, places, …), all
     covered."""
-    outputs: list[Array] = []
-    kept: dict[str, list[Array]] = {node: [] for node in nodes}
-    batch = max(1, BATCH_BYTES // plain[0].nbytes)
-    for picture in plain:
-        parts = [boxes[start : start + batch] for start in range(0, len(boxes), batch)]
-        traces = [model.run(covered(picture, part, fill), keep=nodes) for part in parts]
-        output = np.concatenate([t.output.reshape(len(t.output), -1) for t in traces])
-        outputs.append(probabilities(model, output))
-        for node, values in kept.items():
-            values.append(np.concatenate([t[node].y for t in traces]))
-    return np.stack(outputs), {node: np.stack(values) for node, values in kept.items()}
+    want = list(dict.fromkeys((*nodes, model.output_name)))
+    colour = model.input.prepare(np.full((1, *plain.shape[1:]), fill, plain.dtype))[0, 0, 0]
+    found = [rerun_boxes(model, model.run(picture[None]), boxes, colour, want) for picture in plain]
+    kept = {name: np.stack([outputs[name] for outputs in found]) for name in want}
+    output = kept[model.output_name].reshape(len(plain), len(boxes), -1)
+    return probabilities(model, output), kept
 
 
 def places(
@@ -176,14 +169,6 @@ def places(
         for c in starts[1]
     ]
     return np.array(boxes), (len(starts[0]), len(starts[1]))
-
-
-def covered(picture: Array, boxes: Array, fill: float) -> Array:
-    """(len(boxes), rows, cols, channels): a copy for each box, filled there."""
-    copies = np.repeat(picture[None], len(boxes), axis=0)
-    for copy, (top, left, bottom, right) in zip(copies, boxes, strict=True):
-        copy[top:bottom, left:right] = fill
-    return copies
 
 
 def spread_over_pixels(drop: Array, boxes: Array, size: tuple[int, int]) -> Array:
