@@ -12,7 +12,7 @@ The others: `cam_scores` (weights from runs of changed pictures), `cam_eigen` (n
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,7 +32,7 @@ from ..results import Attribution
 from .cam_options import generator
 from .methods import method
 from .places import spatial_node
-from .question import Question, Walk
+from .question import Question
 from .rules import rule_name, rule_set
 from .target import Logit
 
@@ -60,6 +60,12 @@ def divided(above: Array, below: Array) -> Array:
     return np.divide(above, below, out=out, where=below != 0)
 
 
+def varies(maps: Array) -> Array:
+    """(N, 1, 1, channels): whether a channel differs from place to place by more than rounding."""
+    spread = np.ptp(maps, axis=(1, 2), keepdims=True)
+    return spread > 1e-9 * np.abs(maps).max(axis=(1, 2), keepdims=True)
+
+
 @dataclass(frozen=True)
 class AtNode:
     """A question that is asked at one node."""
@@ -76,18 +82,22 @@ class AtNode:
     def model(self) -> Model:
         return self.question.model
 
-    def walk(self, rule_for: RuleFor | None = None) -> tuple[Array, Array, Array]:
-        """The node's maps and the target's gradient for them, (N, r, c, channels), and scores."""
-        return self.parts(self.question.walk(at=(self.name,), rule_for=rule_for))
+    @property
+    def wide(self) -> Question:
+        """The question in float64: channels speak against each other, and where their sum is small
+        rounding would be left."""
+        return replace(self.question, x=self.question.x.astype(np.float64))
 
-    def parts(self, walk: Walk) -> tuple[Array, Array, Array]:
-        """Maps, gradients and scores of one walk."""
+    def walk(self, rule_for: RuleFor | None = None) -> tuple[Array, Array, Array]:
+        """The node's maps and the target's gradient for them, (N, r, c, channels), and scores, in
+        float64."""
+        walk = self.wide.walk(at=(self.name,), rule_for=rule_for)
         return walk.outputs[self.name], walk.gradients[self.name], walk.scores
 
     def look(self) -> tuple[Array, Array]:
-        """The node's maps (N, r, c, channels) and the scores, without a walk back."""
+        """The node's maps (N, r, c, channels) and the scores, without a walk back; in float64."""
         goal = self.question.goal
-        trace = self.model.run(self.question.x, prepared=True, keep=(*goal.nodes, self.name))
+        trace = self.model.run(self.wide.x, prepared=True, keep=(*goal.nodes, self.name))
         return trace[self.name].y, goal.values({n: trace[n].y for n in goal.nodes})
 
     def placed(self, map_: Array) -> Array:
@@ -138,11 +148,12 @@ def cam(model: Model, x: Any, target: Any = None) -> Attribution:
     question = Question.of(model, x, target, "cam")
     name, head = _pooled_head(question)
     maps, scores = AtNode(question, name).look()
-    seed = question.goal.seeds({head: np.zeros((len(question), *model.shapes[head]), maps.dtype)})
+    outputs = {head: np.zeros((len(question), *model.shapes[head]), maps.dtype)}
+    slopes = question.goal.seeds(outputs)[head]  # of classes: the same for all outputs
     weight = model.node(head).layer.param("weight", maps.dtype)
     cause = "the dense layer's weights of this class are zero; try another class"
     return AtNode(question, name).answer(
-        weighted(maps, seed[head] @ weight.T), scores, signed=True, cause=cause
+        weighted(maps, slopes @ weight.T), scores, signed=True, cause=cause
     )
 
 
@@ -269,7 +280,7 @@ def random_cam(
     rng = generator(seed, "random_cam")
     here = AtNode.of(model, x, target, "random_cam", node)
     maps, scores = here.look()
-    weights = rng.uniform(-1, 1, maps.shape[-1]).astype(maps.dtype)
+    weights = rng.uniform(-1, 1, maps.shape[-1])
     at_node = positive(maps @ weights)
     cause = "the random weights of all channels that answer are negative; try another seed or node"
     return here.answer(at_node, scores, seed=int(seed), cause=cause)

@@ -4,15 +4,17 @@ in the picture, not why it decided so."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from ...engine.executor import each
 from ...engine.layer import Array
 from ...engine.model import Model
 from ...errors import ArgumentError
 from ..results import Attribution
-from .cam import PLACES, AtNode, positive
+from .cam import PLACES, AtNode, positive, varies
 from .cam_options import amount, chosen
 from .methods import method
 
@@ -69,8 +71,9 @@ def kpca_cam(
     matrix K̃ = (1 − 1/Z) K (1 − 1/Z), K[p, q] = k(a_p, a_q), a_p the channels' values at place p.
 
     kernel: "sigmoid" tanh(γ ⟨a, b⟩ + 1), "rbf" exp(−γ |a − b|²) or "linear" ⟨a, b⟩. gamma: γ; None
-    for 1 / channels. The sign is taken as for `eigen_cam`; what lies below the mean of the picture
-    is cut off. The target plays no part. Memory grows with Z², so Z is held to 4096.
+    for 1 / channels; where the sigmoid is full at most places (large channels), a smaller one shows
+    more. The sign is taken as for `eigen_cam`; what lies below the mean of the picture is cut off.
+    The target plays no part. Memory grows with Z², so Z is held to 4096.
     values, at_node, node: as for `grad_cam`. Karmani et al. 2024, section III, arXiv:2410.00267;
     kernel PCA: Schölkopf, Smola, Müller 1998.
     """
@@ -84,7 +87,8 @@ def kpca_cam(
             f"and {MOST_PLACES} is the most: choose a later node"
         )
     maps, scores = here.look()
-    at_node = np.stack([_kernel_component(m, kernel, slope or 1 / channels) for m in maps])
+    made = each([partial(_kernel_component, m, kernel, slope or 1 / channels) for m in maps])
+    at_node = np.stack(made)
     settings = {"kernel": kernel, "gamma": gamma}
     return here.answer(positive(at_node), scores, cause=CAUSE, settings=settings)
 
@@ -105,49 +109,46 @@ def fem(
     k = amount(k, "k of fem")
     here = AtNode.of(model, x, target, "fem", node)
     maps, scores = here.look()
-    wide = maps.astype(np.float64)
-    mean, spread = (f(wide, axis=(1, 2), keepdims=True) for f in (np.mean, np.std))
-    varies = np.ptp(maps, axis=(1, 2), keepdims=True) > 0
-    strong = (wide >= mean + k * spread) & varies
+    mean, spread = (f(maps, axis=(1, 2), keepdims=True) for f in (np.mean, np.std))
+    strong = (maps >= mean + k * spread) & varies(maps)
     cause = f"no channel that answers has a place {k:g} deviations above its mean; try a smaller k"
-    at_node = positive((mean * strong).sum(axis=-1)).astype(maps.dtype)
+    at_node = positive((mean * strong).sum(axis=-1))
     return here.answer(at_node, scores, cause=cause, settings={"k": k})
 
 
 def first_component(maps: Array) -> Array:
     """The projection of every place on the first right singular vector: (N, r, c, channels) ->
     (N, r, c), with the sign of the sum over channels."""
-    n, rows, cols, channels = maps.shape
-    flat = maps.reshape(n, rows * cols, channels).astype(np.float64)
-    turned = flat.transpose(0, 2, 1)
-    if channels <= rows * cols:
-        vector = np.linalg.eigh(turned @ flat)[1][..., -1:]
-    else:  # the same vector by way of the smaller matrix
-        vector = turned @ np.linalg.eigh(flat @ turned)[1][..., -1:]
-        length = np.linalg.norm(vector, axis=1, keepdims=True)
-        vector = np.divide(vector, length, out=vector, where=length > 0)
-    return _signed_like((flat @ vector).reshape(n, rows, cols), maps).astype(maps.dtype)
+    flat = maps.reshape(len(maps), -1, maps.shape[-1])
+    made = each([partial(_projected, table) for table in flat])
+    return _signed_like(np.stack(made).reshape(maps.shape[:3]), maps)
+
+
+def _projected(table: Array) -> Array:
+    """A v with v the first right singular vector of A (places, channels)."""
+    if table.shape[1] <= table.shape[0]:
+        return table @ np.linalg.eigh(table.T @ table)[1][:, -1]
+    # By way of the smaller matrix: A v = σ u.
+    sizes, vectors = np.linalg.eigh(table @ table.T)
+    return np.sqrt(max(sizes[-1], 0)) * vectors[:, -1]
 
 
 def _kernel_component(maps: Array, kernel: str, gamma: float) -> Array:
     """Kernel PCA's first component of one picture: (r, c, channels) -> (r, c)."""
-    from scipy.linalg import eigh
-
     rows, cols, channels = maps.shape
-    flat = maps.reshape(-1, channels).astype(np.float64)
+    flat = maps.reshape(-1, channels)
     table = flat @ flat.T
     if kernel == "sigmoid":
         table = np.tanh(gamma * table + 1)
     elif kernel == "rbf":
         square = np.diag(table)
         table = np.exp(-gamma * np.maximum(square[:, None] + square - 2 * table, 0))
-    if not np.ptp(flat, axis=0).any():
-        return np.zeros((rows, cols), maps.dtype)  # all places alike: rounding alone would speak
+    if not varies(maps[None]).any():
+        return np.zeros((rows, cols))  # all places alike: rounding alone would speak
     table = table - table.mean(axis=0) - table.mean(axis=1, keepdims=True) + table.mean()
-    last = len(table) - 1
-    sizes, vectors = eigh((table + table.T) / 2, subset_by_index=(last, last))
+    sizes, vectors = np.linalg.eigh((table + table.T) / 2)
     map_ = np.sqrt(max(sizes[-1], 0)) * vectors[:, -1].reshape(1, rows, cols)
-    return _signed_like(map_, maps[None])[0].astype(maps.dtype)
+    return _signed_like(map_, maps[None])[0]
 
 
 def _signed_like(map_: Array, maps: Array) -> Array:

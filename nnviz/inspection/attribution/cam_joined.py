@@ -52,9 +52,11 @@ def smooth_grad_cam_plus_plus(
     L = max(Σ_k w_k A_k, 0), w_k = Σ_{r, c} α_k · max(D1_k, 0) and
     α_k = D2_k / (2 D2_k + (Σ_{a, b} A_k[a, b]) · D3_k).
 
-    Dp_k: the mean of g_k(x + ε_i) to the power p over the copies i, place by place. A_k: of the picture without noise. The powers of g are the derivatives of Y = exp(S) without
-    their factor exp(S), as for `grad_cam_plus_plus`. noise: the standard deviation of ε, as a share
-    of the picture's range max − min (in the network's input); ε depends on the seed alone.
+    Dp_k: the mean over the copies i of g_k(x + ε_i)ᵖ, place by place. A_k: of the picture without
+        noise. The powers of g are the derivatives of Y = exp(S) without their factor exp(S), as for
+        `grad_cam_plus_plus`.
+    noise: the standard deviation of ε, as a share of the picture's range max − min (in the
+    network's input); ε depends on the seed alone.
     values, at_node, node: as for `grad_cam`. Omeiza, Speakman, Cintas, Weldermariam 2019, section
     3, arXiv:1908.01224.
     """
@@ -63,19 +65,16 @@ def smooth_grad_cam_plus_plus(
     rng = generator(seed, owner)
     here = AtNode.of(model, x, target, owner, node)
     maps, scores = here.look()
-    plain = here.question.x
-    size = noise * np.ptp(plain, axis=(1, 2, 3), keepdims=True)
-    points = (
-        plain + size * rng.standard_normal(plain.shape[1:]).astype(plain.dtype)
-        for _ in range(samples)
-    )
+    wide = here.wide
+    size = noise * np.ptp(wide.x, axis=(1, 2, 3), keepdims=True)
+    points = (wide.x + size * rng.standard_normal(wide.x.shape[1:]) for _ in range(samples))
     first = second = third = np.zeros(maps.shape)
-    for walk in here.question.walks(points, at=(here.name,)):
-        slope = walk.gradients[here.name].astype(np.float64)
+    for walk in wide.walks(points, at=(here.name,)):
+        slope = walk.gradients[here.name]
         first, second, third = first + slope, second + slope**2, third + slope**3
     below = 2 * second + maps.sum(axis=(1, 2), keepdims=True) * third
     weights = (divided(second, below) * positive(first / samples)).sum(axis=(1, 2))
-    at_node = positive(weighted(maps, weights.astype(maps.dtype)))
+    at_node = positive(weighted(maps, weights))
     settings = {"samples": samples, "noise": noise}
     return here.answer(at_node, scores, settings=settings, seed=int(seed))
 
@@ -103,11 +102,11 @@ def shapley_cam(
     maps, scores = here.look()
     weights = np.concatenate(
         [
-            _curved(replace(question, x=question.x[rows], goal=goal.take(rows)), here.name)
+            _curved(replace(question, x=here.wide.x[rows], goal=goal.take(rows)), here.name)
             for rows in _slices(question)
         ]
     )
-    at_node = positive(weighted(maps, weights.astype(maps.dtype)))
+    at_node = positive(weighted(maps, weights))
     return here.answer(at_node, scores, settings={"utility": utility})
 
 
@@ -152,8 +151,7 @@ def finer_cam(
     contrast = Logit(tuple(chosen_classes.tolist())) * 1.0
     for others in nearest.T:
         contrast = contrast - Logit(tuple(others.tolist())) * (alpha / count)
-    # In float64: what the classes have in common cancels, and rounding would be left.
-    inner = function(model, _wide(model, x), contrast, node=node)
+    inner = function(model, x, contrast, node=node)
     return question.answer(
         inner.values,
         scores=logits[rows, chosen_classes],
@@ -199,7 +197,7 @@ def refine_cam(
         map_,
         scores=scores,
         node=names[-1],
-        cause="at no place do all of its nodes speak for the target; give fewer nodes",
+        cause="at no place do all of its nodes speak for the target; try fewer nodes",
         settings={"nodes": tuple(names), "base": base},
         warnings=warnings if map_.any(axis=(1, 2)).all() else (),
     )
@@ -224,10 +222,9 @@ def guided_grad_cam(
     """
     here = AtNode.of(model, x, target, "guided_grad_cam", node)
     rule_for, warnings = rule_set(model, "guided")
-    wide = replace(here, question=replace(here.question, x=here.question.x.astype(np.float64)))
-    maps, slopes, scores = wide.walk()
+    maps, slopes, scores = here.walk()
     at_node = positive(weighted(maps, slopes.mean(axis=(1, 2))))
-    raw = wide.question.walk(rule_for=rule_for).gradient * here.placed(at_node)[..., None]
+    raw = here.wide.walk(rule_for=rule_for).gradient * here.placed(at_node)[..., None]
     return here.question.answer(
         without_channels(raw, channels),
         scores=scores,
@@ -252,12 +249,6 @@ def _slices(question: Question) -> Iterator[list[int]]:
         yield list(range(start, min(len(question), start + most)))
 
 
-def _wide(model: Model, x: Any) -> Array:
-    """The same pixels as float64; bytes as 0 … 1."""
-    pixels = model.input.check(x)
-    return pixels.astype(np.float64) / (255 if pixels.dtype == np.uint8 else 1)
-
-
 def _rest(question: Question) -> Goal:
     """z_c + log p_c where the question is a class's logit and there are probabilities."""
     terms = question.goal.terms
@@ -273,7 +264,7 @@ def _rest(question: Question) -> Goal:
 def _curved(question: Question, name: str) -> Array:
     """(N, channels): the mean over places of g − ½ H A, in float64."""
     model, goal = question.model, question.goal
-    trace = model.run(question.x.astype(np.float64), prepared=True)
+    trace = model.run(question.x, prepared=True)
     held = _held(trace)
     slopes = []
     for scale in (1.0, 1 + STEP, 1 - STEP):

@@ -8,7 +8,7 @@ so memory does not grow with the number of channels.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from itertools import tee
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy as np
 from ...engine.layer import Array
 from ...engine.model import Model
 from ..results import Attribution
-from .cam import PLACES, AtNode, positive, weighted
+from .cam import PLACES, AtNode, positive, varies, weighted
 from .cam_options import amount, chosen, counted, generator
 from .methods import method
 from .question import INPUT_BYTES, TRACE_BYTES
@@ -60,7 +60,7 @@ def fast_score_cam(
     most = counted(most, "most of fast_score_cam")
     here = AtNode.of(model, x, target, "fast_score_cam", node)
     maps, scores = here.look()
-    spread = maps.astype(np.float64).var(axis=(1, 2))
+    spread = maps.var(axis=(1, 2))
     first = np.argsort(-spread, axis=1, kind="stable")[:, :most]
     maps = np.take_along_axis(maps, first[:, None, None], axis=3)
     settings = {"most": most}
@@ -155,32 +155,31 @@ def group_cam(
     3, arXiv:2103.13859. S is the target as given (for a class its logit; the authors' program takes
     the probability: `target=Probability(c)`).
     """
-    groups, keep = counted(groups, "groups of group_cam"), amount(keep, "keep of group_cam")
+    groups = counted(groups, "groups of group_cam")
+    keep = amount(keep, "keep of group_cam", most=100, zero=False)
     width = None if blur is None else amount(blur, "blur of group_cam", zero=False)
     here = AtNode.of(model, x, target, "group_cam", node)
-    asked = here.question
-    question = replace(asked, x=asked.x.astype(np.float64))
-    here = replace(here, question=question)  # the weights are differences, as in `ablation_cam`
+    question = here.wide  # the weights are differences, as in `ablation_cam`
     maps, slopes, scores = here.walk()
     shares = maps * slopes.mean(axis=(1, 2), keepdims=True)
     size = -(-maps.shape[-1] // groups)
     starts = np.arange(0, maps.shape[-1], size)
     joined = positive(np.add.reduceat(shares, starts, axis=-1))
-    least = np.percentile(joined, max(0, 100 - keep), axis=(1, 2), keepdims=True)
+    least = np.percentile(joined, 100 - keep, axis=(1, 2), keepdims=True)
     joined *= joined > least if keep < 100 else joined >= least
     soft = _blurred(question.x, min(question.x.shape[1:3]) / 10 if width is None else width)
-    masks = list(_masks(here, joined))
+    masks, again = tee(_masks(here, joined))
     seen = (question.x * m[..., None] + soft * (1 - m[..., None]) for m in masks)
     (base,) = question.scores([soft])
     map_ = np.zeros_like(question.x[..., 0])
-    for mask, score in zip(masks, question.scores(seen), strict=True):
+    for mask, score in zip(again, question.scores(seen), strict=True):
         map_ += (score - base)[:, None, None] * mask
     settings = {"groups": groups, "keep": keep, "blur": width}
     cause = (
         "no group of channels raises the target above that of the blurred picture; try another "
         "node, or a wider blur"
     )
-    return asked.answer(
+    return here.question.answer(
         positive(map_), scores=scores, node=here.name, cause=cause, settings=settings
     )
 
@@ -200,8 +199,7 @@ def ablation_cam(
     """
     here = AtNode.of(model, x, target, "ablation_cam", node)
     maps, scores = here.look()
-    weights = _drops(here).astype(maps.dtype)
-    return here.answer(positive(weighted(maps, weights)), scores)
+    return here.answer(positive(weighted(maps, _drops(here))), scores)
 
 
 # How the weights come about -------------------------------------------------------------------
@@ -228,25 +226,25 @@ def _by_masks(
         total += results.reshape(channels, -1, len(maps)).sum(axis=1, dtype=np.float64)
         runs += len(results) // channels
     mean = total.T / runs
-    varies = np.ptp(maps, axis=(1, 2)) > 0
-    top = np.where(varies, mean, -np.inf).max(axis=1, keepdims=True)
-    powers = np.exp(mean - np.where(np.isfinite(top), top, 0)) * varies
-    weights = (powers / np.maximum(powers.sum(axis=1, keepdims=True), 1)).astype(maps.dtype)
+    there = varies(maps)[:, 0, 0]
+    top = np.where(there, mean, -np.inf).max(axis=1, keepdims=True)
+    powers = np.exp(mean - np.where(np.isfinite(top), top, 0)) * there
+    weights = powers / np.maximum(powers.sum(axis=1, keepdims=True), 1)
     return here.answer(
         positive(weighted(maps, weights)),
         scores,
         cause=CAUSE,
         settings=settings,
         seed=seed,
-        warnings=_alike(mean, varies),
+        warnings=_alike(mean, there),
     )
 
 
-def _alike(mean: Array, varies: Array) -> tuple[str, ...]:
+def _alike(mean: Array, there: Array) -> tuple[str, ...]:
     """Warnings where all channels weigh the same, so that the target plays no part."""
     found = []
-    for i, (row, there) in enumerate(zip(mean, varies, strict=True)):
-        if there.sum() > 1 and np.ptp(row[there]) <= 1e-6 * np.abs(row).max():
+    for i, (row, counts) in enumerate(zip(mean, there, strict=True)):
+        if counts.sum() > 1 and np.ptp(row[counts]) <= 1e-6 * np.abs(row).max():
             place = f"picture {i}: " if len(mean) > 1 else ""
             found.append(
                 f"{place}every channel scores the same, so the map is the channels' mean and says "
@@ -259,7 +257,7 @@ def _masks(here: AtNode, maps: Array) -> Iterator[Array]:
     """For each channel in order: (N, rows, cols), placed on the picture and brought to 0 … 1; all 0
     where it is the same everywhere."""
     n, rows, cols, channels = maps.shape
-    varies = np.ptp(maps, axis=(1, 2)) > 0
+    there = varies(maps)[:, 0, 0, :, None, None]
     group = max(1, INPUT_BYTES // max(1, here.question.x.nbytes))
     for first in range(0, channels, group):
         some = maps[..., first : first + group].transpose(3, 0, 1, 2)
@@ -269,7 +267,7 @@ def _masks(here: AtNode, maps: Array) -> Iterator[Array]:
         placed /= np.where(high > 0, high, 1)
         placed = placed.reshape(len(some), n, *placed.shape[1:])
         for k, mask in enumerate(placed, first):
-            yield mask * varies[:, k, None, None]
+            yield (mask * there[:, k]).astype(here.question.x.dtype, copy=False)
 
 
 def _drops(here: AtNode) -> Array:

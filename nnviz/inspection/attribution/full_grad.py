@@ -141,10 +141,19 @@ def _shared_out(model: Model, x: Array, goal: Goal) -> FullGradients:
     outputs = {name: trace[name].y for name in goal.nodes}
     scores, seeds = goal.values(outputs), goal.seeds(outputs)
     tangent = sum((dy * outputs[k]).reshape(len(x), -1).sum(axis=1) for k, dy in seeds.items())
-    speaking = [node for node in model.nodes if _adds(node)]
+    speaking = [node for node in _before(model, goal) if _adds(node)]
     slopes = model.backward(trace, seeds, until=(INPUT, *(n.name for n in speaking)))
     biases = {n.name: np.concatenate(list(_own(n, slopes[n.name], trace))) for n in speaking}
     return FullGradients(slopes[INPUT] * trace.input, biases, scores - tangent, scores)
+
+
+def _before(model: Model, goal: Goal) -> list[Node]:
+    """The nodes that the target reads, directly or by others."""
+    read = set(goal.nodes)
+    for node in reversed(model.nodes):
+        if node.name in read:
+            read |= set(node.inputs)
+    return [node for node in model.nodes if node.name in read]
 
 
 def _adds(node: Node) -> bool:
