@@ -223,7 +223,7 @@ def layer_cam(model: Model, x: Any, target: Any = None, *, node: str | None = No
     """L[r, c] = max(Σ_k max(g_k[r, c], 0) · A_k[r, c], 0): each place has its own weights.
 
     Made for early nodes, where one weight for a whole channel says too little.
-    values, at_node, node: as for `grad_cam`. Jiang, Zhang, Hou, Cheng, Wei 2021, section III, IEEE
+    values, at_node, node: as for `grad_cam`. Jiang, Zhang, Hou, Cheng, Wei 2021, IEEE
     Transactions on Image Processing 30, doi:10.1109/TIP.2021.3089943; their scaling of early
     layers by tanh is left to the reader.
     """

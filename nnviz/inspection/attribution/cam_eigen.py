@@ -31,7 +31,7 @@ def eigen_cam(model: Model, x: Any, target: Any = None, *, node: str | None = No
     The singular vector's sign is free: it is taken so that L agrees with the plain sum of the
     channels, ⟨L, Σ_k A_k⟩ ≥ 0. After a ReLU all of A v is then positive and nothing is cut off. The
     channels are not centred, as in the paper. The target plays no part.
-    values, at_node, node: as for `grad_cam`. Muhammad and Yeasin 2020, section III,
+    values, at_node, node: as for `grad_cam`. Muhammad and Yeasin 2020,
     arXiv:2008.00299.
     """
     here = AtNode.of(model, x, target, "eigen_cam", node)
@@ -74,7 +74,7 @@ def kpca_cam(
     for 1 / channels; where the sigmoid is full at most places (large channels), a smaller one shows
     more. The sign is taken as for `eigen_cam`; what lies below the mean of the picture is cut off.
     The target plays no part. Memory grows with Z², so Z is held to 4096.
-    values, at_node, node: as for `grad_cam`. Karmani et al. 2024, section III, arXiv:2410.00267;
+    values, at_node, node: as for `grad_cam`. Karmani et al. 2024, arXiv:2410.00267;
     kernel PCA: Schölkopf, Smola, Müller 1998.
     """
     chosen(kernel, KERNELS, "kernel", "kpca_cam")
@@ -104,7 +104,7 @@ def fem(
     places of every channel, weighed by how much the channel answers at all. A channel that is the
     same everywhere has none. The target plays no part.
     values, at_node, node: as for `grad_cam`. Fuad, Martin, Giot, Bourqui, Benois-Pineau, Zemmari
-    2020, section III, doi:10.1109/IPTA50016.2020.9286629; they scale each map to 0 … 1.
+    2020, doi:10.1109/IPTA50016.2020.9286629; they scale each map to 0 … 1.
     """
     k = amount(k, "k of fem")
     here = AtNode.of(model, x, target, "fem", node)

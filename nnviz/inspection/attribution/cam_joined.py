@@ -57,8 +57,8 @@ def smooth_grad_cam_plus_plus(
         `grad_cam_plus_plus`.
     noise: the standard deviation of ε, as a share of the picture's range max − min (in the
     network's input); ε depends on the seed alone.
-    values, at_node, node: as for `grad_cam`. Omeiza, Speakman, Cintas, Weldermariam 2019, section
-    3, arXiv:1908.01224.
+    values, at_node, node: as for `grad_cam`. Omeiza, Speakman, Cintas, Weldermariam 2019,
+    arXiv:1908.01224.
     """
     owner = "smooth_grad_cam_plus_plus"
     samples, noise = counted(samples, f"samples of {owner}"), amount(noise, f"noise of {owner}")
@@ -93,7 +93,7 @@ def shapley_cam(
     H A is the central difference of the gradient along A, step 1e-5 in float64, with ReLUs and max
     pools held to the pieces they are on.
     scores: the target's, not the utility's. values, at_node, node: as for `grad_cam`. Cai 2025,
-    section 4, arXiv:2501.06261.
+    arXiv:2501.06261.
     """
     chosen(utility, ("rest", "target"), "utility", "shapley_cam")
     here = AtNode.of(model, x, target, "shapley_cam", node)
@@ -129,7 +129,7 @@ def finer_cam(
         to z_c for this picture (all others where there are fewer); ties go to the lower number.
     alpha: how strongly they are held against it; 0 gives the base itself. base: a class activation
     map by name.
-    scores: of class c. values, at_node, node: as for the base. Zhang et al. 2025, section 3,
+    scores: of class c. values, at_node, node: as for the base. Zhang et al. 2025,
     arXiv:2501.11309; the mean over D is taken before the map.
     """
     alpha, classes = amount(alpha, "alpha of finer_cam"), counted(classes, "classes of finer_cam")
@@ -165,7 +165,7 @@ def finer_cam(
 
 
 @method("cam", reference="Domeniconi et al. 2026, arXiv:2605.14641", needs=PLACES,
-        cost="nodes·(1 f + 1 b)")  # fmt: skip
+        cost="nodes f + nodes b")  # fmt: skip
 def refine_cam(
     model: Model,
     x: Any,

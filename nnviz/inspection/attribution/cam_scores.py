@@ -86,7 +86,7 @@ def ss_cam(
     smooth: "channels" (the paper's first form) or "input" (its second). noise: the standard
     deviation of ε, as a share of the range max − min of the channel (of the picture); the paper's
     fixed 2 means something else in every network. ε depends on the seed alone.
-    values, at_node, node: as for `score_cam`. Wang, Naidu, Michael, Kundu 2020, section 3,
+    values, at_node, node: as for `score_cam`. Wang, Naidu, Michael, Kundu 2020,
     arXiv:2006.14255.
     """
     chosen(smooth, ("channels", "input"), "smooth", "ss_cam")
@@ -194,7 +194,7 @@ def ablation_cam(
     Only what reads the node is run again, in float64, since each w_k is a small difference. The
     paper divides by S, which scales each picture's map, and turns its sign where S is negative:
     left out, so that w_k is what the channel adds to the target.
-    values, at_node, node: as for `grad_cam`. Desai and Ramaswamy 2020, section 3,
+    values, at_node, node: as for `grad_cam`. Desai and Ramaswamy 2020,
     doi:10.1109/WACV45572.2020.9093360.
     """
     here = AtNode.of(model, x, target, "ablation_cam", node)

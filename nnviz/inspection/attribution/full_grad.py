@@ -76,8 +76,8 @@ def full_grad(model: Model, x: Any, target: Any = None) -> Attribution:
         β − γ μ / √(σ² + ε), the offset y − f'(x) x of a curved activation.
     gap: (N,), how far the terms (with those of the nodes without places) miss the target, relative
     to it: rounding, in any network of this engine. values: (N, rows, cols), not negative.
-    Srinivas and Fleuret 2019, eqs. 2 and 4, arXiv:1905.00780. ψ is scaled node by node as in the
-    authors' program; maps are placed by the receptive fields' centres, not stretched.
+    Srinivas and Fleuret 2019, sections 3 and 4, arXiv:1905.00780. ψ is scaled node by node, as in
+    the authors' program; maps are placed by the receptive fields' centres, not stretched.
     """
     question = Question.of(model, x, target, "full_grad")
     shared = full_gradients(question)
