@@ -15,12 +15,30 @@ from nnviz.inspection.attribution import METHODS, explain
 from nnviz.inspection.attribution.methods import FAMILIES
 from nnviz.inspection.results import degenerate, same_for_every_class
 
-COARSE = {"occlusion": {"patch": 5, "stride": 4}}
+COARSE = {
+    "is_cam": {"steps": 2},
+    "occlusion": {"patch": 5, "stride": 4},
+    "smooth_full_grad": {"samples": 2},
+    "smooth_grad_cam_plus_plus": {"samples": 2},
+    "ss_cam": {"samples": 2},
+}
 """Settings that keep a method quick here."""
+POOLED = {"cam"}
+"""Methods that refuse models without a pooled head: they meet the one that has it."""
+BLIND = {"eigen_cam", "fem", "kpca_cam", "random_cam"}
+"""Methods that leave the target aside."""
+SOFTMAX = {"fast_score_cam", "is_cam", "score_cam", "ss_cam"}
+"""Methods whose weights always add up to 1: they say in other words that the target hears
+nothing (see `test_cam_scores`)."""
 MODELS = {**SEEN, "chain": ALL["chain"], "inception": ALL["inception"], "twice": ALL["twice"]}
 
 every_method = pytest.mark.parametrize("method", METHODS)
 every_model = pytest.mark.parametrize("name", MODELS)
+
+
+def model_for(method, name):
+    """The model of this name, or the one that the method can explain."""
+    return MODELS["wide" if method in POOLED else name]()
 
 
 def explained(model, x, target, method, **options):
@@ -30,7 +48,7 @@ def explained(model, x, target, method, **options):
 @every_method
 @every_model
 def test_shapes_dtypes_and_provenance(name, method):
-    model = MODELS[name]()
+    model = model_for(method, name)
     x = pictures(model, 3)
     before = model.fingerprint()
     got = explained(model, x, [0, 1, 0], method)
@@ -54,13 +72,13 @@ def test_shapes_dtypes_and_provenance(name, method):
 @every_method
 @every_model
 def test_a_batch_is_its_pictures_one_by_one(name, method):
-    model = MODELS[name]()
+    model = model_for(method, name)
     x = pictures(model, 3)
     together = explained(model, x, [0, 1, 1], method)
     for i, target in enumerate([0, 1, 1]):
         alone = explained(model, x[i : i + 1], target, method)
         scale = np.abs(alone.values).max()
-        np.testing.assert_allclose(together.values[i], alone.values[0], atol=1e-4 * scale)
+        np.testing.assert_allclose(together.values[i], alone.values[0], atol=1e-5 * scale)
         np.testing.assert_allclose(together.scores[i], alone.scores[0], rtol=1e-5)
 
 
@@ -76,7 +94,7 @@ def test_the_same_call_gives_the_same_bits(method):
 
 @every_method
 def test_pictures_are_not_written_to(method):
-    model = MODELS["digits"]()
+    model = model_for(method, "digits")
     x = pictures(model, 2)
     x.setflags(write=False)
     explained(model, x, 1, method)
@@ -84,7 +102,7 @@ def test_pictures_are_not_written_to(method):
 
 @every_method
 def test_one_picture_without_its_batch_axis(method):
-    model = MODELS["digits"]()
+    model = model_for(method, "digits")
     x = pictures(model, 1)
     got = explained(model, x[0, :, :, 0], 1, method)
     np.testing.assert_array_equal(got.values, explained(model, x, 1, method).values)
@@ -92,7 +110,7 @@ def test_one_picture_without_its_batch_axis(method):
 
 @every_method
 def test_the_predicted_class_is_the_default(method):
-    model = MODELS["colour"]()
+    model = model_for(method, "colour")
     x = pictures(model, 3)
     answers = model.predict(x).argmax(axis=1)
     got, asked = explained(model, x, None, method), explained(model, x, answers, method)
@@ -117,6 +135,8 @@ def turned(model):
 
 @every_method
 def test_transposing_the_picture_transposes_the_map(method):
+    if METHODS[method].stochastic and method != "random_cam":
+        pytest.skip("its noise is laid on places")
     layers = [
         nv.Conv2D(3, 3, activation="relu"),
         nv.MaxPooling2D(2),
@@ -137,8 +157,10 @@ def test_transposing_the_picture_transposes_the_map(method):
 
 @every_method
 def test_a_map_that_says_nothing_is_named(method):
-    model = MODELS["digits"]()
-    model.parameters()["preds/weight"][...] = 0
+    if method in BLIND | SOFTMAX:
+        pytest.skip("its map does not vanish with the target's weights")
+    model = model_for(method, "digits")
+    model.parameters()[f"{model.logits_name}/weight"][...] = 0
     got = explained(model, pictures(model, 2), 1, method)
     assert not got.values.any()
     assert len(got.warnings) == 2
@@ -168,12 +190,12 @@ def test_methods_describe_themselves(method):
     said = METHODS[method]
     assert said.name == method
     assert said.family in FAMILIES
-    assert "arXiv" in said.reference
+    assert "arXiv" in said.reference or "doi" in said.reference
     assert said.stochastic == ("seed" in said.options)
     taken = inspect.signature(said.function).parameters.values()
     assert all(p.kind is not p.VAR_KEYWORD for p in taken)
     assert all(p.kind is p.KEYWORD_ONLY for p in list(taken)[3:])
-    assert "arXiv" in (said.function.__doc__ or "")
+    assert said.reference.split()[-1] in " ".join((said.function.__doc__ or "").split())
 
 
 # The one door ---------------------------------------------------------------------------------

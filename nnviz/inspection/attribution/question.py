@@ -29,6 +29,8 @@ from .goal import Goal, as_goal
 
 BATCH_BYTES = 64 << 20
 """What goes into one run, and comes out of it, is held to about this much."""
+TRACE_BYTES = 256 << 20
+"""Whole traces, where a method needs them, are held to about this much."""
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,11 @@ class Question:
     def score(self) -> Array:
         """The target's value for the pictures themselves, (N,)."""
         return next(self.scores([self.x]))
+
+    def most_traces(self, size: int = 2) -> int:
+        """How many pictures may run together where each takes `size` times its activations."""
+        values = sum(math.prod(shape) for shape in self.model.shapes.values())
+        return max(1, TRACE_BYTES // (size * values * self.x.itemsize))
 
     def _batched(
         self,
