@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import ArgumentError, listing, unknown
+from ..errors import ArgumentError, unknown
 from .executor import Program, chunk_slices, lockstep, shelf
 from .graph import INPUT, Node, Symbol, nodes_of, out_shape
 from .input import InputSpec
@@ -18,8 +18,9 @@ from .layer import Array, Call, Layer, Mode, Shape
 from .layers.activation import Sigmoid, Softmax
 from .layers.reshape import Flatten
 from .rerun import rerun
-from .trace import Gradients, Trace, join
-from .walk import Draw, Gather, RuleFor, Sums, backward, forward, live_nodes
+from .sweep import walk_back
+from .trace import Gradients, Trace
+from .walk import Draw, RuleFor, forward
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -286,66 +287,7 @@ class Model:
         walk goes no further back than these need.
         rule_for: node -> the rule to use in place of its layer's backward.
         """
-        ends = tuple(until) or (() if params else (INPUT,))
-        for name in set(ends) - {INPUT}:
-            self.node(name)
-        given = self._checked_seeds(trace, seeds)
-        live = live_nodes(self.nodes, ends, params)
-        if not trace.whole:
-            raise ArgumentError(
-                f"the trace kept only the outputs of {listing(trace.calls)}: going backward needs "
-                "a run with keep=None"
-            )
-
-        with shelf.borrow(arena=False) as scratch:
-            rows, dtype = len(trace.input), trace.inputs[0].dtype
-            gather = Gather(self.nodes if params else (), self.shapes, rows, dtype, scratch)
-
-        def program(i: int) -> Program[tuple[dict[str, Array], dict[str, Array]]]:
-            with shelf.borrow(arena=False) as scratch:
-                return (
-                    yield from backward(
-                        self.nodes,
-                        {name: calls[i] for name, calls in trace.calls.items()},
-                        {name: dy[trace.chunks[i]] for name, dy in given.items()},
-                        until=ends,
-                        live=live,
-                        homes=self.homes,
-                        params=params,
-                        rule_for=rule_for,
-                        scratch=scratch,
-                        rows=trace.chunks[i],
-                        gather=gather,
-                    )
-                )
-
-        done = lockstep([program(i) for i in range(len(trace.chunks))])
-        learned = Sums()
-        for key, grad in gather.grads(self.homes).items():
-            learned.add(key, grad)
-        for _, grads in done:
-            for key, grad in grads.items():
-                learned.add(key, grad)
-        at = {}
-        for name in ends:
-            if name in done[0][0]:
-                at[name] = join([wanted[name] for wanted, _ in done])
-            else:  # nothing led there from the seeds
-                values = trace.input if name == INPUT else trace[name].y
-                at[name] = np.zeros_like(values)
-        return Gradients(at, learned.arrays)
-
-    def _checked_seeds(self, trace: Trace, seeds: Mapping[str, Array]) -> dict[str, Array]:
-        """The seeds in the dtype of the trace, so that gradients follow the input's dtype."""
-        given = {}
-        for name, dy in seeds.items():
-            shape = (len(trace.input), *self.shapes[self.node(name).name])
-            if np.shape(dy) != shape:
-                raise ArgumentError(
-                    f"the seed for {name!r} has shape {np.shape(dy)}, expected {shape}"
-                )
-            given[name] = np.asarray(dy, trace.inputs[0].dtype)
-        return given
+        return walk_back(self, trace, seeds, params, until, rule_for)
 
     def predict(self, x: Any) -> Array:
         """The output for pixels `x`, (N, classes): probabilities where the head has them."""

@@ -1,4 +1,4 @@
-"""There and back: a run and the walk back through it, one chunk after the other.
+"""Walks back: through a trace, or there and back at once, one chunk after the other.
 
 `Model.run` and `Model.backward` leave a trace between them, which the caller may want. Where nobody
 does, each chunk goes forward and back while its activations are still in cache, in memory that is
@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..errors import ArgumentError, listing
 from .executor import Program, chunk_slices, lockstep, shelf
 from .graph import INPUT
 from .layer import Array
-from .trace import join
-from .walk import Draw, RuleFor, backward, forward, live_nodes
+from .trace import Gradients, Trace, join
+from .walk import Draw, Gather, RuleFor, Sums, backward, forward, live_nodes
 
 if TYPE_CHECKING:
     from .model import Model
@@ -32,6 +33,76 @@ class Swept:
 
     outputs: Mapping[str, Array]
     gradients: Mapping[str, Array]
+
+
+def walk_back(
+    model: Model,
+    trace: Trace,
+    seeds: Mapping[str, Array],
+    params: bool,
+    until: Collection[str],
+    rule_for: RuleFor | None,
+) -> Gradients:
+    """See `Model.backward`."""
+    ends = tuple(until) or (() if params else (INPUT,))
+    for name in set(ends) - {INPUT}:
+        model.node(name)
+    given = _checked_seeds(model, trace, seeds)
+    live = live_nodes(model.nodes, ends, params)
+    if not trace.whole:
+        raise ArgumentError(
+            f"the trace kept only the outputs of {listing(trace.calls)}: going backward needs "
+            "a run with keep=None"
+        )
+
+    with shelf.borrow(arena=False) as scratch:
+        rows, dtype = len(trace.input), trace.inputs[0].dtype
+        gather = Gather(model.nodes if params else (), model.shapes, rows, dtype, scratch)
+
+    def program(i: int) -> Program[tuple[dict[str, Array], dict[str, Array]]]:
+        with shelf.borrow(arena=False) as scratch:
+            return (
+                yield from backward(
+                    model.nodes,
+                    {name: calls[i] for name, calls in trace.calls.items()},
+                    {name: dy[trace.chunks[i]] for name, dy in given.items()},
+                    until=ends,
+                    live=live,
+                    homes=model.homes,
+                    params=params,
+                    rule_for=rule_for,
+                    scratch=scratch,
+                    rows=trace.chunks[i],
+                    gather=gather,
+                )
+            )
+
+    done = lockstep([program(i) for i in range(len(trace.chunks))])
+    learned = Sums()
+    for key, grad in gather.grads(model.homes).items():
+        learned.add(key, grad)
+    for _, grads in done:
+        for key, grad in grads.items():
+            learned.add(key, grad)
+    at = {}
+    for name in ends:
+        if name in done[0][0]:
+            at[name] = join([wanted[name] for wanted, _ in done])
+        else:  # nothing led there from the seeds
+            values = trace.input if name == INPUT else trace[name].y
+            at[name] = np.zeros_like(values)
+    return Gradients(at, learned.arrays)
+
+
+def _checked_seeds(model: Model, trace: Trace, seeds: Mapping[str, Array]) -> dict[str, Array]:
+    """The seeds in the dtype of the trace, so that gradients follow the input's dtype."""
+    given = {}
+    for name, dy in seeds.items():
+        shape = (len(trace.input), *model.shapes[model.node(name).name])
+        if np.shape(dy) != shape:
+            raise ArgumentError(f"the seed for {name!r} has shape {np.shape(dy)}, expected {shape}")
+        given[name] = np.asarray(dy, trace.inputs[0].dtype)
+    return given
 
 
 def sweep(

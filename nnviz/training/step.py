@@ -15,7 +15,7 @@ import numpy as np
 
 from ..engine.executor import Program, chunk_slices, lockstep, shelf
 from ..engine.graph import INPUT
-from ..engine.layer import Array, Call
+from ..engine.layer import Array, Call, Layer
 from ..engine.model import Model
 from ..engine.walk import Draw, Gather, Sums, backward, forward, live_nodes
 from .augment import Augmentation, augmented
@@ -63,7 +63,7 @@ def train_step(
     Where the loss or a gradient is not finite, nothing is changed."""
     end, values, gradient = meeting(model, loss)
     nodes = model.nodes[: model.place(end) + 1]
-    live = live_nodes(nodes, (), params=True)
+    numbered, live = list(enumerate(nodes)), live_nodes(nodes, (), params=True)
     chunks = chunk_slices(len(batch), model.sample_bytes)
 
     def program(i: int) -> Program[tuple[float, int, dict[str, Array]]]:
@@ -71,14 +71,9 @@ def train_step(
         if augment is not None:  # its stream is that of one more node after the last
             given = augmented(augment, given, draw.generator(len(model.nodes), i))
         with shelf.borrow(arena=True) as scratch:
+            start = {INPUT: model.input.prepare(given)}
             calls = yield from forward(
-                list(enumerate(nodes)),
-                {INPUT: model.input.prepare(given)},
-                chunk=i,
-                train=True,
-                draw=draw,
-                scratch=scratch,
-                keep=None,
+                numbered, start, chunk=i, train=True, draw=draw, scratch=scratch, keep=None
             )
             yield from _follow(model, calls)
             y = calls[end].y.reshape(t.shape)
@@ -109,10 +104,15 @@ def train_step(
         fine = math.isfinite(total) and all(map(finite, grads.values()))
         if fine:
             optimizer.apply(model.parameters(), grads)
-        else:
-            for layer, buffers in before:
-                layer.buffers.update(buffers)
+    if not fine:
+        _put_back(before)
     return (total if fine else math.nan), sum(right for _, right, _ in done)
+
+
+def _put_back(before: Sequence[tuple[Layer, dict[str, Array]]]) -> None:
+    """The running statistics as they were."""
+    for layer, buffers in before:
+        layer.buffers.update(buffers)
 
 
 def _added(parts: Iterable[dict[str, Array]]) -> dict[str, Array]:
