@@ -104,7 +104,7 @@ def _absorbed(layer: Layer, norm: BatchNormalization, shape: Shape) -> Layer | N
         return None  # at a transposed convolution's border a constant meets fewer kernel cells
     weight = layer.params["weight"].astype(np.float64)
     if isinstance(layer, Conv2D):
-        if shift.any() and np.any(layer.window().padding(shape[:2])):
+        if shift.any() and np.any(layer.window().padding((shape[0], shape[1]))):
             return None  # the padding is 0 after the normalization, not before it
         inside, filters = weight.shape[2:]
         group = np.arange(filters) // (filters // layer.groups)

@@ -31,6 +31,10 @@ INPUT_BYTES = 64 << 20
 """Inputs of runs that keep their outputs alone are held to about this much."""
 
 
+SeedOf = Callable[[Array, Array], Array]
+"""(the target's gradient, a node's output) -> what a walk back starts with there."""
+
+
 @dataclass(frozen=True)
 class Walk:
     """What one array of points gave: scores (N,), gradients and outputs by node, each (N, …)."""
@@ -111,23 +115,63 @@ class Question:
         *,
         at: Collection[str] = (INPUT,),
         rule_for: RuleFor | None = None,
+        seed_of: SeedOf | None = None,
     ) -> Iterator[Walk]:
-        """For each array of points (N, …), in order: the target, and its gradient at `at`."""
-        size = sum(int(np.prod(s)) for s in self.model.shapes.values()) * self.x.itemsize
-        most = max(1, TRACE_BYTES // (2 * size))
+        """For each array of points (N, …), in order: the target, and its gradient at `at`.
+
+        seed_of: what the walk back starts with at a node that the target reads, from the target's
+        gradient there and the node's output; None: the gradient itself.
+        """
+        most = self._most_traces(2)
 
         def run(batch: Array, goal: Goal) -> Walk:
             trace = self.model.run(batch, prepared=True)
             outputs = {node: trace[node].y for node in goal.nodes}
-            grads = self.model.backward(trace, goal.seeds(outputs), until=at, rule_for=rule_for)
+            seeds = goal.seeds(outputs)
+            if seed_of is not None:
+                seeds = {node: seed_of(dy, outputs[node]) for node, dy in seeds.items()}
+            grads = self.model.backward(trace, seeds, until=at, rule_for=rule_for)
             kept = {name: _output(trace, name) for name in at}
             return Walk(goal.values(outputs), {name: grads[name] for name in at}, kept)
 
         yield from self._batched(points, most, run, _joined)
 
-    def walk(self, *, at: Collection[str] = (INPUT,), rule_for: RuleFor | None = None) -> Walk:
+    def walk(
+        self,
+        *,
+        at: Collection[str] = (INPUT,),
+        rule_for: RuleFor | None = None,
+        seed_of: SeedOf | None = None,
+    ) -> Walk:
         """The same for the pictures themselves."""
-        return next(self.walks([self.x], at=at, rule_for=rule_for))
+        return next(self.walks([self.x], at=at, rule_for=rule_for, seed_of=seed_of))
+
+    def contrasts(
+        self,
+        baselines: Iterable[Array],
+        *,
+        rule_for: Callable[[Trace], RuleFor],
+        seeds: Callable[[Goal, Mapping[str, Array], Mapping[str, Array]], Mapping[str, Array]],
+    ) -> Iterator[Walk]:
+        """For each array of baselines (N or 1, …), in order: the pictures walked back by rules that
+        see what the network makes of the baselines.
+
+        rule_for: the rules, given the baselines' trace, which has the same chunks. seeds: what the
+        walk starts with, given the goal and the nodes' outputs for pictures and baselines. The
+        walk's scores are (N, 2), of the pictures and of the baselines.
+        """
+
+        def run(batch: Array, goal: Goal) -> Walk:
+            trace, base = (self.model.run(batch[:, i], prepared=True) for i in (0, 1))
+            outputs, others = ({node: t[node].y for node in goal.nodes} for t in (trace, base))
+            grads = self.model.backward(
+                trace, seeds(goal, outputs, others), until=(INPUT,), rule_for=rule_for(base)
+            )
+            scores = np.stack([goal.values(outputs), goal.values(others)], axis=1)
+            return Walk(scores, {INPUT: grads[INPUT]}, {})
+
+        pairs = (np.stack([self.x, np.broadcast_to(b, self.x.shape)], axis=1) for b in baselines)
+        yield from self._batched(pairs, self._most_traces(3), run, _joined)
 
     def scores(self, points: Iterable[Array]) -> Iterator[Array]:
         """For each array of points (N, …), in order: the target's value, (N,)."""
@@ -142,6 +186,11 @@ class Question:
     def score(self) -> Array:
         """The target's value for the pictures themselves, (N,)."""
         return next(self.scores([self.x]))
+
+    def _most_traces(self, size: int) -> int:
+        """How many pictures may run together where each takes `size` times its activations."""
+        values = sum(int(np.prod(s)) for s in self.model.shapes.values())
+        return max(1, TRACE_BYTES // (size * values * self.x.itemsize))
 
     def _batched(
         self,
