@@ -100,6 +100,7 @@ class Question:
                 values = np.broadcast_to(values, shape)[None]
             except ValueError:
                 values = values[..., None]  # grey pictures without their axis of channels
+                values = values[None] if values.ndim == 3 else values
         if values.shape[1:] != shape or len(values) not in (1, len(self)):
             raise ArgumentError(
                 f"{self.method} needs pixels of shape {shape}, or something that stretches to it, "
