@@ -113,6 +113,7 @@ LAYER_RULES: Mapping[str, Callable[[Settings], Shares]] = {
     "z_plus_unbiased": lambda s: (Share((Term(positive, positive), Term(negative, negative))),),
     "w_square": lambda s: counted(np.square),
     "flat": lambda s: counted(np.ones_like),
+    "even": lambda s: (Share((Term(np.ones_like),)),),
     "positive": lambda s: (Share((Term(positive),)),),
 }
 """Name -> the shares, for given numbers; `z_box` needs the layer's bounds as well."""
@@ -145,8 +146,8 @@ COMPOSITES: Mapping[str, Composite] = {
     "gamma": Composite("gamma", "gamma"),
     "alpha_beta": Composite("alpha_beta", "alpha_beta"),
     "z_plus": Composite("z_plus", "z_plus"),
-    "w_square": Composite("w_square", "w_square"),
-    "flat": Composite("flat", "flat"),
+    "w_square": Composite("w_square", "w_square", mixing="even", scaling=None),
+    "flat": Composite("flat", "flat", mixing="even", scaling=None),
 }
 """The usual composites, and each rule by itself."""
 

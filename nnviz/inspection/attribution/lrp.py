@@ -64,6 +64,7 @@ def lrp(
     epsilon: the ε of every ε rule, in units of the layer's outputs, 0 or more. gamma: 0 or more.
     alpha, beta: of "alpha_beta" alone; α − β = 1 with β ≥ 0.
 
+    By w² and flat every input gets a share whatever it holds, a frame of `ZeroPadding2D` as well.
     Activations pass relevance on as it is, max pooling to the winner, sums and means by their
     shares with ε, a product's factors share alike (Arras et al. 2019, "LRP-half",
     arXiv:1909.12114). A batch normalization that cannot be folded is shared as s x + t with ε.
