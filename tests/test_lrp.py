@@ -112,9 +112,11 @@ MEETINGS = [(*case, rule) for case in CASES for rule in BY_THE_LOOPS if meet(cas
 
 
 @pytest.mark.parametrize(
-    ("layer", "shape", "name", "rule"), MEETINGS, ids=lambda v: v if isinstance(v, str) else ""
+    ("layer", "shape", "rule"),
+    [(layer, shape, rule) for layer, shape, _, rule in MEETINGS],
+    ids=[f"{name}-{rule}" for *_, name, rule in MEETINGS],
 )
-def test_every_rule_on_every_linear_layer_is_that_of_the_loops(layer, shape, name, rule):
+def test_every_rule_on_every_linear_layer_is_that_of_the_loops(layer, shape, rule):
     layer = filled(layer, shape)
     rng = np.random.default_rng(0)
     x = rng.standard_normal((1, *shape))

@@ -153,7 +153,13 @@ COMPOSITES: Mapping[str, Composite] = {
 
 DEEP_TAYLOR = Composite("z_plus_unbiased", "z_plus_unbiased", "z_box", "positive", None)
 
-BY_KIND: Mapping[str, Rule] = {"routing": routed, "curve": passed, "product": halved}
+BY_KIND: Mapping[str, Rule] = {
+    "routing": routed,
+    "maximum": routed,
+    "curve": passed,
+    "damping": passed,
+    "product": halved,
+}
 """Kinds whose rule is the same in every composite."""
 
 

@@ -125,7 +125,7 @@ def _rules(question: Question, base: Trace) -> RuleFor:
     """The rule of every node, given the baselines' run."""
 
     def rule_of(node: Node, kind: str) -> Rule | None:
-        make = MULTIPLIERS.get(type(node.layer).__name__, MULTIPLIERS.get(kind))
+        make = MULTIPLIERS.get(kind)
         return None if make is None else make(base.calls[node.name])
 
     return rules_for(question.model, question.goal.nodes, question.method, rule_of)
@@ -194,13 +194,13 @@ MULTIPLIERS: Mapping[str, Callable[[Before], Rule]] = {
     "mixing": linear,
     "scaling": linear,
     "routing": linear,
+    "maximum": pooled,
     "curve": rescaled,
+    "damping": averaged,
     "product": averaged,
     "softmax": averaged,
-    "MaxPooling2D": pooled,
-    "LocalResponseNormalization": averaged,
 }
-"""The rule for a kind of layer, or for one layer by its class's name, given its calls before."""
+"""The rule for a kind of layer, given its calls in the baselines' run."""
 
 
 def line() -> Iterator[tuple[float, float]]:

@@ -14,6 +14,7 @@ from ...engine.graph import INPUT, Node
 from ...engine.layer import Rule
 from ...engine.model import Model
 from ...engine.rewrite import fold_batch_norm
+from ...engine.walk import RuleFor
 from ...errors import ArgumentError
 from ..anatomy.receptive import place_on_picture
 from ..results import Attribution
@@ -78,28 +79,9 @@ def excitation_backprop(
     question = Question.of(model, x, target, "excitation_backprop")
     refuse_probabilities(question)
     place = INPUT if node is None else spatial_node(model, node)
-    ends = question.goal.nodes
-    keep = (*ends, place)
+    keep = (*question.goal.nodes, place)
     folded = question.with_model(fold_batch_norm(model, keep=keep))
-    against = ends if contrastive else ()
-    first = first_layers(folded.model)
-
-    def rule_of(node: Node, kind: str) -> Rule | None:
-        weighted = kind in ("dense", "convolution")
-        if node.name in against and not weighted:
-            raise ArgumentError(
-                f"contrastive turns the weights of the layer that the target reads, and node "
-                f"{node.name!r} ({type(node.layer).__name__}) has none: choose a class's logit or "
-                "a channel of a dense or convolutional layer as target"
-            )
-        if weighted:
-            low = less(first[node.name][0]) if node.name in first else positive
-            return sharing(node.layer, excited(low, against=node.name in against))
-        if kind == "mixing":
-            return sharing(node.layer, (Share((Term(positive),)),))
-        return passed if kind == "scaling" else BY_KIND.get(kind)
-
-    rules = rules_for(folded.model, ends, question.method, rule_of)
+    rules = _rules(folded, contrastive=bool(contrastive))
     walk = folded.walk(at=(place,), rule_for=rules)
     found = without_channels(walk.gradients[place], "sum")
     return question.answer(
@@ -112,6 +94,28 @@ def excitation_backprop(
         cause=CAUSE,
         settings={"contrastive": bool(contrastive)},
     )
+
+
+def _rules(question: Question, *, contrastive: bool) -> RuleFor:
+    """The rule of every node on the way from the target."""
+    ends, first = question.goal.nodes, first_layers(question.model)
+
+    def rule_of(node: Node, kind: str) -> Rule | None:
+        weighted, turned = kind in ("dense", "convolution"), contrastive and node.name in ends
+        if turned and not weighted:
+            raise ArgumentError(
+                f"contrastive turns the weights of the layer that the target reads, and node "
+                f"{node.name!r} ({type(node.layer).__name__}) has none: choose a class's logit or "
+                "a channel of a dense or convolutional layer as target"
+            )
+        if weighted:
+            part = less(first[node.name][0]) if node.name in first else positive
+            return sharing(node.layer, excited(part, against=turned))
+        if kind == "mixing":
+            return sharing(node.layer, (Share((Term(positive),)),))
+        return passed if kind == "scaling" else BY_KIND.get(kind)
+
+    return rules_for(question.model, ends, question.method, rule_of)
 
 
 def excited(part: Part, *, against: bool) -> Shares:

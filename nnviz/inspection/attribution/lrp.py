@@ -226,7 +226,11 @@ def _warnings(question: Question, composite: Composite, only_relus: bool) -> tup
             f"{composite.first} rule of the first layers"
         )
     way = up_to(question.model, *question.goal.nodes).nodes
-    others = [n.name for n in way if kind_of(n.layer) == "curve" and not isinstance(n.layer, ReLU)]
+    others = [
+        n.name
+        for n in way
+        if kind_of(n.layer) in ("curve", "damping") and not isinstance(n.layer, ReLU)
+    ]
     if only_relus and others:
         found.append(
             f"{question.method} is derived for ReLUs: {listing(others)} passed the relevance on as "

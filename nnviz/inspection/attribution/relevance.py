@@ -173,16 +173,16 @@ KINDS: Mapping[type[Layer], str] = {
     Dropout: "routing",
     Flatten: "routing",
     Linear: "routing",
-    MaxPooling2D: "routing",
     ZeroPadding2D: "routing",
-    LocalResponseNormalization: "curve",
+    MaxPooling2D: "maximum",
     Pointwise: "curve",
+    LocalResponseNormalization: "damping",
     Multiply: "product",
     Softmax: "softmax",
 }
 """dense, convolution: linear, with weights. mixing: linear, with fixed weights of at least 0.
-scaling: y = s x + t for each number by itself. routing: every output is one of the inputs. curve:
-every number by itself (LocalResponseNormalization nearly so: its neighbours only damp it)."""
+scaling: y = s x + t for each number by itself. routing: every output is one of the inputs, maximum:
+the largest of some. curve: every number by itself. damping: nearly so, neighbours only damp it."""
 
 
 def kind_of(layer: Layer) -> str | None:
@@ -224,7 +224,7 @@ def rules_for(model: Model, ends: Sequence[str], method: str, rule_of: RuleOf) -
 Box = tuple[Array, Array]
 """The least and the largest that each input of a layer may be, (1, …) each."""
 
-KEEP_ORDER = ("mixing", "routing", "scaling")
+KEEP_ORDER = ("mixing", "routing", "maximum", "scaling")
 """What may lie between the picture and a first layer: more light in is more out, or (a scaling by
 less than 0) less, everywhere."""
 
