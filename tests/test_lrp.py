@@ -60,7 +60,7 @@ from nnviz.inspection.attribution import (
     lrp_zero,
 )
 from nnviz.inspection.attribution.composites import LAYER_RULES, Settings, z_box
-from nnviz.inspection.attribution.relevance import first_layers, sharing
+from nnviz.inspection.attribution.relevance import first_layers, kind_of, sharing
 
 SETTINGS = Settings(epsilon=0.3, gamma=0.7, alpha=3.0, beta=2.0)
 WEIGHTED = (Conv2D, TrueConv2D, Conv2DTranspose, DepthwiseConv2D, Dense, Subsampling2D)
@@ -383,7 +383,7 @@ def test_probabilities_are_refused(target):
 
 
 def test_folded_or_not_a_normalization_gives_the_same_zero_rule():
-    """Where nothing else reads the node: y = s x + t by its own share is exact for LRP-0."""
+    """LRP-0 of y = s x + t by itself is exact, where the target wants the node as it is."""
     model = lively(networks.residual()).astype(np.float64)
     x = networks.pictures(model, 2, np.float64)
     got = lrp_zero(model, x, Channel("batch_normalization_1", 1))
@@ -392,6 +392,25 @@ def test_folded_or_not_a_normalization_gives_the_same_zero_rule():
     np.testing.assert_allclose(got.scores, total, rtol=1e-12)
     product = input_x_gradient(model, x, Channel("batch_normalization_1", 1))
     np.testing.assert_allclose(got.raw, product.raw, rtol=1e-7, atol=1e-10)
+
+
+@pytest.mark.parametrize("composite", COMPOSITES)
+def test_pixels_at_the_mean_of_a_normalization_get_no_endless_relevance(composite):
+    model = Sequential(
+        [Normalization(0.5, 0.25), Conv2D(3, 3, activation="relu"), Flatten(), Dense(2)], (5, 4, 1)
+    )
+    x = networks.pictures(model, 2)
+    x[0, ::2] = 0.5
+    x[0, 1::2] = np.nextafter(np.float32(0.5), 1)
+    got = lrp(model, x, 0, composite=composite)
+    assert np.isfinite(got.values).all()
+    assert np.abs(got.values).max() < 1e3 * np.abs(got.scores).max()
+
+
+def test_every_layer_of_ours_has_a_kind():
+    """A new layer is decided about here, or it is refused."""
+    ours = [c for c in Layer.registry.values() if c.__module__.startswith("nnviz.")]
+    assert [c.__name__ for c in ours if kind_of(c.examples()[0][0]) is None] == []
 
 
 def test_a_products_factors_share_alike():

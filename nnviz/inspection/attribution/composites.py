@@ -124,15 +124,16 @@ class Composite:
     """Which rule each kind of layer gets, by name.
 
     first: for the layers with weights that read pixels, or None for their own kind's rule. mixing:
-    for sums and means. scaling: for a batch normalization that could not be folded, y = s x + t;
-    None passes all of its relevance to x.
+    for sums and means. scaling: for a normalization that could not be folded, y = s x + t; None
+    passes all relevance to x, its only input (a share s x / (s x + t) is finite only where what
+    comes from above falls with y, which flat and z_box do not promise).
     """
 
     dense: str
     convolution: str
     first: str | None = None
     mixing: str = "epsilon"
-    scaling: str | None = "epsilon"
+    scaling: str | None = None
 
 
 COMPOSITES: Mapping[str, Composite] = {
@@ -142,16 +143,16 @@ COMPOSITES: Mapping[str, Composite] = {
     "epsilon_alpha2_beta1_flat": Composite("epsilon", "alpha2_beta1", "flat"),
     "epsilon_gamma_box": Composite("epsilon", "gamma", "z_box"),
     "zero": Composite("zero", "zero", mixing="zero", scaling="zero"),
-    "epsilon": Composite("epsilon", "epsilon"),
-    "gamma": Composite("gamma", "gamma"),
+    "epsilon": Composite("epsilon", "epsilon", scaling="epsilon"),
+    "gamma": Composite("gamma", "gamma", scaling="epsilon"),
     "alpha_beta": Composite("alpha_beta", "alpha_beta"),
     "z_plus": Composite("z_plus", "z_plus"),
-    "w_square": Composite("w_square", "w_square", mixing="even", scaling=None),
-    "flat": Composite("flat", "flat", mixing="even", scaling=None),
+    "w_square": Composite("w_square", "w_square", mixing="even"),
+    "flat": Composite("flat", "flat", mixing="even"),
 }
 """The usual composites, and each rule by itself."""
 
-DEEP_TAYLOR = Composite("z_plus_unbiased", "z_plus_unbiased", "z_box", "positive", None)
+DEEP_TAYLOR = Composite("z_plus_unbiased", "z_plus_unbiased", "z_box", "positive")
 
 BY_KIND: Mapping[str, Rule] = {
     "routing": routed,

@@ -67,7 +67,8 @@ def lrp(
     By w² and flat every input gets a share whatever it holds, a frame of `ZeroPadding2D` as well.
     Activations pass relevance on as it is, max pooling to the winner, sums and means by their
     shares with ε, a product's factors share alike (Arras et al. 2019, "LRP-half",
-    arXiv:1909.12114). A batch normalization that cannot be folded is shared as s x + t with ε.
+    arXiv:1909.12114). A normalization that cannot be folded, s x + t, gives x its share with ε
+    where one rule is for all and that is zero, ε or γ, else all.
     Refused: softmax inside the network, probabilities as target, layers without a rule.
     Bach et al. 2015, doi:10.1371/journal.pone.0130140; Kohlbrenner et al. 2020, arXiv:1910.09840;
     the formulas stand in `composites`.

@@ -66,11 +66,16 @@ class Term:
     w: Part | None = None
     b: Part | None = None
 
-    def layer(self, layer: Layer) -> Layer:
-        """The layer with these parts of its parameters; one without weights as it is."""
+    def layer(self, layer: Layer, made: dict[Part, Array]) -> Layer:
+        """The layer with these parts of its parameters; one without weights as it is.
+
+        made: parts of its weights that are there already; several terms share one array.
+        """
         if self.w is None or "weight" not in layer.params:
             return layer
-        changed = {"weight": self.w(layer.params["weight"])}
+        if self.w not in made:
+            made[self.w] = self.w(layer.params["weight"])
+        changed = {"weight": made[self.w]}
         if "bias" in layer.params:
             bias = layer.params["bias"]
             changed["bias"] = np.zeros_like(bias) if self.b is None else self.b(bias)
@@ -97,7 +102,8 @@ Shares = tuple[Share, ...]
 
 def sharing(layer: Layer, shares: Shares) -> Rule:
     """The rule for one layer; its changed copies are made here, once."""
-    ready = [(share, [(term.x, term.layer(layer)) for term in share.terms]) for share in shares]
+    made: dict[Part, Array] = {}
+    ready = [(s, [(term.x, term.layer(layer, made)) for term in s.terms]) for s in shares]
 
     def rule(_: Layer, relevance: Array, call: Call) -> tuple[Array, ...]:
         total: Sides = ()
