@@ -279,3 +279,14 @@ def test_many_pictures_and_baselines_are_those_one_by_one(monkeypatch):
     scale = np.abs(whole.values).max()
     np.testing.assert_allclose(cut.values, whole.values, atol=1e-6 * scale)
     np.testing.assert_allclose(cut.gap, whole.gap, atol=1e-4)
+
+
+def test_a_sure_network_s_probability_is_complete_as_well():
+    model = networks.chain().astype(np.float64)
+    model.parameters()["preds/weight"][...] *= 60  # logits tens apart
+    x = networks.pictures(model, 4, np.float64)
+    got = deep_lift(model, x, Probability(0), baseline=1 - x)
+    logits = model.run(x)[model.logits_name].y
+    assert np.ptp(logits, axis=1).min() > 20
+    base = model.predict(1 - x)[:, 0]
+    np.testing.assert_allclose(got.values.sum(axis=(1, 2)), got.scores - base, atol=1e-6)

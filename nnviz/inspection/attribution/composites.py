@@ -116,7 +116,9 @@ LAYER_RULES: Mapping[str, Callable[[Settings], Shares]] = {
     "even": lambda s: (Share((Term(np.ones_like),)),),
     "positive": lambda s: (Share((Term(positive),)),),
 }
-"""Name -> the shares, for given numbers; `z_box` needs the layer's bounds as well."""
+"""Name -> the shares, for given numbers; `z_box` needs the layer's bounds as well. "even" and
+"positive" are flat and z⁺ for sums and means, whose own weights are never below 0; deep Taylor's
+"z_plus_unbiased" gives the bias nothing."""
 
 
 @dataclass(frozen=True)
