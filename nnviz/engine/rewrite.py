@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import copy
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
-from .graph import Node
+from .graph import INPUT, Node
+from .layer import Array, Layer, Shape
 from .layers.activation import Sigmoid, Softmax
 from .layers.conv import Conv2D
 from .layers.dense import Dense
+from .layers.depthwise import DepthwiseConv2D
 from .layers.norm import BatchNormalization
+from .layers.pool import Subsampling2D
+from .layers.transposed import Conv2DTranspose
 from .model import Model
 
 
@@ -25,29 +30,34 @@ def drop_softmax(model: Model) -> Model:
     return _without(model, {head.name: head.inputs[0]}, {}, head_kind="logits")
 
 
-def fold_batch_norm(model: Model) -> Model:
-    """Every batch normalization after a convolution or dense layer, multiplied into its weights.
+def fold_batch_norm(model: Model, keep: Collection[str] = ()) -> Model:
+    """Every batch normalization next to a layer with weights, multiplied into them.
 
-    With s = γ / √(σ² + ε): W ← W · s, b ← (b − μ) · s + β. What remains is the same function (to
-    rounding) with fewer nodes. A normalization elsewhere, or after a node that others read as well,
-    stays.
+    With s = γ / √(σ² + ε) and t = β − μ s: after a layer W ← W · s, b ← b · s + t; before a dense
+    layer, or a convolution whose windows read no padding (or where t is 0), W ← s · W,
+    b ← b + Σ t W. What remains is the same function (to rounding) with fewer nodes. A normalization
+    elsewhere, or after a node that others read as well, stays.
+    keep: nodes whose outputs are wanted as they are.
     """
-    readers: dict[str, int] = {}
+    readers: dict[str, list[str]] = defaultdict(list)
     for node in model.nodes:
         for name in node.inputs:
-            readers[name] = readers.get(name, 0) + 1
+            readers[name].append(node.name)
     gone: dict[str, str] = {}
-    layers: dict[str, Conv2D | Dense] = {}
+    layers: dict[str, Layer] = {}
     for node in model.nodes:
-        if not isinstance(node.layer, BatchNormalization):
+        norm = node.layer
+        if not isinstance(norm, BatchNormalization) or node.name in keep:
             continue
-        source = node.inputs[0]
-        if source not in model._places or readers[source] != 1:
-            continue
-        before = model.node(source).layer
-        if isinstance(before, Conv2D | Dense):
-            gone[node.name] = source
-            layers[source] = _folded(before, node.layer)
+        source, after = gone.get(node.inputs[0], node.inputs[0]), readers[node.name]
+        changed, place = None, source
+        if source != INPUT and len(readers[node.inputs[0]]) == 1 and source not in keep:
+            changed = _folded(layers.get(source, model.node(source).layer), norm)
+        if changed is None and len(after) == 1:
+            place = after[0]
+            changed = _absorbed(model.node(place).layer, norm, model.shapes[source])
+        if changed is not None:
+            gone[node.name], layers[place] = source, changed
     return _without(model, gone, layers, head_kind=model.head) if gone else model
 
 
@@ -64,25 +74,60 @@ def up_to(model: Model, *names: str) -> Model:
     return Model.from_nodes(nodes, input=model.input, made=model.made)
 
 
-def _folded(layer: Conv2D | Dense, norm: BatchNormalization) -> Conv2D | Dense:
-    """The layer with the normalization in its weights; computed in float64."""
-    variance = norm.buffers["moving_variance"].astype(np.float64)
-    scale = norm.params["gamma"] / np.sqrt(variance + norm.epsilon)
-    bias = layer.params.get("bias", np.zeros(scale.shape))
+def _affine(norm: BatchNormalization) -> tuple[Array, Array]:
+    """(s, t) of y = s x + t for each channel; in float64."""
+    scale = norm.params["gamma"] / np.sqrt(
+        norm.buffers["moving_variance"].astype(np.float64) + norm.epsilon
+    )
+    return scale, norm.params["beta"] - norm.buffers["moving_mean"] * scale
+
+
+def _folded(layer: Layer, norm: BatchNormalization) -> Layer | None:
+    """The layer with the normalization after it in its weights; None where it has none."""
+    if not isinstance(layer, Conv2D | Dense | DepthwiseConv2D | Subsampling2D):
+        return None
+    scale, shift = _affine(norm)
     weight = layer.params["weight"]
-    other = copy.copy(layer)
-    other.use_bias = True
-    other.params = {
-        "weight": (weight * scale).astype(weight.dtype),
-        "bias": ((bias - norm.buffers["moving_mean"]) * scale + norm.params["beta"]).astype(
-            weight.dtype
-        ),
-    }
+    by_filter = scale
+    if isinstance(layer, Conv2DTranspose):  # its filters are the last axis but one
+        by_filter = scale[:, None]
+    elif isinstance(layer, DepthwiseConv2D):
+        by_filter = scale.reshape(weight.shape[2:])
+    bias = layer.params.get("bias", np.zeros(scale.shape))
+    return _with_weights(layer, weight * by_filter, bias * scale + shift)
+
+
+def _absorbed(layer: Layer, norm: BatchNormalization, shape: Shape) -> Layer | None:
+    """The layer with the normalization before it in its weights; None where that is not exact."""
+    scale, shift = _affine(norm)
+    if isinstance(layer, Conv2DTranspose) or not isinstance(layer, Conv2D | Dense):
+        return None  # at a transposed convolution's border a constant meets fewer kernel cells
+    weight = layer.params["weight"].astype(np.float64)
+    if isinstance(layer, Conv2D):
+        if shift.any() and np.any(layer.window().padding((shape[0], shape[1]))):
+            return None  # the padding is 0 after the normalization, not before it
+        inside, filters = weight.shape[2:]
+        group = np.arange(filters) // (filters // layer.groups)
+        read = group * inside + np.arange(inside)[:, None]  # (inside, filters)
+    else:
+        read = np.arange(len(weight))[:, None]
+    bias = layer.params.get("bias", 0) + (weight * shift[read]).sum(
+        axis=tuple(range(weight.ndim - 1))
+    )
+    return _with_weights(layer, weight * scale[read], bias)
+
+
+def _with_weights(layer: Layer, weight: Array, bias: Array) -> Layer:
+    """A copy with this weight and with this bias, whether it had one or not."""
+    dtype = layer.params["weight"].dtype
+    other = layer.with_params(weight=weight.astype(dtype), bias=bias.astype(dtype))
+    if isinstance(other, Conv2D | Dense | DepthwiseConv2D):
+        other.use_bias = True
     return other
 
 
 def _without(
-    model: Model, gone: dict[str, str], layers: dict[str, Conv2D | Dense], head_kind: str
+    model: Model, gone: Mapping[str, str], layers: Mapping[str, Layer], head_kind: str
 ) -> Model:
     """The model without the nodes in `gone` (name -> what takes its place)."""
     nodes = [

@@ -31,6 +31,16 @@ from .cam_scores import (
     score_cam,
     ss_cam,
 )
+from .composites import (
+    COMPOSITES,
+)
+from .deep_lift import (
+    deep_lift,
+    deep_lift_shap,
+)
+from .excitation import (
+    excitation_backprop,
+)
 from .explain import (
     explain,
 )
@@ -49,6 +59,14 @@ from .gradients import (
     input_x_gradient,
     saliency,
 )
+from .lrp import (
+    deep_taylor,
+    lrp,
+    lrp_alpha_beta,
+    lrp_epsilon,
+    lrp_gamma,
+    lrp_zero,
+)
 from .methods import (
     METHODS,
     Method,
@@ -62,6 +80,9 @@ from .occlusion import (
 )
 from .question import (
     Question,
+)
+from .rect_grad import (
+    rect_grad,
 )
 from .rules import (
     RULES,
@@ -77,6 +98,7 @@ from .target import (
 )
 
 __all__ = [
+    "COMPOSITES",
     "METHODS",
     "OCCLUSION_GUIDE",
     "RULES",
@@ -95,9 +117,13 @@ __all__ = [
     "as_goal",
     "cam",
     "deconvnet",
+    "deep_lift",
+    "deep_lift_shap",
+    "deep_taylor",
     "eigen_cam",
     "eigen_grad_cam",
     "element_wise_cam",
+    "excitation_backprop",
     "explain",
     "fast_score_cam",
     "fem",
@@ -114,10 +140,16 @@ __all__ = [
     "is_cam",
     "kpca_cam",
     "layer_cam",
+    "lrp",
+    "lrp_alpha_beta",
+    "lrp_epsilon",
+    "lrp_gamma",
+    "lrp_zero",
     "method",
     "occlusion",
     "occlusions",
     "random_cam",
+    "rect_grad",
     "refine_cam",
     "saliency",
     "score_cam",

@@ -22,6 +22,7 @@ from ...engine.input import as_array
 from ...engine.layer import Array
 from ...engine.model import Model
 from ...engine.sweep import sweep
+from ...engine.trace import Trace
 from ...engine.walk import RuleFor
 from ...errors import ArgumentError
 from ..results import Attribution, Provenance, degenerate
@@ -31,6 +32,9 @@ BATCH_BYTES = 64 << 20
 """What goes into one run, and comes out of it, is held to about this much."""
 TRACE_BYTES = 256 << 20
 """Whole traces, where a method needs them, are held to about this much."""
+
+SeedOf = Callable[[Array, Array], Array]
+"""(the target's gradient, a node's output) -> what a walk back starts with there."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,7 @@ class Question:
                 values = np.broadcast_to(values, shape)[None]
             except ValueError:
                 values = values[..., None]  # grey pictures without their axis of channels
+                values = values[None] if values.ndim == 3 else values
         if values.shape[1:] != shape or len(values) not in (1, len(self)):
             raise ArgumentError(
                 f"{self.method} needs pixels of shape {shape}, or something that stretches to it, "
@@ -113,25 +118,66 @@ class Question:
         *,
         at: Collection[str] = (INPUT,),
         rule_for: RuleFor | None = None,
+        seed_of: SeedOf | None = None,
     ) -> Iterator[Walk]:
-        """For each array of points (N, …), in order: the target, and its gradient at `at`."""
+        """For each array of points (N, …), in order: the target, and its gradient at `at`.
+
+        seed_of: what the walk back starts with at a node that the target reads, from the target's
+        gradient there and the node's output; None: the gradient itself.
+        """
         for name in {*at} - {INPUT}:
             self.model.node(name)
 
         def run(batch: Array, goal: Goal) -> Walk:
             def seeds_for(outputs: Mapping[str, Array], rows: slice) -> Mapping[str, Array]:
-                return goal.take(range(len(batch))[rows]).seeds(outputs)
+                seeds = goal.take(range(len(batch))[rows]).seeds(outputs)
+                if seed_of is None:
+                    return seeds
+                return {node: seed_of(dy, outputs[node]) for node, dy in seeds.items()}
 
             read = tuple(dict.fromkeys((*goal.nodes, *at)))
             swept = sweep(self.model, batch, seeds_for, read=read, until=at, rule_for=rule_for)
             kept = {name: swept.outputs[name] for name in at}
             return Walk(goal.values(swept.outputs), swept.gradients, kept)
 
-        yield from self._batched(points, at, run, _joined)
+        yield from self._batched(points, self._most(at), run, _joined)
 
-    def walk(self, *, at: Collection[str] = (INPUT,), rule_for: RuleFor | None = None) -> Walk:
+    def walk(
+        self,
+        *,
+        at: Collection[str] = (INPUT,),
+        rule_for: RuleFor | None = None,
+        seed_of: SeedOf | None = None,
+    ) -> Walk:
         """The same for the pictures themselves."""
-        return next(self.walks([self.x], at=at, rule_for=rule_for))
+        return next(self.walks([self.x], at=at, rule_for=rule_for, seed_of=seed_of))
+
+    def contrasts(
+        self,
+        baselines: Iterable[Array],
+        *,
+        rule_for: Callable[[Trace], RuleFor],
+        seeds: Callable[[Goal, Mapping[str, Array], Mapping[str, Array]], Mapping[str, Array]],
+    ) -> Iterator[Walk]:
+        """For each array of baselines (N or 1, …), in order: the pictures walked back by rules that
+        see what the network makes of the baselines.
+
+        rule_for: the rules, given the baselines' trace, which has the same chunks. seeds: what the
+        walk starts with, given the goal and the nodes' outputs for pictures and baselines. The
+        walk's scores are (N, 2), of the pictures and of the baselines.
+        """
+
+        def run(batch: Array, goal: Goal) -> Walk:
+            trace, base = (self.model.run(batch[:, i], prepared=True) for i in (0, 1))
+            outputs, others = ({node: t[node].y for node in goal.nodes} for t in (trace, base))
+            grads = self.model.backward(
+                trace, seeds(goal, outputs, others), until=(INPUT,), rule_for=rule_for(base)
+            )
+            scores = np.stack([goal.values(outputs), goal.values(others)], axis=1)
+            return Walk(scores, {INPUT: grads[INPUT]}, {})
+
+        pairs = (np.stack([self.x, np.broadcast_to(b, self.x.shape)], axis=1) for b in baselines)
+        yield from self._batched(pairs, self.most_traces(3), run, _joined)
 
     def scores(self, points: Iterable[Array]) -> Iterator[Array]:
         """For each array of points (N, …), in order: the target's value, (N,)."""
@@ -140,11 +186,16 @@ class Question:
             trace = self.model.run(batch, prepared=True, keep=goal.nodes)
             return goal.values({node: trace[node].y for node in goal.nodes})
 
-        yield from self._batched(points, (), run, np.concatenate)
+        yield from self._batched(points, self._most(), run, np.concatenate)
 
     def score(self) -> Array:
         """The target's value for the pictures themselves, (N,)."""
         return next(self.scores([self.x]))
+
+    def _most(self, at: Collection[str] = ()) -> int:
+        """How many pictures may run together, going in and coming out at `at`."""
+        numbers = sum(2 * math.prod(self.model.shapes[name]) for name in {INPUT, *at})
+        return max(1, BATCH_BYTES // (numbers * self.x.itemsize))
 
     def most_traces(self, size: int = 2) -> int:
         """How many pictures may run together where each takes `size` times its activations."""
@@ -154,15 +205,13 @@ class Question:
     def _batched(
         self,
         points: Iterable[Array],
-        at: Collection[str],
+        most: int,
         run: Callable[[Array, Goal], Any],
         join: Callable[[list[Any]], Any],
     ) -> Iterator[Any]:
         """Results of `run` for each array of points: several arrays a batch where they are small,
-        several batches an array where they are large."""
+        several batches an array where they are large. At most `most` pictures run together."""
         n, source = len(self), iter(points)
-        numbers = sum(2 * math.prod(self.model.shapes[name]) for name in {INPUT, *at})
-        most = max(1, BATCH_BYTES // (numbers * self.x.itemsize))
         if n > most:
             for array in source:
                 cuts = [range(i, min(n, i + most)) for i in range(0, n, most)]

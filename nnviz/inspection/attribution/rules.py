@@ -67,15 +67,17 @@ def rule_set(model: Model, name: str) -> tuple[RuleFor | None, tuple[str, ...]]:
     def rule_for(node: Node) -> Rule:
         return table.get(type(node.layer), type(node.layer).backward)
 
-    if not any(type(node.layer) in table for node in model.nodes):
-        kinds = ", ".join(kind.__name__ for kind in table)
-        return rule_for, (
-            f"this model has no {kinds}, so the {name} rule changes nothing: the map is the plain "
+    return rule_for, relu_warnings(model, name)
+
+
+def relu_warnings(model: Model, name: str) -> tuple[str, ...]:
+    """What is to be said where a rule for ReLUs finds none, or finds relatives of theirs."""
+    if not any(isinstance(node.layer, ReLU) for node in model.nodes):
+        return (
+            f"this model has no ReLU, so the {name} rule changes nothing: the map is the plain "
             "gradient's",
         )
     left = [node.name for node in model.nodes if isinstance(node.layer, RELATIVES)]
     if left:
-        return rule_for, (
-            f"the {name} rule is for ReLUs alone: {listing(left)} kept the plain gradient",
-        )
-    return rule_for, ()
+        return (f"the {name} rule is for ReLUs alone: {listing(left)} kept the plain gradient",)
+    return ()
