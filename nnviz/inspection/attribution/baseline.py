@@ -90,7 +90,8 @@ def described(given: Any) -> Any:
 def _one(question: Question, given: Any) -> Array:
     x = question.x
     if not isinstance(given, str):
-        return question.ready(as_array(given, "a baseline"))
+        as_array(given, "a baseline")
+        return question.ready(given)
     if given == "mean":
         return np.broadcast_to(x.mean(axis=(1, 2), keepdims=True), x.shape)
     if given == "zero":

@@ -159,8 +159,9 @@ def felzenszwalb(picture: Array) -> Array:
     from skimage.segmentation import felzenszwalb as segment
 
     rows, cols = picture.shape[:2]
-    low, spread = picture.min(), np.ptp(picture)
-    image = (picture.astype(np.float64) - low) / (spread if spread > 0 else 1) * 2 - 1
+    image = picture.astype(np.float64)
+    spread = np.ptp(image)
+    image = (image - image.min()) / (spread if spread > 0 else 1) * 2 - 1
     radius = round(GROWN * max(rows, cols))
     reach = np.arange(-radius, radius + 1)
     disc = np.hypot(reach[:, None], reach[None, :]) <= radius
