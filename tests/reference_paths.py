@@ -21,13 +21,13 @@ def riemann(x, base, slope, steps, offset):
     return map_
 
 
-def expected_gradients(x, bases, slope, draws):
-    """Eq. 2 of Erion et al. for given draws (baseline, α): (map, standard error of the channels'
-    sum)."""
+def expected_gradients(x, bases, slope, rounds):
+    """Eq. 2 of Erion et al. for given draws (baseline, α), in independent rounds: (map, standard
+    error of the channels' sum)."""
     maps = []
-    for j, alpha in draws:
-        at = slope(bases[j] + alpha * (x - bases[j]))
-        maps.append((x - bases[j]) * at)
+    for draws in rounds:
+        parts = [(x - bases[j]) * slope(bases[j] + a * (x - bases[j])) for j, a in draws]
+        maps.append(sum(parts) / len(parts))
     mean = sum(maps) / len(maps)
     sums = [map_.sum(axis=-1) for map_ in maps]
     middle = sum(sums) / len(sums)

@@ -200,6 +200,8 @@ def test_ranking_is_that_of_the_loops(seed):
     sets = [{tuple(p) for p in np.argwhere(c).tolist()} for c in covers]
     got = ranked(values, covers)
     np.testing.assert_allclose(got, reference.xrai(values, sets, 1), rtol=1e-10, atol=1e-12)
+    few = ranked(values, covers, 5)
+    np.testing.assert_allclose(few, reference.xrai(values, sets, 5), rtol=1e-10, atol=1e-12)
     assert got.sum() == pytest.approx(values.sum())
 
 
@@ -279,7 +281,7 @@ def test_with_scikit_image_the_picture_is_cut_at_six_scales(monkeypatch):
     got = xrai(model, x, 1, steps=2)
     assert got.provenance.settings["segments"] == "felzenszwalb"
     assert [a[0] for a in asked] == [50, 100, 150, 250, 500, 1200] * 2
-    assert {a[1:] for a in asked} == {(0.8, 3, -1)}
+    assert {a[1:] for a in asked} == {(0.8, 4, -1)}
     found = felzenszwalb(x[0])
     assert found.dtype == bool
     assert found.shape == (12, 32, 32)

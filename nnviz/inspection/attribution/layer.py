@@ -30,6 +30,11 @@ CAUSE = (
     "baseline; try another node, baseline or class"
 )
 
+ALIKE = (
+    "what follows the node treats all its places alike, as pooling over the whole map does, or the "
+    "target does not depend on the node; try an earlier node or another class"
+)
+
 DIFFERENCES = ("trapezoid", "left", "right")
 
 
@@ -89,7 +94,7 @@ def internal_influence(
     for weight, walk in zip(np.tile(weights, len(bases)).tolist(), walks, strict=True):
         mean += weight / len(bases) * walk.gradients[name]
     settings = {"baseline": described(baseline), "steps": len(points), "quadrature": quadrature}
-    return _placed(question, name, mean, question.score(), settings=settings)
+    return _placed(question, name, mean, question.score(), settings=settings, cause=ALIKE)
 
 
 @method(
@@ -232,6 +237,7 @@ def _placed(
     inside: Array,
     scores: Array,
     *,
+    cause: str = CAUSE,
     settings: dict[str, Any] | None = None,
     gap: Array | None = None,
     warnings: tuple[str, ...] = (),
@@ -245,7 +251,7 @@ def _placed(
         at_node=at_node,
         node=name,
         gap=gap,
-        cause=CAUSE,
+        cause=cause,
         settings=settings,
         warnings=warnings,
     )

@@ -28,7 +28,11 @@ CAUSE = (
 )
 
 MORE_STEPS = "raise steps"
-MORE_SAMPLES = "raise samples; the gap falls as 1 / √samples"
+MORE_SAMPLES = "raise samples"
+
+ROUNDS = 20
+"""Draws are made in this many rounds, which are independent of each other: from their spread the
+standard error is known, whatever is done within a round."""
 
 
 def total(raw: Array) -> Array:
@@ -124,20 +128,25 @@ def expected_gradients(
     the standard error of each value. They add up to S(x) − mean over D of S(x') but for `gap`.
     baselines: reference pictures (M, rows, cols, channels), best drawn from the training set; or
         anything that `integrated_gradients` takes; None for five flat pictures from black to white.
-    samples: draws of (x', α), with replacement, the same for every picture of the batch.
+    samples: draws of (x', α), the same for every picture of the batch. They are made in up to 20
+        independent rounds; within a round of m draws every 1/m of 0..1 has one α, and no baseline
+        comes twice before all have come once: each draw is still uniform, and they err less.
     Erion, Janizek, Sturmfels, Lundberg, Lee 2019, eq. 2, arXiv:1906.10670. (The GradientShap of a
     well-known toolkit adds noise to the picture as well, and is another thing.)
     """
     question = Question.of(model, x, target, "expected_gradients")
     samples, rng = count(samples, "samples"), generator(seed)
     bases = references(question, baselines)
-    chosen, alphas = rng.integers(len(bases), size=samples), rng.random(samples).tolist()
-    points = (
-        bases[j] + alpha * (question.x - bases[j]) for j, alpha in zip(chosen, alphas, strict=True)
+    rounds = drawn(rng, samples, len(bases))
+    walks = question.walks(
+        bases[j] + alpha * (question.x - bases[j]) for one in rounds for j, alpha in one
     )
     moments = Moments()
-    for j, walk in zip(chosen, question.walks(points), strict=True):
-        moments.add(with_sum((question.x - bases[j]) * walk.gradient))
+    for one in rounds:
+        raw = np.zeros(question.x.shape)
+        for j, _ in one:
+            raw += (question.x - bases[j]) * next(walks).gradient / len(one)
+        moments.add(with_sum(raw))
     raw, error = moments.mean[..., :-1], moments.error()
     scores, before = question.score(), baseline_scores(question, bases).mean(axis=0)
     gap, warnings = gaps(total(raw), scores, before, MORE_SAMPLES)
@@ -156,3 +165,14 @@ def expected_gradients(
         seed=seed,
         warnings=warnings,
     )
+
+
+def drawn(rng: np.random.Generator, samples: int, bases: int) -> list[list[tuple[int, float]]]:
+    """Rounds of (baseline, α), in all `samples` of them, spread evenly within each round."""
+    rounds = []
+    for part in np.array_split(np.arange(samples), min(samples, ROUNDS)):
+        m = len(part)
+        alphas = (rng.permutation(m) + rng.random(m)) / m
+        turns = [rng.permutation(bases) for _ in range(-(-m // bases))]
+        rounds.append(list(zip(np.concatenate(turns)[:m].tolist(), alphas.tolist(), strict=True)))
+    return rounds

@@ -30,19 +30,19 @@ LARGE_GAP = 0.05
 """A gap above this share of the difference is named in the warnings."""
 
 
-def quadrature_points(name: Any, steps: Any) -> tuple[Array, Array]:
+def quadrature_points(name: Any, steps: Any, what: str = "steps") -> tuple[Array, Array]:
     """(points, weights), each (steps,), for ∫₀¹ h(α) dα ≈ Σ_i weight_i · h(point_i).
 
-    `steps` is the number of points, that is, of gradients.
+    `steps` is the number of points, that is, of gradients; `what` is the option's name, for errors.
     """
     if name not in QUADRATURES:
         raise unknown("quadrature", name, QUADRATURES, "nnviz")
     if name == "gauss_legendre":
-        steps = count(steps, "steps of gauss_legendre", most=MOST_ROOTS)
+        steps = count(steps, f"{what} of gauss_legendre", most=MOST_ROOTS)
         roots, weights = np.polynomial.legendre.leggauss(steps)
         return (roots + 1) / 2, weights / 2
     least = 2 if name == "trapezoid" else 1
-    steps = count(steps, f"steps of {name}", least=least, most=MOST)
+    steps = count(steps, f"{what} of {name}", least=least, most=MOST)
     if name == "trapezoid":
         weights = np.full(steps, 1 / (steps - 1))
         weights[[0, -1]] /= 2

@@ -27,6 +27,8 @@ SCALES = (50, 100, 150, 250, 500, 1200)
 SMALLEST, LEAST_NEW, GROWN = 150 / 224**2, 50 / 224**2, 5 / 224
 """The paper's sizes at 224×224, as shares: the smallest region and the least that a region must add
 (of the area), and by how much regions are grown so that edges lie inside (of the longer side)."""
+FEWEST = 4
+"""Fewer pixels are no region, however small the picture: the scales' outlines differ by as much."""
 CELLS = (2, 4, 8, 16)
 """How many cells a grid has along each side."""
 
@@ -51,7 +53,8 @@ def xrai(
 
     A: the integrated gradients, the mean over the baselines, the channels added up. Regions are
     taken in the order of their gain, the mean of A over those of their pixels that are not covered
-    yet, until none adds enough; pixels never covered share their own mean.
+    yet, until none adds enough (one pixel; with Felzenszwalb's 0.1 % of the picture, at least 4);
+    pixels never covered share their own mean.
     values: (N, rows, cols), signed, piecewise constant. They add up to what A adds up to, so `gap`
     is that of the integrated gradients; raw is none, since regions have no channels.
     segments: None for Felzenszwalb's regions at six scales, each grown a little, where scikit-image
@@ -66,9 +69,10 @@ def xrai(
     question = Question.of(model, x, target, "xrai")
     baseline = list(baseline) if baseline == ("black", "white") else baseline
     kind, labels = regions(question, segments)
+    least = _pixels(LEAST_NEW, *question.x.shape[1:3]) if kind == "felzenszwalb" else 1
     pixels = integrated(question, baseline, steps, quadrature)
     values = np.stack(
-        [ranked(map_, masks(maps)) for map_, maps in zip(pixels.values, labels, strict=True)]
+        [ranked(map_, masks(maps), least) for map_, maps in zip(pixels.values, labels, strict=True)]
     )
     settings = {
         "segments": kind,
@@ -87,12 +91,11 @@ def xrai(
     )
 
 
-def ranked(values: Array, covers: Array) -> Array:
+def ranked(values: Array, covers: Array, least: int = 1) -> Array:
     """Regions in the order of their gain: values (rows, cols), covers (regions, rows, cols) of bool
-    -> (rows, cols)."""
+    -> (rows, cols). least: how many pixels a region must add."""
     flat = values.astype(np.float64).ravel()
     covers = covers.reshape(len(covers), -1)
-    least = max(1, round(LEAST_NEW * flat.size))
     sums, sizes = covers @ flat, covers.sum(axis=1)
     free, map_ = np.ones(flat.size, bool), np.empty(flat.size)
     while (enough := sizes >= least).any():
@@ -167,11 +170,16 @@ def felzenszwalb(picture: Array) -> Array:
     disc = np.hypot(reach[:, None], reach[None, :]) <= radius
     found = []
     for scale in SCALES:
-        smallest = max(1, round(SMALLEST * rows * cols))
+        smallest = _pixels(SMALLEST, rows, cols)
         labels = segment(image, scale=scale, sigma=0.8, min_size=smallest, channel_axis=-1)
         for mask in masks(labels[None]):
             found.append(binary_dilation(mask, disc) if radius else mask)
     return np.stack(found)
+
+
+def _pixels(share: float, rows: int, cols: int) -> int:
+    """A share of the area in pixels; on small pictures at least `FEWEST`."""
+    return max(FEWEST, round(share * rows * cols))
 
 
 def _has_skimage() -> bool:
