@@ -21,6 +21,22 @@ COARSE = {
     "smooth_full_grad": {"samples": 2},
     "smooth_grad_cam_plus_plus": {"samples": 2},
     "ss_cam": {"samples": 2},
+    "smooth_grad": {"samples": 4},
+    "smooth_grad_squared": {"samples": 4},
+    "var_grad": {"samples": 4},
+    "expected_gradients": {"samples": 6},
+    "guided_ig": {"steps": 6},
+    "xrai": {"steps": 4, "segments": "grid"},
+    **{
+        name: {"steps": 4}
+        for name in (
+            "blur_ig",
+            "integrated_gradients",
+            "internal_influence",
+            "layer_conductance",
+            "layer_integrated_gradients",
+        )
+    },
 }
 """Settings that keep a method quick here."""
 POOLED = {"cam"}

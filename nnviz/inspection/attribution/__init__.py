@@ -1,5 +1,8 @@
 """Why did it decide so?"""
 
+from .blur_ig import (
+    blur_ig,
+)
 from .cam import (
     cam,
     element_wise_cam,
@@ -44,6 +47,10 @@ from .excitation import (
 from .explain import (
     explain,
 )
+from .forgrad import (
+    forgrad,
+    low_pass,
+)
 from .full_grad import (
     full_grad,
     smooth_full_grad,
@@ -58,6 +65,15 @@ from .gradients import (
     guided_backprop,
     input_x_gradient,
     saliency,
+)
+from .guided_ig import (
+    guided_ig,
+)
+from .layer import (
+    internal_influence,
+    layer_conductance,
+    layer_gradient_x_activation,
+    layer_integrated_gradients,
 )
 from .lrp import (
     deep_taylor,
@@ -78,6 +94,10 @@ from .occlusion import (
     occlusion,
     occlusions,
 )
+from .path import (
+    expected_gradients,
+    integrated_gradients,
+)
 from .question import (
     Question,
 )
@@ -87,6 +107,11 @@ from .rect_grad import (
 from .rules import (
     RULES,
 )
+from .smooth import (
+    smooth_grad,
+    smooth_grad_squared,
+    var_grad,
+)
 from .target import (
     Channel,
     Direction,
@@ -95,6 +120,9 @@ from .target import (
     Norm,
     Probability,
     Target,
+)
+from .xrai import (
+    xrai,
 )
 
 __all__ = [
@@ -115,6 +143,7 @@ __all__ = [
     "Target",
     "ablation_cam",
     "as_goal",
+    "blur_ig",
     "cam",
     "deconvnet",
     "deep_lift",
@@ -124,10 +153,12 @@ __all__ = [
     "eigen_grad_cam",
     "element_wise_cam",
     "excitation_backprop",
+    "expected_gradients",
     "explain",
     "fast_score_cam",
     "fem",
     "finer_cam",
+    "forgrad",
     "full_grad",
     "grad_cam",
     "grad_cam_plus_plus",
@@ -135,11 +166,18 @@ __all__ = [
     "group_cam",
     "guided_backprop",
     "guided_grad_cam",
+    "guided_ig",
     "hires_cam",
     "input_x_gradient",
+    "integrated_gradients",
+    "internal_influence",
     "is_cam",
     "kpca_cam",
     "layer_cam",
+    "layer_conductance",
+    "layer_gradient_x_activation",
+    "layer_integrated_gradients",
+    "low_pass",
     "lrp",
     "lrp_alpha_beta",
     "lrp_epsilon",
@@ -155,7 +193,11 @@ __all__ = [
     "score_cam",
     "shapley_cam",
     "smooth_full_grad",
+    "smooth_grad",
     "smooth_grad_cam_plus_plus",
+    "smooth_grad_squared",
     "ss_cam",
+    "var_grad",
     "xgrad_cam",
+    "xrai",
 ]

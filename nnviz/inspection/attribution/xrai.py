@@ -1,0 +1,188 @@
+"""XRAI: integrated gradients, told by regions.
+
+A map of single pixels is hard to read. XRAI cuts the picture into overlapping regions of many sizes
+and ranks them by their mean attribution; so the map says which parts of the picture count.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...engine.input import as_array
+from ...engine.layer import Array
+from ...engine.model import Model
+from ...errors import ArgumentError, unknown
+from ..results import Attribution
+from .baseline import described
+from .methods import method
+from .path import CAUSE, integrated
+from .question import Question
+
+KINDS = ("felzenszwalb", "grid")
+
+SCALES = (50, 100, 150, 250, 500, 1200)
+"""Felzenszwalb's scales, small to large regions; the paper's."""
+SMALLEST, LEAST_NEW, GROWN = 150 / 224**2, 50 / 224**2, 5 / 224
+"""The paper's sizes at 224×224, as shares: the smallest region and the least that a region must add
+(of the area), and by how much regions are grown so that edges lie inside (of the longer side)."""
+FEWEST = 4
+"""Fewer pixels are no region, however small the picture: the scales' outlines differ by as much."""
+CELLS = (2, 4, 8, 16)
+"""How many cells a grid has along each side."""
+
+
+@method(
+    "path",
+    reference="Kapishnikov et al. 2019, arXiv:1906.02825",
+    signed=True,
+    cost="2 steps f + 2 steps b",
+)
+def xrai(
+    model: Model,
+    x: Any,
+    target: Any = None,
+    *,
+    segments: Any = None,
+    baseline: Any = ("black", "white"),
+    steps: int = 50,
+    quadrature: str = "gauss_legendre",
+) -> Attribution:
+    """M(r, c) = mean of A over what the region brought in that covered (r, c) first.
+
+    A: the integrated gradients, the mean over the baselines, the channels added up. Regions are
+    taken in the order of their gain, the mean of A over those of their pixels that are not covered
+    yet, until none adds enough (one pixel; with Felzenszwalb's 0.1 % of the picture, at least 4);
+    pixels never covered share their own mean.
+    values: (N, rows, cols), signed, piecewise constant. They add up to what A adds up to, so `gap`
+    is that of the integrated gradients; raw is none, since regions have no channels.
+    segments: None for Felzenszwalb's regions at six scales, each grown a little, where scikit-image
+        is installed, and for the cells of four grids where not (the provenance says which);
+        "felzenszwalb" or "grid"; or regions of your own, as labels (rows, cols), or several such
+        maps (maps, rows, cols), for all pictures.
+    baseline, steps, quadrature: as for `integrated_gradients`.
+    Kapishnikov, Bolukbasi, Viégas, Terry 2019, algorithm 1, arXiv:1906.02825. They take the largest
+    channel where here the channels are added up, and resize to 224×224 first, where here the sizes
+    of regions are shares of the picture's.
+    """
+    question = Question.of(model, x, target, "xrai")
+    baseline = list(baseline) if baseline == ("black", "white") else baseline
+    kind, labels = regions(question, segments)
+    least = _pixels(LEAST_NEW, *question.x.shape[1:3]) if kind == "felzenszwalb" else 1
+    pixels = integrated(question, baseline, steps, quadrature)
+    values = np.stack(
+        [ranked(map_, masks(maps), least) for map_, maps in zip(pixels.values, labels, strict=True)]
+    )
+    settings = {
+        "segments": kind,
+        "baseline": described(baseline),
+        "steps": steps,
+        "quadrature": quadrature,
+    }
+    return question.answer(
+        values,
+        scores=pixels.scores,
+        signed=True,
+        gap=pixels.gap,
+        cause=CAUSE,
+        settings=settings,
+        warnings=tuple(w for w in pixels.warnings if "adds up to" in w),
+    )
+
+
+def ranked(values: Array, covers: Array, least: int = 1) -> Array:
+    """Regions in the order of their gain: values (rows, cols), covers (regions, rows, cols) of bool
+    -> (rows, cols). least: how many pixels a region must add."""
+    flat = values.astype(np.float64).ravel()
+    covers = covers.reshape(len(covers), -1)
+    sums, sizes = covers @ flat, covers.sum(axis=1)
+    free, map_ = np.ones(flat.size, bool), np.empty(flat.size)
+    while (enough := sizes >= least).any():
+        gain = np.where(enough, sums / np.maximum(sizes, 1), -np.inf)
+        new = np.flatnonzero(covers[gain.argmax()] & free)
+        map_[new] = flat[new].mean()
+        free[new] = False
+        sums = sums - covers[:, new] @ flat[new]
+        sizes = sizes - covers[:, new].sum(axis=1)
+    if free.any():
+        map_[free] = flat[free].mean()
+    return map_.reshape(values.shape)
+
+
+def regions(question: Question, given: Any) -> tuple[Any, list[Array]]:
+    """What the regions are, for the provenance, and labels (maps, rows, cols) for each picture;
+    with Felzenszwalb's a label's mask is grown, so the maps come as masks already."""
+    if given is None:
+        given = "felzenszwalb" if _has_skimage() else "grid"
+    n, size = len(question), question.x.shape[1:3]
+    if isinstance(given, str):
+        if given not in KINDS:
+            raise unknown("kind of segments", given, KINDS, "nnviz")
+        if given == "grid":
+            return given, [grids(size)] * n
+        return given, [felzenszwalb(picture) for picture in question.x]
+    labels = as_array(given, "segments")
+    labels = labels[None] if labels.ndim == 2 else labels
+    if labels.dtype.kind not in "ui" or labels.shape[1:] != size or not len(labels):
+        raise ArgumentError(
+            f"segments must be whole numbers of shape {size} or (maps, {size[0]}, {size[1]}), got "
+            f"{labels.dtype} {np.shape(given)}"
+        )
+    return described(labels), [labels] * n
+
+
+def masks(labels: Array) -> Array:
+    """(regions, rows, cols) of bool from labels (maps, rows, cols); masks stay as they are."""
+    if labels.dtype == bool:
+        return labels
+    return np.concatenate([map_ == np.unique(map_)[:, None, None] for map_ in labels])
+
+
+def grids(size: tuple[int, int]) -> Array:
+    """Labels (maps, rows, cols) of grids with 2, 4, 8, 16 cells a side, as far as a cell has more
+    than one pixel."""
+    maps: list[Array] = []
+    for cells in CELLS:
+        down, along = (np.arange(n) * min(cells, n) // n for n in size)
+        if not maps or max(size) >= 2 * cells:
+            maps.append(down[:, None] * cells + along[None, :])
+    return np.stack(maps)
+
+
+def felzenszwalb(picture: Array) -> Array:
+    """Masks (regions, rows, cols) of Felzenszwalb's regions at several scales, for one picture of
+    the network's input (rows, cols, channels), which is brought to −1..1 first."""
+    if not _has_skimage():
+        raise ArgumentError(
+            "segments='felzenszwalb' needs scikit-image: pip install scikit-image, or take "
+            "segments='grid'"
+        )
+    from scipy.ndimage import binary_dilation
+    from skimage.segmentation import felzenszwalb as segment
+
+    rows, cols = picture.shape[:2]
+    image = picture.astype(np.float64)
+    spread = np.ptp(image)
+    image = (image - image.min()) / (spread if spread > 0 else 1) * 2 - 1
+    radius = round(GROWN * max(rows, cols))
+    reach = np.arange(-radius, radius + 1)
+    disc = np.hypot(reach[:, None], reach[None, :]) <= radius
+    found = []
+    for scale in SCALES:
+        smallest = _pixels(SMALLEST, rows, cols)
+        labels = segment(image, scale=scale, sigma=0.8, min_size=smallest, channel_axis=-1)
+        for mask in masks(labels[None]):
+            found.append(binary_dilation(mask, disc) if radius else mask)
+    return np.stack(found)
+
+
+def _pixels(share: float, rows: int, cols: int) -> int:
+    """A share of the area in pixels; on small pictures at least `FEWEST`."""
+    return max(FEWEST, round(share * rows * cols))
+
+
+def _has_skimage() -> bool:
+    from importlib.util import find_spec
+
+    return find_spec("skimage") is not None
