@@ -53,6 +53,9 @@ def load_for(model: Model, args: argparse.Namespace) -> data.Dataset:
     """The same for a model: where both name their classes, the labels count as the model does."""
     pictures = load_data(args, args.split)
     known = tuple(model.classes or ())
+    if len(known) == 1 and pictures.classes is not None and len(pictures.classes) == 2:
+        # One sigmoid: what it speaks for is class 1, the other class 0.
+        known = (*(name for name in pictures.classes if name not in known), *known)
     if pictures.y is None or pictures.classes is None or not {*known} & {*pictures.classes}:
         return pictures
     return pictures.in_order(known)

@@ -130,7 +130,8 @@ def test_a_classifier_gets_everything(galleries):
     assert figures(galleries, "digits") == [
         "structure", "ideal-classes", "filters-first", "features-first", "ideal-filters",
         "features-deep", "filters-deep", "activations", "weights", "confusion", "per-class",
-        "mistakes", "occlusion", "occlusion-guide", "cam", "saliency",
+        "mistakes", "mistakes-unsure", "calibration", "flips", "occlusion",
+        "occlusion-guide", "cam", "saliency",
     ]  # fmt: skip
 
 
@@ -142,13 +143,15 @@ def test_without_a_convolution_there_are_no_filters_and_no_cam(galleries):
 
 
 def test_without_labels_nobody_says_what_is_wrong(galleries):
-    assert not {"confusion", "per-class", "mistakes"} & set(figures(galleries, "no labels"))
+    assert not {"confusion", "per-class", "mistakes", "calibration", "flips"} & set(
+        figures(galleries, "no labels")
+    )
     said = words(galleries, "no labels")
     assert "The pictures came without labels" in said
     assert "and wrong" not in said.split("How this was made")[0]
 
 
-@pytest.mark.parametrize("case", ["one number", "a picture"])
+@pytest.mark.parametrize("case", ["a plain number", "a picture"])
 def test_without_classes_there_is_nothing_to_explain(galleries, case):
     assert not {"confusion", "occlusion", "cam", "saliency", "ideal-classes"} & set(
         figures(galleries, case)
@@ -156,6 +159,17 @@ def test_without_classes_there_is_nothing_to_explain(galleries, case):
     said = words(galleries, case)
     assert "output means no classes" in said
     assert "sure" not in said.split("How this was made")[0]
+
+
+def test_one_sigmoid_is_two_classes(galleries):
+    got = set(figures(galleries, "one number"))
+    assert {"ideal-classes", "confusion", "per-class", "mistakes", "calibration", "flips",
+            "occlusion", "cam", "saliency"} <= got  # fmt: skip
+    said = words(galleries, "one number")
+    assert "decides which of 2 classes it shows: 0, 1" in said
+    assert "not shown" not in said
+    assert "model = nv.as_classifier(model)" in said
+    assert "as_classifier" not in words(galleries, "two classes")
 
 
 def test_without_a_softmax_it_is_still_a_share_that_it_is_sure_of(galleries):
