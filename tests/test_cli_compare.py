@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
+
 import numpy as np
 import pytest
 from commands import run
 from PIL import Image
 
 import nnviz as nv
+from nnviz.cli_data import load_for
 
 
 @pytest.fixture
@@ -118,3 +121,15 @@ def test_models_for_other_pictures_are_refused(capsys, world, tmp_path, two):
     assert "the models read different inputs, (28, 28, 1) and (9, 9, 1)" in err[0]
     code, lines, err = run(capsys, *words[:2], tmp_path / "gone.npz", *words[3:])
     assert (code, lines, len(err)) == (2, [], 1)
+
+
+def test_a_single_sigmoid_counts_the_class_that_it_speaks_for_as_1(tmp_path):
+    model = nv.Sequential([nv.Flatten(), nv.Dense(1, activation="sigmoid")], (4, 4, 1))
+    model.classes = ["cat"]
+    x, y = np.zeros((3, 4, 4, 1), np.float32), np.array([0, 1, 0])
+    for names, wanted in ((("cat", "dog"), [1, 0, 1]), (("ant", "cat"), [0, 1, 0])):
+        np.savez(tmp_path / "a.npz", x=x, y=y, classes=np.array(names))
+        args = argparse.Namespace(data=str(tmp_path / "a.npz"), split="test")
+        for name in ("resize", "channels", "rows", "cols", "classes"):
+            setattr(args, name, None)
+        assert load_for(model, args).y.tolist() == wanted

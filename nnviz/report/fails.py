@@ -79,6 +79,12 @@ def per_class(study: Study, found: Mistakes) -> Figure:
         paper="Wilson 1927",
         code=f"{study.model_code}\n{study.data_code}\n"
         "nv.mistakes(model, data.x, data.y).per_class()",
+        numbers={
+            "classes": np.array([one.label for one in all_scores]),
+            "pictures": np.array([one.pictures for one in all_scores]),
+            "answered": np.array([one.answered for one in all_scores]),
+            "right": np.array([one.right for one in all_scores]),
+        },
     )
 
 
@@ -95,18 +101,10 @@ def _row(study: Study, found: Mistakes, one: ClassScore) -> list[str]:
     taken = f"{study.class_name(int(wrong.argmax()))} ({wrong.max()})" if wrong.any() else "–"
     return [
         _numbered(study, one),
-        str(one.right),
-        str(one.pictures),
-        _share(one.recall, one.recall_interval),
-        _share(one.precision, one.precision_interval),
+        say("perclass.right", right=one.right, of=one.pictures),
+        *("–" if share is None else f"{share:.1%}" for share in (one.recall, one.precision)),
         taken,
     ]
-
-
-def _share(value: float | None, interval: tuple[float, float] | None) -> str:
-    if value is None or interval is None:
-        return "–"
-    return f"{value:.1%} ({100 * interval[0]:.1f}–{100 * interval[1]:.1f})"
 
 
 def worst(study: Study, found: Mistakes) -> Figure | None:

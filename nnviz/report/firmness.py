@@ -21,7 +21,7 @@ from .figure import Cell, Figure, Table
 from .study import Study
 from .words import heads, say
 
-MOST = 6
+MOST = 4
 """How many pictures that flip are shown."""
 SHAKEN = 500
 """How many pictures are given the small changes, at the most, spread evenly over the data."""
@@ -40,7 +40,7 @@ def reliability(study: Study, found: Mistakes) -> Figure:
     return Figure(
         id="calibration",
         title=say(f"calibration.title.{agreement(found)}", sure=sure, right=found.accuracy),
-        caption=say("calibration.caption", ece=result.ece, mce=result.mce),
+        caption=say("calibration.caption", ece=result.ece),
         alt=_spoken(result),
         chart=scores.reliability(result),
         method=f"expected calibration error over {result.bins} equal parts",
@@ -91,7 +91,6 @@ def shaken(study: Study) -> Figure | None:
         table=_table(result),
         cells=_cells(study, result, chosen, shown),
         row_heads=heads("flips.rows") if len(shown) else (),
-        col_heads=[in_words(_telling(result, int(i))) for i in shown],
         zoom=112,
         method="each small change by itself",
         paper="the gradient step: Goodfellow et al. 2015, arXiv:1412.6572",
@@ -106,7 +105,6 @@ def shaken(study: Study) -> Figure | None:
             "predicted": result.predicted,
             "answers": result.answers,
         },
-        wide=True,
     )
 
 
@@ -141,12 +139,12 @@ def _cells(study: Study, result: Flips, chosen: np.ndarray, shown: np.ndarray) -
     for i in shown.tolist():
         change = _telling(result, i)
         place, c = int(chosen[i]), result.changes.index(change)
-        x, label = study.data.x[place : place + 1], result.labels[i : i + 1]
-        new = changed(study.judged, x, label, change, seed=study.seed)[0]
+        x, truth = study.data.x[place : place + 1], result.labels[i : i + 1]
+        new = changed(study.judged, x, truth, change, seed=study.seed)[0]
         was, now = (study.class_name(int(k)) for k in (result.predicted[i], result.answers[c, i]))
         original = study.original(place)
         sure, told = f"{was} {result.confidence[i]:.0%}", f"{original.alt}, unchanged"
         before.append(Cell(original.picture, sure, told))
-        told = f"picture {place}, {in_words(change)}: answered {now}"
-        after.append(Cell(pixels(new), f"{now} {result.sure[c, i]:.0%}", told))
+        label = f"{now} {result.sure[c, i]:.0%}, {in_words(change)}"
+        after.append(Cell(pixels(new), label, f"picture {place}, {in_words(change)}: {now}"))
     return [before, after] if before else []

@@ -137,9 +137,10 @@ EN: dict[str, str] = {
     "perclass.title.same": "All classes are read equally well ({high:.0%})",
     "perclass.caption": "For each class: how many of its pictures were recognized (recall), how "
     "many of the answers with this class hold (precision), and what its other pictures were mostly "
-    "taken for. The lines in the chart, and the numbers in brackets, are the range in which the "
-    "true share lies with 95 % confidence.",
-    "perclass.head": "class|right|of|recognized|answers that hold|mostly taken for",
+    "taken for. The lines in the chart are the range in which the true share lies with 95 % "
+    "confidence.",
+    "perclass.head": "class|right|recall|precision|mostly taken for",
+    "perclass.right": "{right} of {of}",
     "mistakes.title": "The {n} mistakes that it was surest of, and what misled it",
     "mistakes.title.one": "Its only mistake, and what misled it",
     "mistakes.title.unsure": "The {n} mistakes that it was least sure of",
@@ -161,17 +162,18 @@ EN: dict[str, str] = {
     "says which share of such answers is right, its line the range in which the true share lies "
     "with 95 % confidence; on the dashed line both would be the same, below it the network claims "
     "too much. Below: how many answers there are. On average over all answers the distance from "
-    "the dashed line is {ece:.1%} (expected calibration error), at its largest {mce:.1%}.",
+    "the dashed line is {ece:.1%} (expected calibration error).",
     "flips.title": "A small change of the picture turns {chance:.1%} of the right answers wrong, "
     "one that is chosen against the network {chosen:.1%}",
     "flips.title.none": "No small change turns any of {of} right answers wrong",
     "flips.caption": "Each of {n} rightly answered pictures was changed a little, in one way at a "
     "time, so little that a person would not answer otherwise. The gradient step is not met by "
-    "chance: it moves each pixel in the direction that hurts the right answer most, as far as the "
+    "chance: it moves each pixel in the direction that hurts the right answer most, about as far as the "
     "noise does on average. The last column is the range in which the true share lies with 95 % "
     "confidence.",
     "flips.caption.pictures": "The pictures are those that turn most easily: above as they are, "
-    "below changed, each with the answer and how sure the network was of it.",
+    "below after one of the changes that turn them, each with the answer and how sure the network "
+    "was of it.",
     "flips.head": "change|turn wrong|share|range",
     "flips.total": "at least one of them",
     "flips.rows": "the picture as it is|changed",
