@@ -168,8 +168,8 @@ EN: dict[str, str] = {
     "flips.title.none": "No small change turns any of {of} right answers wrong",
     "flips.caption": "Each of {n} rightly answered pictures was changed a little, in one way at a "
     "time, so little that a person would not answer otherwise. The gradient step is not met by "
-    "chance: it moves each pixel in the direction that hurts the right answer most, about as far as "
-    "the noise does. The last column is the range in which the true share lies with 95 % "
+    "chance: it moves each pixel in the direction that hurts the right answer most, about as far "
+    "as the noise does. The last column is the range in which the true share lies with 95 % "
     "confidence.",
     "flips.caption.pictures": "The pictures are those that turn most easily: above as they are, "
     "below after one of the changes that turn them, each with the answer and how sure the network "
