@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from . import __version__
+from .cli_compare import add_compare
 from .cli_data import add_commands, data_options, learnt_and_held_out, load_for, load_line
 from .cli_explain import MODEL_HELP, explain, explain_options
 from .errors import ArgumentError, FileError, NnvizError, unknown
@@ -163,6 +164,7 @@ def parser() -> argparse.ArgumentParser:
         sub = commands.add_parser(run.__name__, help=words, description=run.__doc__)
         sub.set_defaults(run=run)
         options(sub)
+    add_compare(commands)
     add_commands(commands)
     return top
 

@@ -53,6 +53,9 @@ def load_for(model: Model, args: argparse.Namespace) -> data.Dataset:
     """The same for a model: where both name their classes, the labels count as the model does."""
     pictures = load_data(args, args.split)
     known = tuple(model.classes or ())
+    if len(known) == 1 and pictures.classes is not None and len(pictures.classes) == 2:
+        # One sigmoid: what it speaks for is class 1, the other class 0.
+        known = (*(name for name in pictures.classes if name not in known), *known)
     if pictures.y is None or pictures.classes is None or not {*known} & {*pictures.classes}:
         return pictures
     return pictures.in_order(known)
@@ -99,7 +102,7 @@ def list_names(args: argparse.Namespace) -> None:
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        print(_printable("  ".join(cells).rstrip()))
+        print(printable("  ".join(cells).rstrip()))
     print(f"cache: {data.cache()}")
 
 
@@ -116,20 +119,20 @@ def show(args: argparse.Namespace) -> None:
     pictures = load_data(args, args.split)
     drawn = samples(pictures, args.each)
     size = "×".join(map(str, pictures.x.shape[1:]))
-    print(_printable(f"{pictures.name}: {len(pictures):,} pictures, {size} (rows, cols, channels)"))
+    print(printable(f"{pictures.name}: {len(pictures):,} pictures, {size} (rows, cols, channels)"))
     if pictures.y is None:
         print("no labels")
     else:
         counts = pictures.counts()
         names = pictures.classes or ("",) * len(counts)
         for number, (count, name) in enumerate(zip(counts, names, strict=True)):
-            print(_printable(f"{number:>5} {count:>9,}  {name}"))
+            print(printable(f"{number:>5} {count:>9,}  {name}"))
     out = Path(args.out if args.out.endswith(".png") else f"{args.out}.png")
     write_png(out, drawn)
     print(out)
 
 
-def _printable(words: str) -> str:
+def printable(words: str) -> str:
     """Without what would move a terminal's cursor, and within what the output can write."""
     shown = "".join(letter if letter.isprintable() else "\ufffd" for letter in words)
     encoding = sys.stdout.encoding or "utf-8"

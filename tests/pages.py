@@ -53,6 +53,10 @@ CASES = {
     "hostile names": (lambda: cnn((12, 12, 1), 4, names=HOSTILE), {}),
     "many classes": (lambda: cnn((12, 12, 1), 25), {"n": 50}),
     "one number": (binary, {"classes": 2}),
+    "a plain number": (
+        lambda: nv.Sequential([nv.Conv2D(2, 3), nv.Flatten(), nv.Dense(1)], (9, 9, 1)),
+        {"labels": False},
+    ),
     "a picture": (lambda: nv.Sequential([nv.Conv2D(2, 3)], (9, 9, 1)), {"labels": False}),
     "one picture": (lambda: cnn((12, 12, 1), 3), {"n": 1}),
     "tiny": (lambda: nv.Sequential([nv.Conv2D(2, 2), nv.Flatten(), nv.Dense(2)], (3, 3, 1)), {}),

@@ -252,7 +252,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(world):
 
 
 @pytest.mark.parametrize(
-    "command", ["report", "train", "evaluate", "summary", "diagram", "explain"]
+    "command", ["report", "train", "evaluate", "summary", "diagram", "explain", "compare"]
 )
 def test_every_command_explains_itself(capsys, command):
     with pytest.raises(SystemExit) as stop:

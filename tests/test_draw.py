@@ -20,13 +20,29 @@ from nnviz.draw.colour import CATEGORIES, class_colours, colours, limits, table
 from nnviz.draw.image import below, beside, factor_for, number, pixels, scale_bar, sheet, text
 from nnviz.draw.png import png_bytes, write_png
 from nnviz.draw.results import answers, legend
+from nnviz.draw.scores import class_changes, precision_recall
 from nnviz.errors import ArgumentError, FileError
 from nnviz.inspection.anatomy import Filters
 from nnviz.inspection.anatomy.health import Spread
+from nnviz.inspection.evaluation import (
+    Change,
+    ClassScore,
+    Comparison,
+    ExplainedMistakes,
+    calibration,
+    compare,
+    explain_mistakes,
+    flips,
+)
 from nnviz.inspection.results import Attribution, Provenance
 
 MADE = Provenance("m", "test")
 HOSTILE = ['<script>alert(1)</script>"', "a&b]]>", "日本語😀", r"$\frac$", "x" * 300]
+
+
+def name_of(model):
+    """Which of the models this is."""
+    return next(name for name, build in SEEN.items() if build().input.shape == model.input.shape)
 
 
 def drawn(model, x):
@@ -39,7 +55,13 @@ def drawn(model, x):
     yield nv.grad_cam(model, x, 0)
     yield nv.occlusion(model, x, 0, patch=9, stride=9)
     yield nv.maximize(model, [0, 1], steps=2)
-    yield nv.mistakes(model, x, np.zeros(len(x), int))
+    y = np.zeros(len(x), int)
+    yield nv.mistakes(model, x, y)
+    yield calibration(nv.mistakes(model, x, y))
+    yield flips(model, x, y, changes=[Change("noise", 0.1), Change("rotate", -3)])
+    yield explain_mistakes(model, x, (model.predict(x).argmax(axis=1) + 1) % 3)
+    for maps in (2, 0):
+        yield compare(model, SEEN[name_of(model)](seed=1), x, y, maps=maps)
 
 
 @pytest.mark.parametrize("name", SEEN)
@@ -55,12 +77,41 @@ def test_everything_is_drawn_and_twice_the_same(name):
         assert png_bytes(got) == png_bytes(picture(result))
         if isinstance(result, Attribution):
             assert picture(result, x).shape[1] > got.shape[1]
+        has_maps = isinstance(result, Comparison) and len(result.shown)
+        if isinstance(result, ExplainedMistakes) or has_maps:
+            assert picture(result, x).shape[1] > got.shape[1]
 
 
 @pytest.mark.parametrize("kind", ["Summary", "Health", "ReceptiveField"])
 def test_what_is_text_is_not_drawn(kind):
     with pytest.raises(ArgumentError, match=f"a {kind} is shown as text, not as a picture: print"):
         picture(RESULTS[kind])
+
+
+def test_judgements_on_one_scale():
+    model, other = SEEN["digits"](), SEEN["digits"](seed=1)
+    x = pictures(model, 3)
+    same = compare(model, model, x, maps=2)
+    got = picture(same)
+    neutral = colours(np.zeros(1), -1, 1, "RdBu_r")[0]
+    assert (got[30:100, -100:-10, :3] == neutral).all(), "no difference is white"
+    two = picture(compare(model, other, x, method="occlusion", maps=2))
+    assert two.shape[1] == got.shape[1]
+    assert two.shape[0] < got.shape[0], "signed maps need one scale bar, others two"
+    right = model.predict(x).argmax(axis=1)
+    assert picture(explain_mistakes(model, x, right)).shape[0] < 40, "no mistakes, in words"
+    for bad in (x[:, :5], x[0], x[:0]):
+        with pytest.raises(ArgumentError, match="give all the pictures that were judged"):
+            picture(same, bad)
+    for changes in (same.classes, compare(model, other, x, right).classes):
+        assert class_changes(changes)[..., 3].any()
+
+
+def test_of_many_classes_the_worst_twenty_are_charted():
+    scores = [ClassScore(c, str(c), 9, 9, 0, c / 30, (0, 1), None, None) for c in range(30)]
+    few, many = precision_recall(scores[:20]), precision_recall(scores[::-1])
+    assert few.shape == many.shape
+    assert precision_recall(scores[:1]).shape[0] < few.shape[0]
 
 
 # Colours --------------------------------------------------------------------------------------

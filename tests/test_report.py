@@ -11,11 +11,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from networks import SEEN
-from pages import CASES, HOSTILE, Page, dataset
+from pages import CASES, HOSTILE, Page, cnn, dataset
 from PIL import Image
+from test_calibration import judged
 
 import nnviz as nv
-from nnviz.report import adjust, write_report
+from nnviz.report import adjust, fails, firmness, write_report
 from nnviz.report.study import Study, fill_for
 from nnviz.report.why import in_steps_of
 from nnviz.report.words import EN, isolated, place_words, say, told
@@ -130,7 +131,8 @@ def test_a_classifier_gets_everything(galleries):
     assert figures(galleries, "digits") == [
         "structure", "ideal-classes", "filters-first", "features-first", "ideal-filters",
         "features-deep", "filters-deep", "activations", "weights", "confusion", "per-class",
-        "mistakes", "occlusion", "occlusion-guide", "cam", "saliency",
+        "mistakes", "mistakes-unsure", "calibration", "flips", "occlusion", "occlusion-guide",
+        "cam", "saliency",
     ]  # fmt: skip
 
 
@@ -142,13 +144,15 @@ def test_without_a_convolution_there_are_no_filters_and_no_cam(galleries):
 
 
 def test_without_labels_nobody_says_what_is_wrong(galleries):
-    assert not {"confusion", "per-class", "mistakes"} & set(figures(galleries, "no labels"))
+    assert not {"confusion", "per-class", "mistakes", "calibration", "flips"} & set(
+        figures(galleries, "no labels")
+    )
     said = words(galleries, "no labels")
     assert "The pictures came without labels" in said
     assert "and wrong" not in said.split("How this was made")[0]
 
 
-@pytest.mark.parametrize("case", ["one number", "a picture"])
+@pytest.mark.parametrize("case", ["a plain number", "a picture"])
 def test_without_classes_there_is_nothing_to_explain(galleries, case):
     assert not {"confusion", "occlusion", "cam", "saliency", "ideal-classes"} & set(
         figures(galleries, case)
@@ -156,6 +160,46 @@ def test_without_classes_there_is_nothing_to_explain(galleries, case):
     said = words(galleries, case)
     assert "output means no classes" in said
     assert "sure" not in said.split("How this was made")[0]
+
+
+def test_one_sigmoid_is_two_classes(galleries):
+    got = set(figures(galleries, "one number"))
+    assert {"ideal-classes", "confusion", "per-class", "mistakes", "calibration", "flips",
+            "occlusion", "cam", "saliency"} <= got  # fmt: skip
+    said = words(galleries, "one number")
+    assert "decides which of 2 classes it shows: 0, 1" in said
+    assert "not shown" not in said
+    assert "model = nv.as_classifier(model)" in said
+    assert "as_classifier" not in words(galleries, "two classes")
+
+
+@pytest.mark.parametrize(
+    ("sure", "right", "said"),
+    [(0.8, 80, "fits how often it is right: 80.0% and 80.0%"), (0.99, 70, "claims too much"),
+     (0.6, 90, "is better than it says")],
+)  # fmt: skip
+def test_the_calibrations_title_is_computed(sure, right, said):
+    y = np.zeros(100, int)
+    y[right:] = 1
+    found = judged(np.tile([sure, 1 - sure], (100, 1)), y)
+    found = replace(found, interval=nv.inspection.evaluation.wilson(right, 100))
+    model = cnn((12, 12, 1), 2)
+    study = Study(model, dataset(model), 0, "a", "", "")
+    assert said in firmness.reliability(study, found).title
+    told = [line for line in fails.advice(study, found) if "temperature scaling" in line]
+    assert bool(told) == (sure > 0.9)
+
+
+def test_what_flips_is_said():
+    model = cnn((12, 12, 1), 3)
+    data = dataset(model, 20)
+    answers = model.predict(data.x).argmax(axis=1)
+    figure = firmness.shaken(Study(model, replace(data, y=answers), 0, "a", "", ""))
+    assert len(figure.table.rows) == 12
+    assert figure.table.rows[0][0] == "moved 1 pixel down"
+    assert re.search(r"turns [\d.]+% of the right answers wrong|No small change", figure.title)
+    wrong = replace(data, y=(answers + 1) % 3)
+    assert firmness.shaken(Study(model, wrong, 0, "a", "", "")) is None
 
 
 def test_without_a_softmax_it_is_still_a_share_that_it_is_sure_of(galleries):

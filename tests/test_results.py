@@ -12,6 +12,7 @@ from networks import SEEN, pictures, residual
 import nnviz as nv
 from nnviz.errors import FileError
 from nnviz.files import write_npz
+from nnviz.inspection.evaluation import calibration, compare, explain_mistakes, flips
 from nnviz.inspection.results import PAGE, Provenance, Result, load_result
 
 
@@ -30,6 +31,10 @@ def results():
         "Occlusion": nv.occlusion(model, x, 1, patch=(9, 10), stride=9),
         "Maximized": nv.maximize(model, [0, 1], steps=3),
         "Mistakes": nv.mistakes(model, x, y),
+        "Calibration": calibration(nv.mistakes(model, x, y)),
+        "ExplainedMistakes": explain_mistakes(model, x, y, most=2),
+        "Flips": flips(model, x, y),
+        "Comparison": compare(model, SEEN["digits"](seed=1), x, y, maps=2),
     }
 
 

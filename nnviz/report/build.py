@@ -22,13 +22,14 @@ from ..draw.png import png_bytes
 from ..engine.model import Model
 from ..errors import ArgumentError
 from ..files import make_folder, npz_bytes, write_bytes
+from ..inspection.evaluation import is_classifier
 from .figure import Figure
 from .page import render
 from .plan import Plan, plan
 from .study import Study
 
 PAGE, MANIFEST = "index.html", "manifest.json"
-STEPS = 14
+STEPS = 17
 """About how many figures are made, for the progress bar."""
 
 
@@ -55,7 +56,10 @@ def write_report(
         )
     model.input.check(data.x)
     began = time.perf_counter()
-    study = Study(model, data, seed, name or "A network", code[0], code[1])
+    sides = "\nmodel = nv.as_classifier(model)"  # one sigmoid: the lines below speak of two classes
+    two = is_classifier(model) and model.output_shape == (1,)
+    made_again = code[0] + sides if two else code[0]
+    study = Study(model, data, seed, name or "A network", made_again, code[1])
     _ = study.mistakes  # bad labels are found here, before anything is written
     folder = make_folder(out)
     bar = _progress(verbose)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..draw import chart
-from ..draw.colour import DIVERGING, limits
+from ..draw import chart, scores
+from ..draw.colour import DIVERGING
 from ..draw.image import heat
 from ..engine.layer import Array
-from ..inspection.attribution import occlusions
-from ..inspection.evaluation import Mistakes
+from ..inspection.evaluation import ClassScore, Mistakes, explain_mistakes
 from .figure import Cell, Figure, Scale, Table, short_settings
+from .firmness import agreement
 from .study import Study, fill_for, patch_for
 from .words import ends, heads, say, told
 
@@ -51,22 +51,16 @@ def confusion(study: Study, found: Mistakes) -> Figure:
 
 
 def per_class(study: Study, found: Mistakes) -> Figure:
-    """A table: for each class, how many were right and what the others were taken for."""
-    totals, right = found.confusion.sum(axis=1), found.confusion.diagonal()
-    seen = [int(c) for c in np.flatnonzero(totals)]
-    share = {c: right[c] / totals[c] for c in seen}
-    order = sorted(seen, key=lambda c: (share[c], c))
-    rows = []
-    for c in order if len(order) > MOST_ROWS else seen:
-        wrong = found.confusion[c].copy()
-        wrong[c] = 0
-        taken = f"{study.class_name(int(wrong.argmax()))} ({wrong.max()})" if wrong.any() else "–"
-        numbers = (str(right[c]), str(totals[c]), f"{share[c]:.1%}")
-        rows.append((study.class_name(c), *numbers, taken))
-    worst, best = order[0], order[-1]
+    """A table and a chart: precision and recall of each class, and what it was taken for."""
+    all_scores = [one for one in found.per_class() if one.pictures]
+    share = {one.label: one.recall or 0.0 for one in all_scores}
+    order = sorted(all_scores, key=lambda one: (share[one.label], one.label))
+    listed = order[:MOST_ROWS] if len(order) > MOST_ROWS else all_scores
+    worst, best = order[0].label, order[-1].label
     perfect = sum(value == 1 for value in share.values())
-    kind = ".many" if 1 < perfect < len(seen) else ""
+    kind = ".many" if 1 < perfect < len(order) else ""
     kind = ".same" if share[worst] == share[best] else kind
+    spoken = [f"{_numbered(study, one)} {share[one.label]:.0%}" for one in order[:5]]
     return Figure(
         id="per-class",
         title=say(
@@ -78,44 +72,88 @@ def per_class(study: Study, found: Mistakes) -> Figure:
             low=share[worst],
         ),
         caption=say("perclass.caption"),
-        table=Table(heads("perclass.head"), rows[:MOST_ROWS]),
-        method="recall of each class",
-        code=f"{study.model_code}\n{study.data_code}\nnv.mistakes(model, data.x, data.y).confusion",
+        table=Table(heads("perclass.head"), [_row(study, found, one) for one in listed]),
+        alt="recall and precision of each class; lowest recall: " + ", ".join(spoken),
+        chart=scores.precision_recall(listed),
+        method="recall and precision of each class, with Wilson's intervals",
+        paper="Wilson 1927",
+        code=f"{study.model_code}\n{study.data_code}\n"
+        "nv.mistakes(model, data.x, data.y).per_class()",
+        numbers={
+            "classes": np.array([one.label for one in all_scores]),
+            "pictures": np.array([one.pictures for one in all_scores]),
+            "answered": np.array([one.answered for one in all_scores]),
+            "right": np.array([one.right for one in all_scores]),
+        },
     )
+
+
+def _numbered(study: Study, one: ClassScore) -> str:
+    """A class by number, as in the chart, and by name where it has one."""
+    name = study.class_name(one.label)
+    return name if name == str(one.label) else f"{one.label} {name}"
+
+
+def _row(study: Study, found: Mistakes, one: ClassScore) -> list[str]:
+    """One class's line in the table."""
+    wrong = found.confusion[one.label].copy()
+    wrong[one.label] = 0
+    taken = f"{study.class_name(int(wrong.argmax()))} ({wrong.max()})" if wrong.any() else "–"
+    return [
+        _numbered(study, one),
+        say("perclass.right", right=one.right, of=one.pictures),
+        *("–" if share is None else f"{share:.1%}" for share in (one.recall, one.precision)),
+        taken,
+    ]
 
 
 def worst(study: Study, found: Mistakes) -> Figure | None:
     """The most confident mistakes: the picture, and what covering each place costs the answer that
     was given and the right one."""
-    chosen = found.wrong[:MOST]
-    if not len(chosen):
+    count = min(MOST, len(found.wrong))
+    title = say("mistakes.title", n=count) if count > 1 else say("mistakes.title.one")
+    return _explained(study, found, "mistakes", title, count, "most confident")
+
+
+def unsure(study: Study, found: Mistakes) -> Figure | None:
+    """The least confident mistakes that are not among the most confident ones."""
+    count = min(MOST, len(found.wrong) - MOST)
+    kind = "" if count > 1 else ".one"
+    title = say(f"mistakes.title.unsure{kind}", n=count)
+    return _explained(study, found, "mistakes-unsure", title, count, "least confident")
+
+
+def _explained(
+    study: Study, found: Mistakes, ident: str, title: str, count: int, order: str
+) -> Figure | None:
+    """Some mistakes with what misled the network and what spoke for the truth."""
+    if count < 1:
         return None
-    x, (patch, stride) = study.data.x[chosen], patch_for(study)
-    targets = [classes[chosen] for classes in (found.predicted, found.labels)]
-    fill = fill_for(study)
-    answer, truth = occlusions(study.model, x, targets, patch=patch, stride=stride, fill=fill)
-    low, high = limits(np.stack([answer.values, truth.values]), signed=True)
+    patch, stride = patch_for(study)
+    options = {"patch": patch, "stride": stride, "fill": fill_for(study)}
+    result = explain_mistakes(
+        study.model, study.data.x, study.data.y, most=count, order=order, method="occlusion",
+        options=options, found=found,
+    )  # fmt: skip
+    low, high = result.scale
     titles = [
-        say(
-            "mistakes.head",
-            true=study.class_name(int(found.labels[i])),
-            answer=study.class_name(int(found.predicted[i])),
-            sure=float(found.confidence[i]),
+        say("mistakes.head", true=study.class_name(t), answer=study.class_name(p), sure=sure)
+        for t, p, sure in zip(
+            result.labels.tolist(), result.predicted.tolist(), result.confidence, strict=True
         )
-        for i in chosen
     ]
-    rows = [[study.original(int(i)) for i in chosen]]
-    for result, classes in ((answer, found.predicted), (truth, found.labels)):
+    rows = [[study.original(int(i)) for i in result.numbers]]
+    both = ((result.for_answer, result.predicted), (result.for_truth, result.labels))
+    for maps, classes in both:
         rows.append(
             [
                 Cell(heat(values, low, high, DIVERGING), "",
-                     f"what covering costs the score of {study.class_name(int(classes[i]))}")
-                for values, i in zip(result.values, chosen, strict=True)
+                     f"what covering costs the score of {study.class_name(int(c))}")
+                for values, c in zip(maps, classes, strict=True)
             ]
         )  # fmt: skip
-    title = say("mistakes.title", n=len(chosen)) if len(chosen) > 1 else say("mistakes.title.one")
     return Figure(
-        id="mistakes",
+        id=ident,
         title=title,
         caption=say("mistakes.caption", patch=patch),
         cells=rows,
@@ -123,15 +161,18 @@ def worst(study: Study, found: Mistakes) -> Figure | None:
         col_heads=titles,
         scale=Scale(low, high, DIVERGING, ends("scale.lowers")),
         zoom=140,
-        warnings=told([*answer.warnings, *truth.warnings], titles),
+        warnings=told([*result.answer_warnings, *result.truth_warnings], titles),
         method="occlusion of the scores of the answer and of the true class",
         paper="Zeiler and Fergus 2013, arXiv:1311.2901",
-        settings=short_settings(answer.provenance.settings),
+        settings=short_settings(result.provenance.settings),
         code=f"{study.model_code}\n{study.data_code}\n"
-        f"found = nv.mistakes(model, data.x, data.y)\nworst = found.wrong[:{len(chosen)}]\n"
-        f"maps = nv.occlusion(model, data.x[worst], found.predicted[worst], "
-        f"patch={patch}, stride={stride}, fill={fill})",
-        numbers={"pictures": chosen, "for_answer": answer.values, "for_truth": truth.values},
+        f"maps = nv.explain_mistakes(model, data.x, data.y, most={count}, order={order!r}, "
+        f'method="occlusion", options={options})',
+        numbers={
+            "pictures": result.numbers,
+            "for_answer": result.for_answer,
+            "for_truth": result.for_truth,
+        },
         wide=True,
     )
 
@@ -145,6 +186,9 @@ def advice(study: Study, found: Mistakes) -> list[str]:
         lines.append(
             say("todo.pair", a=study.class_name(a), b=study.class_name(b), share=count / wrong)
         )
+    if agreement(found) == "over":
+        sure = float(found.confidence.mean())
+        lines.append(say("todo.calibration", sure=sure, right=found.accuracy))
     level = _threshold(found)
     if level is not None:
         below = found.confidence < level

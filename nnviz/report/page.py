@@ -68,7 +68,7 @@ def purpose(study: Study) -> str:
     if not study.is_classifier:
         outputs = int(np.prod(study.model.output_shape))
         return say("purpose.plain", rows=rows, cols=cols, outputs=outputs)
-    count = study.model.output_shape[0]
+    count = study.judged.output_shape[0]
     names = [study.class_name(i) for i in range(min(count, 12))]
     more = ", …" if count > len(names) else ""
     return say("purpose", rows=rows, cols=cols, classes=count, names=", ".join(names) + more)

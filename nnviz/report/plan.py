@@ -16,7 +16,7 @@ from ..draw.colour import DIVERGING, limits
 from ..draw.image import heat
 from ..errors import NnvizError
 from ..inspection.anatomy import health
-from . import adjust, fails, why, works
+from . import adjust, fails, firmness, why, works
 from .figure import Cell, Chapter, Figure, Finding
 from .study import Study
 from .words import place_words, say
@@ -105,15 +105,20 @@ def _fails(study: Study, tell: Tell) -> Chapter:
     if found is None:
         key = "fails.unlabelled" if study.is_classifier else "fails.plain"
         return Chapter("fails", say("fails"), say(key), [])
-    tell("mistakes")
-    figures = _made(
-        [
-            fails.confusion(study, found),
-            fails.per_class(study, found),
-            _try("mistakes", lambda: fails.worst(study, found)),
-        ]
-    )
-    return Chapter("fails", say("fails"), say("fails.lead"), figures, fails.advice(study, found))
+    makers: list[tuple[str, Callable[[], Figure | None]]] = [
+        ("confusion", lambda: fails.confusion(study, found)),
+        ("per-class", lambda: fails.per_class(study, found)),
+        ("mistakes", lambda: fails.worst(study, found)),
+        ("mistakes-unsure", lambda: fails.unsure(study, found)),
+        ("calibration", lambda: firmness.reliability(study, found)),
+        ("flips", lambda: firmness.shaken(study)),
+    ]
+    figures = []
+    for ident, make in makers:
+        tell(ident)
+        figures.append(_try(ident, make))
+    advice = fails.advice(study, found)
+    return Chapter("fails", say("fails"), say("fails.lead"), _made(figures), advice)
 
 
 def _why(study: Study, tell: Tell, covered: why.Covered | Figure | None) -> Chapter:

@@ -13,7 +13,7 @@ from ..engine.layer import Array
 from ..engine.layers.conv import Conv2D
 from ..engine.layers.rectifier import ReLU
 from ..engine.model import Model
-from ..inspection.evaluation import Mistakes, mistakes
+from ..inspection.evaluation import Mistakes, as_classifier, is_classifier, mistakes
 from ..inspection.probability import probabilities
 from .figure import Cell
 from .words import isolated, say
@@ -45,7 +45,7 @@ class Study:
         """(N, classes): how sure the network is of each class, for all pictures."""
         if self.mistakes is not None:
             return self.mistakes.probabilities
-        return probabilities(self.model, self.model.predict(self.data.x))
+        return probabilities(self.judged, self.judged.predict(self.data.x))
 
     @cached_property
     def predicted(self) -> Array:
@@ -63,9 +63,13 @@ class Study:
 
     @property
     def is_classifier(self) -> bool:
-        """Whether the output is one of several classes."""
-        several = len(self.model.output_shape) == 1 and self.model.output_shape[0] > 1
-        return several and self.model.head != "none"
+        """Whether the output means classes: several, or two by a single sigmoid."""
+        return is_classifier(self.model)
+
+    @cached_property
+    def judged(self) -> Model:
+        """The model with one output for each class: for whatever speaks of classes."""
+        return as_classifier(self.model) if self.is_classifier else self.model
 
     @property
     def labels(self) -> Array:
@@ -101,10 +105,10 @@ class Study:
 
     def class_name(self, index: int) -> str:
         """What a class is called."""
-        if self.model.classes is None and self.data.classes is not None:
+        if self.judged.classes is None and self.data.classes is not None:
             known = index < len(self.data.classes)
             return isolated(self.data.classes[index]) if known else str(index)
-        return isolated(self.model.class_name(int(index)))
+        return isolated(self.judged.class_name(int(index)))
 
     def shown_as(self, i: int) -> str:
         """What to call picture i: its class, or "picture" where there are no classes."""

@@ -50,7 +50,7 @@ def cover(study: Study) -> Covered:
     targets = study.predicted[chosen]
     fill = fill_for(study)
     result = occlusion(
-        study.model, study.data.x[chosen], targets, patch=patch, stride=stride, fill=fill
+        study.judged, study.data.x[chosen], targets, patch=patch, stride=stride, fill=fill
     )
     low, high = limits(result.values, signed=True)
     names = [study.class_name(int(t)) for t in targets]
@@ -125,13 +125,13 @@ def guide(study: Study) -> Figure:
     settings["patch"] = max(1, round(settings["patch"] * side / 28))
     settings["stride"] = max(1, round(settings["stride"] * side / 28))
     targets = study.predicted[chosen]
-    result = occlusion(study.model, study.data.x[chosen], targets, **settings)
+    result = occlusion(study.judged, study.data.x[chosen], targets, **settings)
     assert result.probability is not None
     assert result.predicted is not None
     down, along = result.grid
     names = [study.class_name(int(t)) for t in targets]
     sure, answered = [], []
-    counts = result.counts(study.model.output_shape[0])
+    counts = result.counts(study.judged.output_shape[0])
     palette = class_colours(result.predicted)
     for k, name in enumerate(names):
         grid = result.probability[k].reshape(down, along)
@@ -171,7 +171,7 @@ def _guide_title(study: Study, result: Occlusion, chosen: list[int], targets: Ar
     assert result.predicted is not None
     if (result.predicted == targets[:, None]).all():
         return say("guide.title.firm")
-    counts, changed = result.counts(study.model.output_shape[0]), []
+    counts, changed = result.counts(study.judged.output_shape[0]), []
     for k, target in enumerate(targets):
         counts[k, target] = 0
         other = int(counts[k].argmax())
@@ -210,7 +210,7 @@ def matrix(study: Study, method: str) -> Figure:
     numbers = {"pictures": np.array(picks)}
     result = None
     for rule in RULES:
-        result = explain(study.model, x, targets, rule=rule)
+        result = explain(study.judged, x, targets, rule=rule)
         low, high = limits(result.values, signed=False)
         numbers[rule] = result.values
         rows.append(
@@ -252,10 +252,10 @@ def matrix(study: Study, method: str) -> Figure:
 
 def _same(study: Study, method: str, rule: str) -> list[str]:
     """A warning where the first pick's maps do not depend on the class that is asked for."""
-    classes = list(range(min(study.model.output_shape[0], MOST_CLASSES)))
+    classes = list(range(min(study.judged.output_shape[0], MOST_CLASSES)))
     i = study.picks[0]
     x = np.repeat(study.data.x[i : i + 1], len(classes), axis=0)
-    maps = {"saliency": saliency, "cam": grad_cam}[method](study.model, x, classes, rule=rule)
+    maps = {"saliency": saliency, "cam": grad_cam}[method](study.judged, x, classes, rule=rule)
     if not same_for_every_class(maps.values):
         return []
     name = study.class_name(int(study.labels[i]))

@@ -135,11 +135,16 @@ EN: dict[str, str] = {
     "perclass.title.many": "{count} classes are read without a mistake; {worst} is read worst "
     "({low:.0%})",
     "perclass.title.same": "All classes are read equally well ({high:.0%})",
-    "perclass.caption": "For each class: how many of its pictures were answered rightly, and what "
-    "the others were mostly taken for.",
-    "perclass.head": "class|right|of|share|mostly taken for",
+    "perclass.caption": "For each class: how many of its pictures were recognized (recall), how "
+    "many of the answers with this class hold (precision), and what its other pictures were mostly "
+    "taken for. The lines in the chart are the range in which the true share lies with 95 % "
+    "confidence.",
+    "perclass.head": "class|right|recall|precision|mostly taken for",
+    "perclass.right": "{right} of {of}",
     "mistakes.title": "The {n} mistakes that it was surest of, and what misled it",
     "mistakes.title.one": "Its only mistake, and what misled it",
+    "mistakes.title.unsure": "The {n} mistakes that it was least sure of",
+    "mistakes.title.unsure.one": "The mistake that it was least sure of",
     "mistakes.caption": "Above each picture: the truth → the answer, and how sure it was of it. "
     "First row: the picture. Second: what misled it; covering a red place ({patch}×{patch} "
     "pixels) lowers the score of its wrong answer. Third: what spoke for the truth; covering a "
@@ -147,6 +152,49 @@ EN: dict[str, str] = {
     "maps share one scale.",
     "mistakes.rows": "the picture|for the answer it gave|for the truth",
     "mistakes.head": "{true} → {answer} {sure:.1%}",
+    "calibration.title.right": "How sure it says it is fits how often it is right: {sure:.1%} "
+    "and {right:.1%} on average",
+    "calibration.title.over": "It claims too much: on average it says it is {sure:.1%} sure, and "
+    "is right in {right:.1%}",
+    "calibration.title.under": "It is better than it says: on average it says it is {sure:.1%} "
+    "sure, and is right in {right:.1%}",
+    "calibration.caption": "Answers are put together by how sure the network was of them. A point "
+    "says which share of such answers is right, its line the range in which the true share lies "
+    "with 95 % confidence; on the dashed line both would be the same, below it the network claims "
+    "too much. Below: how many answers there are. On average over all answers the distance from "
+    "the dashed line is {ece:.1%} (expected calibration error).",
+    "flips.title": "A small change of the picture turns {chance:.1%} of the right answers wrong, "
+    "one that is chosen against the network {chosen:.1%}",
+    "flips.title.none": "No small change turns any of {of} right answers wrong",
+    "flips.caption": "Each of {n} rightly answered pictures was changed a little, in one way at a "
+    "time, so little that a person would not answer otherwise. The gradient step is not met by "
+    "chance: it moves each pixel in the direction that hurts the right answer most, about as far "
+    "as the noise does. The last column is the range in which the true share lies with 95 % "
+    "confidence.",
+    "flips.caption.pictures": "The pictures are those that turn most easily: above as they are, "
+    "below after one of the changes that turn them, each with the answer and how sure the network "
+    "was of it.",
+    "flips.head": "change|turn wrong|share|range",
+    "flips.total": "at least one of them",
+    "flips.rows": "the picture as it is|changed",
+    "change.shift_down": "moved {n:g} pixels down",
+    "change.shift_down.one": "moved {n:g} pixel down",
+    "change.shift_down.less": "moved {n:g} pixels up",
+    "change.shift_down.less.one": "moved {n:g} pixel up",
+    "change.shift_right": "moved {n:g} pixels to the right",
+    "change.shift_right.one": "moved {n:g} pixel to the right",
+    "change.shift_right.less": "moved {n:g} pixels to the left",
+    "change.shift_right.less.one": "moved {n:g} pixel to the left",
+    "change.rotate": "turned {n:g}° clockwise",
+    "change.rotate.less": "turned {n:g}° anticlockwise",
+    "change.brightness": "brighter by {n:.0%}",
+    "change.brightness.less": "darker by {n:.0%}",
+    "change.contrast": "contrast × {n:g}",
+    "change.noise": "noise of {n:.0%}",
+    "change.gradient": "gradient step of {n:.0%}",
+    "todo.calibration": "Do not take its probabilities at their word: it claims {sure:.1%} and is "
+    "right in {right:.1%}. Dividing the scores by a number fitted on held-out pictures "
+    "(temperature scaling) mends that and changes no answer.",
     "todo.pair": "Collect or draw more pictures of {a} and {b} that resemble each other: they "
     "make up {share:.0%} of the mistakes.",
     "todo.threshold": "Let a person look at answers below {level:.1%}: that catches {caught} of "
@@ -217,6 +265,7 @@ EN: dict[str, str] = {
 GLOSSARY: dict[str, str] = {
     "accuracy": "the share of pictures that were answered rightly",
     "activation": "what a layer answers to a picture; a curve such as ReLU applied to it",
+    "calibration": "whether a network is as often right as it says it is",
     "channel": "one of several maps that a layer gives side by side; each filter makes one",
     "class": "one of the answers that the network can give",
     "confusion matrix": "a table that counts which class was taken for which",
@@ -230,7 +279,9 @@ GLOSSARY: dict[str, str] = {
     "occlusion": "covering a part of the picture to see what the answer loses",
     "parameter": "a number that was learnt in training",
     "pooling": "a layer that keeps one number of each small window, the largest or the mean",
+    "precision": "of the answers with a class, the share that is right",
     "probability": "how sure the network says it is, from 0 to 100 %; it can be sure and wrong",
+    "recall": "of the pictures of a class, the share that is recognized",
     "saliency": "how strongly each pixel, changed a little, would move the score",
     "score": "the number that a class gets before all of them are turned into probabilities",
 }

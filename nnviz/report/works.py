@@ -142,8 +142,8 @@ def features(study: Study, node: str, ident: str) -> Figure:
 
 def ideal_classes(study: Study) -> Figure:
     """Activation maximization of the classes."""
-    count = min(study.model.output_shape[0], MOST_CLASSES)
-    result = maximize(study.model, list(range(count)), seed=study.seed)
+    count = min(study.judged.output_shape[0], MOST_CLASSES)
+    result = maximize(study.judged, list(range(count)), seed=study.seed)
     assert result.probability is not None
     cells = [
         Cell(

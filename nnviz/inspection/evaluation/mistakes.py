@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +9,30 @@ import numpy as np
 
 from ...engine.layer import Array
 from ...engine.model import Model
-from ...errors import ArgumentError
 from ..probability import probabilities
-from ..results import Provenance, Result
+from ..results import Part, Provenance, Result
+from .classifier import as_classifier, class_labels, class_names
+from .intervals import Interval, wilson
+
+
+@dataclass(frozen=True)
+class ClassScore(Part):
+    """How well one class is recognized.
+
+    pictures: of this class. answered: pictures that were answered with it. right: both.
+    recall = right / pictures, precision = right / answered, each with its 95 % Wilson interval;
+    None where there is nothing to take a share of.
+    """
+
+    label: int
+    name: str
+    pictures: int
+    answered: int
+    right: int
+    recall: float | None
+    recall_interval: Interval | None
+    precision: float | None
+    precision_interval: Interval | None
 
 
 @dataclass(frozen=True)
@@ -21,7 +41,7 @@ class Mistakes(Result):
 
     probabilities: (N, classes); of logits their softmax. predicted, labels: (N,).
     confusion: (classes, classes), how often a picture of class row was answered with class col.
-    interval: 95 % for the accuracy.
+    interval: 95 % for the accuracy. classes: their names, or their numbers.
     """
 
     probabilities: Array
@@ -31,6 +51,7 @@ class Mistakes(Result):
     accuracy: float
     interval: tuple[float, float]
     provenance: Provenance
+    classes: tuple[str, ...] = ()
 
     @property
     def wrong(self) -> Array:
@@ -52,38 +73,39 @@ class Mistakes(Result):
         found = [(int(a), int(b), int(both[a, b])) for a, b in pairs]
         return sorted(found, key=lambda pair: -pair[2])
 
-
-def wilson(right: int, n: int, z: float = 1.959964) -> tuple[float, float]:
-    """The Wilson score interval for a share of `right` out of n, 95 % by default (Wilson 1927)."""
-    p = right / n
-    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    return max(0.0, centre - half), min(1.0, centre + half)
+    def per_class(self) -> tuple[ClassScore, ...]:
+        """Precision and recall of every class, in the order of the classes."""
+        scores = []
+        for label, line in enumerate(self.confusion):
+            pictures, answered = int(line.sum()), int(self.confusion[:, label].sum())
+            right = int(line[label])
+            scores.append(
+                ClassScore(
+                    label,
+                    self.classes[label] if self.classes else str(label),
+                    pictures,
+                    answered,
+                    right,
+                    right / pictures if pictures else None,
+                    wilson(right, pictures) if pictures else None,
+                    right / answered if answered else None,
+                    wilson(right, answered) if answered else None,
+                )
+            )
+        return tuple(scores)
 
 
 def mistakes(model: Model, x: Any, y: Any) -> Mistakes:
     """Answers, confusion matrix and accuracy of a classifier on labelled pictures.
 
-    y: (N,) class numbers.
+    y: (N,) class numbers; of a single sigmoid 1 is what it speaks for, and 0 the other side.
+    Raises `ArgumentError` for a model that is no classifier, and for labels that are no classes of
+    it.
     """
-    if len(model.output_shape) != 1 or model.output_shape[0] < 2:
-        raise ArgumentError(
-            f"mistakes need a classifier of two or more classes, this model gives "
-            f"{model.output_shape}"
-        )
-    sure = probabilities(model, model.predict(x))
-    classes = model.output_shape[0]
-    labels = np.asarray(y)
-    if labels.shape != (len(sure),) or labels.dtype.kind not in "ui":
-        raise ArgumentError(
-            f"labels must be class numbers ({len(sure)},), got {labels.dtype} of shape "
-            f"{labels.shape}"
-        )
-    if labels.min() < 0 or labels.max() >= classes:
-        bad = labels[(labels < 0) | (labels >= classes)][0]
-        raise ArgumentError(
-            f"label {bad} is outside the model's {classes} classes 0 … {classes - 1}"
-        )
+    judged = as_classifier(model)
+    sure = probabilities(judged, judged.predict(x))
+    classes = judged.output_shape[0]
+    labels = class_labels(y, len(sure), classes)
     predicted = sure.argmax(axis=1)
     confusion = np.zeros((classes, classes), np.int64)
     np.add.at(confusion, (labels, predicted), 1)
@@ -91,9 +113,10 @@ def mistakes(model: Model, x: Any, y: Any) -> Mistakes:
     return Mistakes(
         probabilities=sure,
         predicted=predicted,
-        labels=labels.astype(np.int64),
+        labels=labels,
         confusion=confusion,
         accuracy=right / len(labels),
         interval=wilson(right, len(labels)),
         provenance=Provenance.of(model, "mistakes"),
+        classes=class_names(judged),
     )

@@ -1,0 +1,59 @@
+"""How far a counted share can be trusted: intervals for one share and for the difference of two."""
+
+from __future__ import annotations
+
+import math
+
+Interval = tuple[float, float]
+
+
+def wilson(right: int, n: int, z: float = 1.959964) -> Interval:
+    """The Wilson score interval for a share of `right` out of n, 95 % by default (Wilson 1927).
+
+    Of nothing (n = 0) nothing is known: 0 to 1.
+    """
+    if n == 0:
+        return 0.0, 1.0
+    p = right / n
+    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def newcombe(both: int, lost: int, gained: int, neither: int) -> Interval:
+    """The 95 % interval for p_b − p_a, two shares counted on the same n pictures.
+
+    both: right in a and in b; lost: in a alone; gained: in b alone; neither: in none.
+    θ = (gained − lost) / n; with Wilson's intervals (l_a, u_a) and (l_b, u_b),
+    low = θ − √((p_b − l_b)² − 2φ (p_b − l_b)(u_a − p_a) + (u_a − p_a)²), high likewise with the
+    other ends; φ is the correlation of the two, its numerator drawn n / 2 towards zero where it is
+    positive. Newcombe 1998, Statistics in Medicine 17:2635-2650, method 10.
+    """
+    n = both + lost + gained + neither
+    if n == 0:
+        return -1.0, 1.0
+    a, b = both + lost, both + gained
+    low_a, high_a = (abs(end - a / n) for end in wilson(a, n))
+    low_b, high_b = (abs(end - b / n) for end in wilson(b, n))
+    margins = a * (n - a) * b * (n - b)
+    product = both * neither - lost * gained
+    drawn = product if product <= 0 else max(0.0, product - n / 2)
+    phi = drawn / math.sqrt(margins) if margins else 0.0
+    theta = (gained - lost) / n
+    down = math.sqrt(max(0.0, low_b**2 - 2 * phi * low_b * high_a + high_a**2))
+    up = math.sqrt(max(0.0, high_b**2 - 2 * phi * high_b * low_a + low_a**2))
+    return max(-1.0, theta - down), min(1.0, theta + up)
+
+
+def mcnemar(lost: int, gained: int) -> float:
+    """McNemar's mid-p value: how probable so uneven a split of the changed pictures is by chance.
+
+    With m = lost + gained and k = min(lost, gained), X ~ Binomial(m, 1/2):
+    p = 2 P(X < k) + P(X = k), at most 1; 1 where nothing changed. McNemar 1947; the mid-p version
+    of Fagerland, Lydersen and Laake 2013, BMC Med. Res. Methodol. 13:91.
+    """
+    m, k = lost + gained, min(lost, gained)
+    if lost == gained:
+        return 1.0
+    tail = 2 * sum(math.comb(m, i) for i in range(k)) + math.comb(m, k)
+    return tail / (1 << m)
