@@ -30,6 +30,9 @@ GAMES = ("delete", "preserve")
 SHARPNESS = 20.0
 """1 / T of the soft maximum."""
 MOST_CELLS = 32
+FORCE = 300.0
+"""How strongly the area binds in the end, by the target's whole rise."""
+Relative = Callable[[Array], Array]
 
 
 @method(
@@ -45,7 +48,7 @@ def meaningful_perturbation(
     cells: int | Sequence[int] = 8,
     steps: int = 100,
     rate: float = 0.1,
-    size: float = 0.1,
+    size: float = 1.0,
     smooth: float = 0.2,
     fill: Any = "blur",
     shift: int = 1,
@@ -71,22 +74,15 @@ def meaningful_perturbation(
     shape = game.fitting(question)
     up = [stretching(n, c) for n, c in zip(question.x.shape[1:3], shape, strict=True)]
 
-    def step(m: Array, relative: Callable[[Array], Array]) -> Array:
+    def step(m: Array, relative: Relative, done: float) -> Array:
         slope = up[0].T @ relative(up[0] @ m @ up[1].T) @ up[1]
         return slope - size / m.size + smooth * variation_slope(m)
 
-    maps = []
-    for one in masked(question, fill):
-        m = game.run(one, np.ones(shape), step)
-        maps.append(np.zeros(question.x.shape[1:3]) if m is None else 1 - up[0] @ m @ up[1].T)
-    settings = {**game.settings, "size": size, "smooth": smooth, "fill": plain(fill)}
-    return question.answer(
-        np.clip(maps, 0, 1),
-        scores=question.score(),
-        cause=CAUSE,
-        settings=settings,
-        seed=seed,
-    )
+    def shown(m: Array) -> Array:
+        return 1 - up[0] @ m @ up[1].T
+
+    settings = {"size": size, "smooth": smooth, "fill": plain(fill)}
+    return game.answer(question, fill, 1.0, step, shown, settings)
 
 
 @method(
@@ -101,7 +97,7 @@ def extremal_perturbation(
     *,
     area: float = 0.15,
     game: str = "preserve",
-    cells: int | Sequence[int] = 12,
+    cells: int | Sequence[int] = 8,
     steps: int = 150,
     rate: float = 0.1,
     fill: Any = "blur",
@@ -116,7 +112,7 @@ def extremal_perturbation(
     m(u) = smax_v k(u − v) m̄(v): a soft maximum (Σ h e^(h/T) / Σ e^(h/T), T = 1/20) over a grid m̄ of
         `cells` (32 at most), with k(d) = exp(−2 max(d / σ − ½, 0)²) and σ 1½ cells, so that
         whatever shows is smooth and as large as a cell at least.
-    λ: from 1 to 20 over the steps, so that the place is found before the area binds. steps, rate:
+    λ: from 1 to 300 over the steps, so that the place is found before the area binds. steps, rate:
     of Adam from m̄ = ½, cut to 0..1. fill, shift, seed: as for `meaningful_perturbation`.
     Fong, Patrick, Vedaldi 2019, eqs. 3, 5 and 6, arXiv:1910.08485. Deviations: g is relative (their
     λ is 300 on activations); they descend with momentum; one area at a time.
@@ -130,35 +126,22 @@ def extremal_perturbation(
     places = question.x.shape[1:3]
     kernel = smooth_kernel(places, shape)
     ranks = (np.arange(np.prod(places)) >= round((1 - area) * np.prod(places))).astype(float)
-    weights = iter(())
+    side = 1 if game == "preserve" else -1
 
-    def step(cell: Array, relative: Callable[[Array], Array]) -> Array:
-        m, back = soft_maximum(kernel, cell.ravel())
+    def mask(cells: Array) -> tuple[Array, Callable[[Array], Array]]:
+        return soft_maximum(kernel, cells.ravel())
+
+    def step(cells: Array, relative: Relative, done: float) -> Array:
+        m, back = mask(cells)
         seen = m.reshape(places)
-        if game == "preserve":
-            slope = -relative(seen).ravel()
-        else:
-            slope = -relative(1 - seen).ravel()
-        far = np.empty_like(m)
-        order = np.argsort(m, kind="stable")
+        slope = -relative(seen if side == 1 else 1 - seen).ravel()
+        far, order = np.empty_like(m), np.argsort(m, kind="stable")
         far[order] = m[order] - ranks
-        slope = slope + next(weights) * 2 * far / far.size
-        return back(slope).reshape(shape)
+        return back(slope + FORCE**done * 2 * far / far.size).reshape(shape)
 
-    maps = []
-    for one in masked(question, fill):
-        weights = iter(np.geomspace(1, 20, descent.steps))
-        cell = descent.run(one, np.full(shape, 0.5), step)
-        nothing = np.zeros(places)
-        maps.append(nothing if cell is None else
-                    soft_maximum(kernel, cell.ravel())[0].reshape(places))  # fmt: skip
-    settings = {**descent.settings, "area": area, "game": game, "fill": plain(fill)}
-    return question.answer(
-        np.clip(maps, 0, 1),
-        scores=question.score(),
-        cause=CAUSE,
-        settings=settings,
-        seed=seed,
+    settings = {"area": area, "game": game, "fill": plain(fill)}
+    return descent.answer(
+        question, fill, 0.5, step, lambda cells: mask(cells)[0].reshape(places), settings
     )
 
 
@@ -173,11 +156,6 @@ class _Descent:
         self.seed = seed
         seeded(seed)
 
-    @property
-    def settings(self) -> dict[str, Any]:
-        return {"cells": list(self.cells), "steps": self.steps, "rate": self.rate,
-                "shift": self.shift}  # fmt: skip
-
     def fitting(self, question: Question) -> tuple[int, int]:
         """The cells, where the pictures are large enough for them."""
         rows, cols = question.x.shape[1:3]
@@ -189,13 +167,37 @@ class _Descent:
             )
         return self.cells
 
-    def run(
-        self, one: Masked, cells: Array, step: Callable[[Array, Callable], Array]
+    def answer(
+        self,
+        question: Question,
+        fill: Any,
+        start: float,
+        step: Callable[[Array, Relative, float], Array],
+        shown: Callable[[Array], Array],
+        settings: dict[str, Any],
+    ) -> Attribution:
+        """The maps shown(cells) after all steps, each against `step(cells, relative, done)`, the
+        slope of what is made small, where relative(mask) is ∂g/∂mask and done runs from 0 to 1."""
+        maps = []
+        for one in masked(question, fill):
+            cells = self._run(one, np.full(self.cells, start), step)
+            maps.append(np.zeros(question.x.shape[1:3]) if cells is None else shown(cells))
+        own = {"cells": list(self.cells), "steps": self.steps, "rate": self.rate,
+               "shift": self.shift}  # fmt: skip
+        return question.answer(
+            np.clip(maps, 0, 1),
+            scores=question.score(),
+            cause=CAUSE,
+            settings={**own, **settings},
+            seed=self.seed,
+        )
+
+    def _run(
+        self, one: Masked, cells: Array, step: Callable[[Array, Relative, float], Array]
     ) -> Array | None:
-        """The cells after all steps, each along `step(cells, relative)`, where relative(mask) is
-        ∂g/∂mask; None where f(x) = f(fill), so that there is nothing to explain."""
-        ends = [np.zeros(one.question.x.shape[1:3], bool), np.ones(one.question.x.shape[1:3], bool)]
-        empty, full = one.scores(ends)
+        """None where f(x) = f(fill), so that there is nothing to explain."""
+        nothing = np.zeros(one.question.x.shape[1:3], bool)
+        empty, full = one.scores([nothing, ~nothing])
         if empty == full:
             return None
         rng = seeded(self.seed)
@@ -206,7 +208,7 @@ class _Descent:
             def relative(mask: Array, moved: tuple[int, ...] = moved) -> Array:
                 return one.slope(mask, moved) / abs(full - empty)
 
-            slope = step(cells, relative)
+            slope = step(cells, relative, (t - 1) / self.steps)
             m += 0.1 * (slope - m)
             v += 0.001 * (slope * slope - v)
             hop = (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
