@@ -20,7 +20,8 @@ KINDS = ("auto", "grid", "superpixels")
 def segments(pictures: Any, *, kind: str = "auto", count: int = 50) -> Array:
     """Label maps (N, rows, cols): each pixel's segment, 0 … k − 1; k may differ by picture.
 
-    pictures: (N, rows, cols, channels), as pixels. count: about how many segments.
+    pictures: (N, rows, cols, channels), as pixels. count: about how many segments, at most
+        one for each pixel.
     kind: "grid" — cells of equal size, as square as they can be; "superpixels" — SLIC (Achanta et
         al. 2012, https://doi.org/10.1109/TPAMI.2012.120) of scikit-image (the extra `segments`),
         in Lab colours for pictures with three channels; each picture by itself, no randomness;
@@ -33,14 +34,12 @@ def segments(pictures: Any, *, kind: str = "auto", count: int = 50) -> Array:
         )
     n, rows, cols = pictures.shape[:3]
     whole = isinstance(count, int | np.integer) and not isinstance(count, bool)
-    if not whole or not 1 <= count <= rows * cols:
-        raise ArgumentError(
-            f"count must be a whole number of 1 … {rows * cols}, the number of pixels, "
-            f"got {count!r}"
-        )
+    if not whole or count < 1:
+        raise ArgumentError(f"count must be a whole number of at least 1, got {count!r}")
+    count = min(int(count), rows * cols)
     if kind_of(kind) == "grid":
         return np.broadcast_to(grid(rows, cols, count), (n, rows, cols))
-    return np.stack([_superpixels(picture, int(count)) for picture in pictures])
+    return np.stack([_superpixels(picture, count) for picture in pictures])
 
 
 def kind_of(kind: Any) -> str:
