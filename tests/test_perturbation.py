@@ -426,7 +426,7 @@ def test_fills_are_pixels():
     assert "try another fill" in same.warnings[0]
     each = np.stack([np.full(x.shape[1:], 0.2), x[1]])
     assert feature_ablation(model, x, 0, segments=labels, fill=each).values[0].any()
-    assert got.provenance.settings["fill"] == [0.1, 0.5, 0.9]
+    assert got.provenance.settings["fill"] == (0.1, 0.5, 0.9)
     assert same.provenance.settings["fill"] == "pixels of shape (2, 4, 4, 3)"
 
 
@@ -474,6 +474,13 @@ def test_results_are_saved_and_come_back(tmp_path):
     np.testing.assert_array_equal(back.labels, got.labels)
     np.testing.assert_array_equal(back.parts, got.parts)
     np.testing.assert_array_equal(back.error, got.error)
+    for method in ("rise", "extremal_perturbation", "feature_permutation", "lime"):
+        options = {"steps": 2, "cells": 3} if method.startswith("extremal") else {"samples": 4}
+        if method != "feature_permutation":
+            options["fill"] = (0.1, 0.2)
+        made = explain(model, x, 1, method=method, **options)
+        made.save(tmp_path / "map.npz")
+        assert load_result(tmp_path / "map.npz").provenance == made.provenance
 
 
 BAD = [

@@ -182,7 +182,7 @@ class _Descent:
         for one in masked(question, fill):
             cells = self._run(one, np.full(self.cells, start), step)
             maps.append(np.zeros(question.x.shape[1:3]) if cells is None else shown(cells))
-        own = {"cells": list(self.cells), "steps": self.steps, "rate": self.rate,
+        own = {"cells": self.cells, "steps": self.steps, "rate": self.rate,
                "shift": self.shift}  # fmt: skip
         return question.answer(
             np.clip(maps, 0, 1),

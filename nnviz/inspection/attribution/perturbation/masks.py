@@ -188,8 +188,10 @@ def by_segment(
 def plain(value: Any) -> Any:
     """An option as provenance keeps it: numbers and short lists as they are, pictures in words."""
     array = np.asarray(value)
-    if array.ndim == 0 or array.size <= 4:
-        return array.tolist()
+    if array.ndim == 0:
+        return array.item()
+    if array.size <= 4:
+        return tuple(array.ravel().tolist())
     return f"pixels of shape {array.shape}"
 
 

@@ -80,7 +80,7 @@ def rise(
         signed=True,
         cause=CAUSE,
         error=np.stack(errors) if samples > 1 else None,
-        settings={"samples": samples, "cells": [down, along], "probability": probability,
+        settings={"samples": samples, "cells": (down, along), "probability": probability,
                   "fill": plain(fill), "divisor": divisor},
         seed=seed,
         warnings=warnings if unseen.any() else (),
