@@ -135,8 +135,8 @@ def test_a_higher_price_deletes_less():
         ({"rate": 0}, "rate must be a number above 0"),
         ({"shift": -1}, "shift must be a whole number of 0 … 1000"),
         ({"seed": 1.5}, "seed must be a whole number"),
-        ({"cells": 33}, "33×33 cells do not fit: at most 32 each way"),
-        ({"cells": (4, 29)}, "no more than the 28×28 pixels"),
+        ({"cells": 33}, "cells must be at most 32 each way, got 33"),
+        ({"cells": (4, 0)}, "cells must be one or two whole numbers of at least 1"),
     ],
 )
 @pytest.mark.parametrize("method", METHODS)

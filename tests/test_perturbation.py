@@ -505,7 +505,6 @@ BAD = [
     ("lime", {"penalty": "rigde"}, r"no penalty named 'rigde' \(did you mean 'ridge'\?\)"),
     ("rise", {"probability": 0}, "probability must be a number above 0 and at most 1, got 0"),
     ("rise", {"probability": 1.5}, "probability must be a number above 0 and at most 1"),
-    ("rise", {"cells": 29}, "29×29 cells do not fit in pictures of 28×28 pixels"),
     ("rise", {"cells": 0}, "cells must be one or two whole numbers of at least 1"),
     ("rise", {"divisor": "mask"}, "no divisor named 'mask'"),
     ("sobol", {"samples": 12}, "samples must be a power of two such as 32, got 12"),
@@ -525,3 +524,13 @@ def test_bad_options_are_refused(method, options, message):
 def test_sobol_has_a_largest_number_of_segments():
     with pytest.raises(ArgumentError, match="sobol takes at most 10600 segments, got 10601"):
         designs(10_601, 2, 0)
+
+
+@pytest.mark.parametrize("method", ["rise", "meaningful_perturbation", "extremal_perturbation",
+                                    "sobol", "feature_ablation"])  # fmt: skip
+def test_there_are_no_more_parts_than_pixels(method):
+    model = nv.Sequential([nv.Flatten(), nv.Dense(2)], (2, 3, 1))
+    options = {"steps": 3} if method.endswith("perturbation") else {}
+    got = explain(model, pictures(model, 1), 1, method=method, **options)
+    assert got.values.shape == (1, 2, 3)
+    assert got.provenance.settings.get("cells", (2, 3)) == (2, 3)

@@ -60,7 +60,7 @@ def meaningful_perturbation(
     g(m) = [f(x ⊙ m + (1 − m) ⊙ fill) − f(fill)] / |f(x) − f(fill)|, f the target. m: (down, along)
         numbers, stretched bilinearly over the picture. TV: the mean |difference|³ of neighbouring
         cells. values: (N, rows, cols), 1 − m, from 0 (left alone) to 1 (deleted).
-    cells: the size of m, 32 at most. steps, rate: of Adam from m = 1, with m cut to 0..1 after each
+    cells: the size of m, at most 32 and one for each pixel. steps, rate: of Adam from m = 1, with m cut to 0..1 after each
     step. size, smooth: λ₁ and λ₂. fill: pixels as for `feature_ablation`, or "blur". shift: at each
     step the masked picture is moved (round the border) by up to so many pixels, at random from
     `seed`, the same for all pictures.
@@ -152,20 +152,16 @@ class _Descent:
         self.steps = whole(steps, "steps", most=100_000)
         self.rate = number(rate, "rate", above=True)
         self.shift = whole(shift, "shift", least=0, most=1000)
-        self.cells = pair(cells, "cells")
+        self.most = pair(cells, "cells")
+        if max(self.most) > MOST_CELLS:
+            raise ArgumentError(f"cells must be at most {MOST_CELLS} each way, got {cells!r}")
         self.seed = seed
         seeded(seed)
 
     def fitting(self, question: Question) -> tuple[int, int]:
-        """The cells, where the pictures are large enough for them."""
+        """The cells down and along, at most one for each pixel."""
         rows, cols = question.x.shape[1:3]
-        down, along = self.cells
-        if down > min(rows, MOST_CELLS) or along > min(cols, MOST_CELLS):
-            raise ArgumentError(
-                f"{down}×{along} cells do not fit: at most {MOST_CELLS} each way, and no more than "
-                f"the {rows}×{cols} pixels"
-            )
-        return self.cells
+        return min(self.most[0], rows), min(self.most[1], cols)
 
     def answer(
         self,
@@ -178,11 +174,11 @@ class _Descent:
     ) -> Attribution:
         """The maps shown(cells) after all steps, each against `step(cells, relative, done)`, the
         slope of what is made small, where relative(mask) is ∂g/∂mask and done runs from 0 to 1."""
-        maps = []
+        maps, shape = [], self.fitting(question)
         for one in masked(question, fill):
-            cells = self._run(one, np.full(self.cells, start), step)
+            cells = self._run(one, np.full(shape, start), step)
             maps.append(np.zeros(question.x.shape[1:3]) if cells is None else shown(cells))
-        own = {"cells": self.cells, "steps": self.steps, "rate": self.rate,
+        own = {"cells": shape, "steps": self.steps, "rate": self.rate,
                "shift": self.shift}  # fmt: skip
         return question.answer(
             np.clip(maps, 0, 1),

@@ -9,7 +9,7 @@ import numpy as np
 
 from ....engine.layer import Array, pair
 from ....engine.model import Model
-from ....errors import ArgumentError, unknown
+from ....errors import unknown
 from ...results import Attribution
 from ..methods import method
 from ..question import Question
@@ -42,8 +42,8 @@ def rise(
 
     f: the target. values: (N, rows, cols); they lie near the mean of f, and what counts is where
         they are higher. error: the standard error of each.
-    m_i: `samples` grids of `cells` (down and along) truth values, each true with `probability`,
-        stretched bilinearly to (cells + 1) · ⌈size / cells⌉ and cropped at a random place, so that
+    m_i: `samples` grids of `cells` (down and along, at most one for each pixel) truth values, each
+        true with `probability`, stretched bilinearly to (cells + 1) · ⌈size / cells⌉ and cropped at a random place, so that
         cells do not always begin at the same pixels. fill: pixels that show where a mask is 0, as
         for `feature_ablation`; the same masks for all pictures.
     divisor: "masks" as above, an estimate of E[f | u shows] that is exact where f is constant;
@@ -57,10 +57,8 @@ def rise(
     if divisor not in DIVISORS:
         raise unknown("divisor", divisor, DIVISORS, "rise")
     question = Question.of(model, x, target, "rise")
-    down, along = pair(cells, "cells")
     rows, cols = question.x.shape[1:3]
-    if down > rows or along > cols:
-        raise ArgumentError(f"{down}×{along} cells do not fit in pictures of {rows}×{cols} pixels")
+    down, along = (min(c, n) for c, n in zip(pair(cells, "cells"), (rows, cols), strict=True))
     seeded(seed)
     maps, errors, unseen = [], [], np.zeros((rows, cols), bool)
     for one in masked(question, fill):
