@@ -60,9 +60,9 @@ def meaningful_perturbation(
     g(m) = [f(x ⊙ m + (1 − m) ⊙ fill) − f(fill)] / |f(x) − f(fill)|, f the target. m: (down, along)
         numbers, stretched bilinearly over the picture. TV: the mean |difference|³ of neighbouring
         cells. values: (N, rows, cols), 1 − m, from 0 (left alone) to 1 (deleted).
-    cells: the size of m, at most 32 and one for each pixel. steps, rate: of Adam from m = 1, with m cut to 0..1 after each
-    step. size, smooth: λ₁ and λ₂. fill: pixels as for `feature_ablation`, or "blur". shift: at each
-    step the masked picture is moved (round the border) by up to so many pixels, at random from
+    cells: the size of m, at most 32 and one for each pixel. steps, rate: of Adam from m = 1, with m
+    cut to 0..1 after each step. size, smooth: λ₁ and λ₂. fill: pixels as for `feature_ablation`, or
+    "blur", a Gaussian of σ = a tenth of the longer side. shift: at each step the masked picture is moved (round the border) by up to so many pixels, at random from
     `seed`, the same for all pictures.
     Fong and Vedaldi 2017, eqs. 3 and 4, arXiv:1704.03296. Deviations: g is relative, so that λ₁ and
     λ₂ mean the same for every target (theirs explain probabilities); they blur m after stretching.

@@ -43,9 +43,9 @@ def rise(
     f: the target. values: (N, rows, cols); they lie near the mean of f, and what counts is where
         they are higher. error: the standard error of each.
     m_i: `samples` grids of `cells` (down and along, at most one for each pixel) truth values, each
-        true with `probability`, stretched bilinearly to (cells + 1) · ⌈size / cells⌉ and cropped at a random place, so that
-        cells do not always begin at the same pixels. fill: pixels that show where a mask is 0, as
-        for `feature_ablation`; the same masks for all pictures.
+        true with `probability`, stretched bilinearly to (cells + 1) · ⌈size / cells⌉ and cropped at
+        a random place, so that cells do not always begin at the same pixels; the same for all
+        pictures. fill: pixels that show where a mask is 0, as for `feature_ablation`.
     divisor: "masks" as above, an estimate of E[f | u shows] that is exact where f is constant;
         "probability" for the paper's (1 / (probability · samples)) Σ_i f m_i(u), eq. 6, whose noise
         is larger by the masks' own unevenness.
