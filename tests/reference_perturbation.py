@@ -170,7 +170,7 @@ def total_variation(m):
 
 
 def soft_maximum(kernel, cells):
-    """Fong et al. 2019, eq. 6, T = 1/20."""
+    """Fong et al. 2019, section 3, T = 1/20."""
     m = []
     for row in kernel:
         h = [k * cell for k, cell in zip(row, cells, strict=True)]

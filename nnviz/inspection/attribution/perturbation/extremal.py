@@ -62,9 +62,10 @@ def meaningful_perturbation(
         cells. values: (N, rows, cols), 1 − m, from 0 (left alone) to 1 (deleted).
     cells: the size of m, at most 32 and one for each pixel. steps, rate: of Adam from m = 1, with m
     cut to 0..1 after each step. size, smooth: λ₁ and λ₂. fill: pixels as for `feature_ablation`, or
-    "blur", a Gaussian of σ = a tenth of the longer side. shift: at each step the masked picture is moved (round the border) by up to so many pixels, at random from
-    `seed`, the same for all pictures.
-    Fong and Vedaldi 2017, eqs. 3 and 4, arXiv:1704.03296. Deviations: g is relative, so that λ₁ and
+    "blur", a Gaussian of σ = a tenth of the longer side. shift: at each step the masked picture is
+    moved (round the border) by up to so many pixels, at random from `seed`, the same for all
+    pictures.
+    Fong and Vedaldi 2017, section 4, arXiv:1704.03296. Deviations: g is relative, so that λ₁ and
     λ₂ mean the same for every target (theirs explain probabilities); they blur m after stretching.
     """
     game = _Descent(steps, rate, shift, seed, cells)
@@ -114,7 +115,7 @@ def extremal_perturbation(
         whatever shows is smooth and as large as a cell at least.
     λ: from 1 to 300 over the steps, so that the place is found before the area binds. steps, rate:
     of Adam from m̄ = ½, cut to 0..1. fill, shift, seed: as for `meaningful_perturbation`.
-    Fong, Patrick, Vedaldi 2019, eqs. 3, 5 and 6, arXiv:1910.08485. Deviations: g is relative (their
+    Fong, Patrick, Vedaldi 2019, section 3, arXiv:1910.08485, k as in their program. Deviations: g is relative (their
     λ is 300 on activations); they descend with momentum; one area at a time.
     """
     descent = _Descent(steps, rate, shift, seed, cells)

@@ -38,7 +38,7 @@ def hsic(
         over all pairs. values: (N, rows, cols), H_j at every pixel of segment j, not negative; near
         0, by about 1 / n, where the target does not depend on it.
     segments, count, fill, seed: as for `shapley_sampling`.
-    Novello, Fel, Vigouroux 2022, eq. 4 and section 3, arXiv:2206.06219; Gretton et al. 2005 for the
+    Novello, Fel, Vigouroux 2022, section 3, arXiv:2206.06219; Gretton et al. 2005 for the
     estimator. Where more than half of the pairs are equal, σ is the median of those that are not.
     """
     samples = whole(samples, "samples", least=4, most=MOST_SAMPLES)

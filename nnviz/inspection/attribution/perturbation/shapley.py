@@ -62,7 +62,7 @@ def shapley_sampling(
         with as many segments.
     Castro, Gómez, Tejada 2009, https://doi.org/10.1016/j.cor.2008.04.004; Štrumbelj and Kononenko
     2010, algorithm 1, with a fill in place of draws from the data; backward orders: Mitchell et al.
-    2021, section 3.2, arXiv:2104.12199. Exact for a linear model from one order on.
+    2021, arXiv:2104.12199. Exact for a linear model from one order on.
     """
     samples = whole(samples, "samples")
     if not isinstance(antithetic, bool):

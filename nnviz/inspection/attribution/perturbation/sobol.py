@@ -47,7 +47,7 @@ def sobol(
         (2 n V), which noise may push below 0.
     samples: a power of two, for which the sequence is balanced; n (segments + 2) runs in all.
     segments, count, fill, seed: as for `shapley_sampling`.
-    Fel, Cadène, Chalvidal, Cord, Vigouroux, Serre 2021, eqs. 3 to 5, arXiv:2111.04138; Jansen 1999,
+    Fel, Cadène, Chalvidal, Cord, Vigouroux, Serre 2021, section 3, arXiv:2111.04138; Jansen 1999,
     https://doi.org/10.1016/S0010-4655(98)00154-4. The paper takes V over A alone.
     """
     samples = whole(samples, "samples", least=2, most=2**20)
