@@ -115,8 +115,8 @@ def extremal_perturbation(
         whatever shows is smooth and as large as a cell at least.
     λ: from 1 to 300 over the steps, so that the place is found before the area binds. steps, rate:
     of Adam from m̄ = ½, cut to 0..1. fill, shift, seed: as for `meaningful_perturbation`.
-    Fong, Patrick, Vedaldi 2019, section 3, arXiv:1910.08485, k as in their program. Deviations: g is
-    relative (their λ is 300 on activations); they descend with momentum; one area at a time.
+    Fong, Patrick, Vedaldi 2019, section 3, arXiv:1910.08485, k as in their program. Deviations: g
+    is relative (their λ is 300 on activations); they descend with momentum; one area at a time.
     """
     descent = _Descent(steps, rate, shift, seed, cells)
     area = number(area, "area", high=1, above=True)
