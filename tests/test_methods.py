@@ -37,6 +37,16 @@ COARSE = {
             "layer_integrated_gradients",
         )
     },
+    "extremal_perturbation": {"cells": 4, "steps": 5},
+    "feature_permutation": {"samples": 2, "count": 9},
+    "hsic": {"samples": 64, "count": 9},
+    "kernel_shap": {"samples": 40, "count": 6},
+    "lime": {"samples": 40, "count": 6},
+    "meaningful_perturbation": {"cells": 4, "steps": 5},
+    "rise": {"samples": 50, "cells": 4},
+    "shapley_exact": {"count": 4},
+    "shapley_sampling": {"samples": 4, "count": 6},
+    "sobol": {"samples": 8, "count": 6},
 }
 """Settings that keep a method quick here."""
 POOLED = {"cam"}

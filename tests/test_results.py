@@ -12,6 +12,7 @@ from networks import SEEN, pictures, residual
 import nnviz as nv
 from nnviz.errors import FileError
 from nnviz.files import write_npz
+from nnviz.inspection.attribution import feature_ablation
 from nnviz.inspection.evaluation import calibration, compare, explain_mistakes, flips
 from nnviz.inspection.results import PAGE, Provenance, Result, load_result
 
@@ -29,6 +30,7 @@ def results():
         "ReceptiveField": nv.receptive_field(model, "conv2d_2"),
         "Attribution": nv.grad_cam(model, x, y),
         "Occlusion": nv.occlusion(model, x, 1, patch=(9, 10), stride=9),
+        "SegmentAttribution": feature_ablation(model, x, 1, count=9, fill=(0.5,)),
         "Maximized": nv.maximize(model, [0, 1], steps=3),
         "Mistakes": nv.mistakes(model, x, y),
         "Calibration": calibration(nv.mistakes(model, x, y)),

@@ -1,0 +1,207 @@
+"""A picture seen through masks, and what the target thinks of it.
+
+All methods of this folder do the same three things: choose masks, ask for the target's value of the
+picture seen through each, and make a map of the values. The middle one lives here. A mask is 1
+where the picture shows and 0 where the fill does. Masks come as a stream and go through the network
+a few hundred at a time; no method holds all masked pictures.
+
+Pictures are taken one by one, each with the same masks, so that a picture's map is the same to the
+last bit alone and in any batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ....engine.layer import Array
+from ....engine.model import Model
+from ....errors import ArgumentError
+from ...results import Attribution
+from ..question import Question
+from ..segments import kind_of, label_maps
+
+BLUR = 0.1
+"""The standard deviation of `fill="blur"`, as a part of the picture's longer side."""
+
+
+@dataclass(frozen=True)
+class Masked:
+    """One picture seen through masks.
+
+    question: of this picture alone. fill: (1, rows, cols, channels), the network's input where a
+    mask is 0.
+    """
+
+    question: Question
+    fill: Array
+
+    def through(self, mask: Array) -> Array:
+        """m ⊙ x + (1 − m) ⊙ fill, (1, rows, cols, channels), for a mask m (rows, cols).
+
+        `Model.input` is a straight line for each channel, so that blending here is blending pixels.
+        """
+        m = mask[..., None]
+        if m.dtype == bool:
+            return np.where(m, self.question.x, self.fill)
+        m = m.astype(self.fill.dtype)
+        return m * self.question.x + (1 - m) * self.fill
+
+    def scores(self, masks: Iterable[Array]) -> Iterator[float]:
+        """The target's value behind each mask, in order."""
+        for score in self.question.scores(self.through(mask) for mask in masks):
+            yield float(score[0])
+
+    def slope(self, mask: Array, moved: tuple[int, ...] = (0, 0)) -> Array:
+        """∂f/∂m, (rows, cols), for the picture behind the mask, moved round the border by (rows,
+        cols)."""
+        point = np.roll(self.through(mask), moved, axis=(1, 2))
+        gradient = next(self.question.walks([point])).gradient
+        back = np.roll(gradient, tuple(-by for by in moved), axis=(1, 2))
+        return (back * (self.question.x - self.fill)).sum(axis=(0, 3), dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Game(Masked):
+    """A picture's segments as players: v(S) = the target with the segments outside S filled.
+
+    labels: (rows, cols), the segment 0 … count − 1 of each pixel.
+    """
+
+    labels: Array
+    count: int
+
+    def worth(self, coalitions: Iterable[Array]) -> Array:
+        """v of each coalition: (k,) of truth values, or of parts 0..1 of the picture shown."""
+        return np.fromiter(self.scores(z[self.labels] for z in coalitions), np.float64)
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """v of nothing and v of everything."""
+        nothing, everything = self.worth(np.repeat([[False], [True]], self.count, axis=1))
+        return float(nothing), float(everything)
+
+
+@dataclass(frozen=True)
+class Solved:
+    """What a method made of one picture: parts (k,), a number for each segment; its standard
+    errors; the completeness gap; warnings."""
+
+    parts: Array
+    error: Array | None = None
+    gap: float | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SegmentAttribution(Attribution):
+    """A map that is constant on segments.
+
+    labels: (N, rows, cols), each pixel's segment. parts: (N, most segments), each segment's value,
+    NaN beyond a picture's last; `values` shows it at each of the segment's pixels, not shared out
+    among them, so sums are over segments: `gap` is Σ parts minus the difference of scores, relative
+    to it.
+    """
+
+    labels: Array | None = None
+    parts: Array | None = None
+
+
+def fills(question: Question, fill: Any) -> Array:
+    """What shows where a mask is 0, (N, rows, cols, channels), as the network's input: a pixel
+    value, a colour, a picture, N pictures, or "blur" for the pictures themselves, blurred."""
+    if isinstance(fill, str):
+        if fill != "blur":
+            raise ArgumentError(f"fill must be pixel values or 'blur', got {fill!r}")
+        from scipy.ndimage import gaussian_filter
+
+        wide = BLUR * max(question.x.shape[1:3])
+        return gaussian_filter(question.x, (0, wide, wide, 0), mode="nearest")
+    return np.broadcast_to(question.ready(fill), question.x.shape)
+
+
+def alone(question: Question) -> Iterator[Question]:
+    """The question of each picture by itself."""
+    for i in range(len(question)):
+        yield replace(question, x=question.x[i : i + 1], goal=question.goal.take([i]))
+
+
+def masked(question: Question, fill: Any) -> list[Masked]:
+    """Each picture with its fill, ready to be seen through masks."""
+    each = fills(question, fill)
+    return [Masked(one, each[i : i + 1]) for i, one in enumerate(alone(question))]
+
+
+def games(question: Question, pixels: Array, segments: Any, count: int, fill: Any) -> list[Game]:
+    """Each picture with its fill and its segments."""
+    labels = label_maps(segments, pixels, count)
+    return [
+        Game(one.question, one.fill, map_, int(map_.max()) + 1)
+        for one, map_ in zip(masked(question, fill), labels, strict=True)
+    ]
+
+
+def by_segment(
+    model: Model,
+    x: Any,
+    target: Any,
+    name: str,
+    solve: Callable[[Game], Solved],
+    *,
+    segments: Any,
+    count: int,
+    fill: Any,
+    cause: str,
+    signed: bool,
+    settings: Mapping[str, Any],
+    seed: int | None = None,
+) -> SegmentAttribution:
+    """The map that `solve` makes of each picture's game; `settings` are the method's own."""
+    question = Question.of(model, x, target, name)
+    every = games(question, model.input.check(x), segments, count, fill)
+    solved = [solve(game) for game in every]
+    made = {"segments": kind_of(segments), "count": count} if isinstance(segments, str) else {
+        "segments": "given"}  # fmt: skip
+    labels = np.stack([game.labels for game in every])
+    errors = [one.error for one in solved if one.error is not None]
+    gaps = [one.gap for one in solved if one.gap is not None]
+    answer = question.answer(
+        _spread([one.parts for one in solved], every),
+        scores=question.score(),
+        signed=signed,
+        cause=cause,
+        gap=np.array(gaps) if gaps else None,
+        error=_spread(errors, every) if errors else None,
+        settings={**made, "fill": plain(fill), **settings},
+        seed=seed,
+        warnings=tuple(w for one in solved for w in one.warnings),
+    )
+    parts = np.full((len(solved), max(game.count for game in every)), np.nan)
+    for row, one in zip(parts, solved, strict=True):
+        row[: len(one.parts)] = one.parts
+    return SegmentAttribution(**vars(answer), labels=labels, parts=parts.astype(question.x.dtype))
+
+
+def plain(value: Any) -> Any:
+    """An option as provenance keeps it: numbers and short lists as they are, pictures in words."""
+    array = np.asarray(value)
+    if array.ndim == 0:
+        return array.item()
+    if array.size <= 4:
+        return tuple(array.ravel().tolist())
+    return f"pixels of shape {array.shape}"
+
+
+def relative_gap(total: float, difference: float) -> float:
+    """(Σ parts − difference) / |difference|; 0 where both are 0."""
+    if total == difference:
+        return 0.0
+    return (total - difference) / abs(difference) if difference else float("inf")
+
+
+def _spread(parts: list[Array], every: list[Game]) -> Array:
+    """(N, rows, cols): each segment's number at all of its pixels."""
+    return np.stack([one[game.labels] for one, game in zip(parts, every, strict=True)])
