@@ -10,6 +10,7 @@ import nnviz as nv
 from nnviz.engine.graph import INPUT
 from nnviz.errors import ArgumentError
 from nnviz.inspection.anatomy import receptive_field
+from nnviz.inspection.anatomy.geometry import Geometry, geometry
 from nnviz.inspection.anatomy.receptive import place_on_picture
 
 
@@ -153,3 +154,67 @@ def test_a_gate_that_has_seen_everything_has_no_places():
     assert nv.grad_cam(model, pictures).provenance.node == "conv"
     with pytest.raises(nv.ArgumentError, match="every place of node 'gated' reads the same pixels"):
         nv.grad_cam(model, pictures, node="gated")
+
+
+# The geometry of all nodes at once --------------------------------------------------------------
+
+
+def test_geometry_says_where_the_windows_lie():
+    x = nv.Input((40, 36, 1))
+    y = nv.Conv2D(2, 5, strides=(2, 1), name="conv")(x)
+    y = nv.MaxPooling2D(2, name="pool")(y)
+    up = nv.UpSampling2D(2, name="up")(y)
+    back = nv.Conv2DTranspose(1, 2, strides=2, name="back")(y)
+    model = nv.Model(x, nv.Dense(2, name="out")(nv.Flatten()(nv.Concatenate(name="two")(up, back))))
+    got = geometry(model)
+    assert got["conv"] == Geometry((5, 5), (2, 1), (2, 2))
+    assert got["pool"] == Geometry((7, 6), (4, 2), (3, 2.5))
+    assert got["up"].stride == got["back"].stride == got["two"].stride == (2, 1)
+    assert got["out"] is None
+    field = receptive_field(model, "pool")
+    np.testing.assert_array_equal(field.row_centres, 3 + 4 * np.arange(9))
+    np.testing.assert_array_equal(field.col_centres, 2.5 + 2 * np.arange(16))
+
+
+def test_geometry_of_what_has_none():
+    assert geometry(nv.Sequential([nv.Dense(2), nv.ReLU()], (3,)))["dense_1"] is None
+    x = nv.Input((8, 7, 1))
+    conv = nv.Conv2D(4, 3, name="conv")(x)
+    gate = nv.Dense(4)(nv.GlobalAveragePooling2D()(conv))
+    gated = nv.Multiply(broadcast=True, name="gated")(conv, gate)
+    model = nv.Model(x, nv.Dense(3)(nv.Flatten()(gated)))
+    assert geometry(model)["gated"] == Geometry((8, 7), None, (3.5, 3))
+
+
+def test_a_place_between_the_patches_reads_nothing():
+    layers = [nv.Conv2DTranspose(1, 1, strides=3), nv.Conv2D(1, 1, name="last")]
+    field = receptive_field(nv.Sequential(layers, (3, 3, 1)), "last")
+    areas = np.prod(field.reads[..., 2:] - field.reads[..., :2], axis=-1)
+    assert areas[0, 0] == 1
+    assert areas[1].max() == areas[:, 2].max() == 0
+    assert np.prod(field.boxes[..., 2:] - field.boxes[..., :2], axis=-1)[1].max() == 0
+
+
+class _Shifted(nv.Layer):
+    """A user's layer with a window of its own kind: each place reads the one above it."""
+
+    class Window:
+        def out_size(self, size):
+            return size
+
+        def touched(self, box, size):
+            return box[0] + 1, box[1], box[2] + 1, box[3]
+
+        def needed(self, box, size):
+            return box[0] - 1, box[1], box[2] - 1, box[3]
+
+    def window(self, i=0):
+        return self.Window()
+
+
+def test_a_window_of_another_kind_is_asked_place_by_place():
+    model = nv.Sequential([nv.Conv2D(1, 3), _Shifted(name="shifted")], (6, 5, 1))
+    field = receptive_field(model, "shifted")
+    assert field.reads[2, 1].tolist() == [1, 1, 4, 4]
+    assert field.reads[0, 0].tolist()[0::2] == [0, 0], "above the first row there is nothing"
+    assert geometry(model)["shifted"].stride is None

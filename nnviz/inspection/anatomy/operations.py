@@ -96,7 +96,10 @@ def _conv(layer: Conv2D, shapes: tuple[Shape, ...], out: Shape) -> Operations:
 def _transposed(layer: Conv2DTranspose, shapes: tuple[Shape, ...], out: Shape) -> Operations:
     """Every input is multiplied with a whole kernel, also where "same" cuts the result off."""
     products = math.prod(shapes[0]) * math.prod(layer.kernel_size) * layer.filters
-    return _weighted(products, math.prod(out) * layer.use_bias, out)
+    pads = layer.window().padding((shapes[0][0], shapes[0][1]))
+    whole = (out[0] + sum(pads[0]), out[1] + sum(pads[1]), out[2])  # the output is a view of it
+    cost = _weighted(products, math.prod(out) * layer.use_bias, out)
+    return cost._replace(kept=math.prod(whole))
 
 
 def _depthwise(layer: DepthwiseConv2D, shapes: tuple[Shape, ...], out: Shape) -> Operations:
@@ -119,9 +122,7 @@ def _response_norm(
 ) -> Operations:
     """x · (k + α/size · Σ x²)^−β: a square, the sum over the neighbours, four more."""
     before, after, channels = (layer.size - 1) // 2, layer.size // 2, out[-1]
-    neighbours = sum(
-        min(c + after, channels - 1) - max(c - before, 0) + 1 for c in range(channels)
-    )
+    neighbours = sum(min(c + after, channels - 1) - max(c - before, 0) + 1 for c in range(channels))
     size = math.prod(out)
     return Operations(0, 5 * size + size // channels * neighbours, 2 * size)
 
@@ -145,7 +146,7 @@ def _resize(layer: UpSampling2D, shapes: tuple[Shape, ...], out: Shape) -> Opera
     """Copying is free; of a bilinear mean, every product with a weight that is not zero counts."""
     if layer.interpolation == "nearest":
         return Operations(0, 0, math.prod(out))
-    down, along = (np.count_nonzero(layer.matrix(shapes[0][axis], axis)) for axis in (0, 1))
+    down, along = (int(np.count_nonzero(layer.matrix(shapes[0][axis], axis))) for axis in (0, 1))
     return Operations(0, 2 * down * along * out[2], math.prod(out))
 
 
