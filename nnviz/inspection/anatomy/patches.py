@@ -1,0 +1,198 @@
+"""Top patches: the parts of a data set's pictures that excite each channel most.
+
+What a filter means is best seen in what it answers to (Zeiler and Fergus 2014, section 4.1,
+arXiv:1311.2901). Each patch is cut out by the receptive field of the place that answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...engine.layer import Array, whole
+from ...engine.model import Model
+from ...errors import ArgumentError
+from ..results import Provenance, Result
+from .receptive import ReceptiveField, field_of
+from .reservoir import Reservoir
+from .stream import batches, up_to
+
+SAMPLE = 4096
+"""From how many pictures the percentile is taken at the most."""
+ROOM = 1 << 30
+"""Bytes that the patches may take."""
+
+
+@dataclass(frozen=True)
+class TopPatches(Result):
+    """The k pictures that excite each channel most, each by its strongest place.
+
+    channels: (channels,) which channels of the node these are, in order; all arrays follow them.
+    patches: (channels, k, rows, cols, colours), pixels 0..1; NaN beside the picture (padding), and
+        where there are fewer pictures than k.
+    values: (channels, k), the answers, largest first (equal ones: the earlier picture first); NaN
+        where there are fewer pictures than k.
+    pictures: (channels, k), the pictures' numbers in the order they came; −1 where there is none.
+    places: (channels, k, 2), (row, col) in the node's output; of equal ones, the first.
+    boxes: (channels, k, 4), the crop (top, left, bottom, right) on the picture.
+    maximum: (channels,), the best of all pictures. percentile: (channels,), the 99th percentile
+        (linear) of the pictures' maxima: over all pictures where `sampled` equals `count`, else
+        over `sampled` pictures drawn with equal chances.
+    warnings: which channels answer the same everywhere, so that their patches mean nothing.
+    """
+
+    channels: Array
+    patches: Array
+    values: Array
+    pictures: Array
+    places: Array
+    boxes: Array
+    maximum: Array
+    percentile: Array
+    count: int
+    sampled: int
+    warnings: tuple[str, ...]
+    provenance: Provenance
+
+
+def top_patches(
+    model: Model,
+    x: Any,
+    node: str,
+    k: int = 9,
+    *,
+    channels: Sequence[int] | None = None,
+    seed: int = 0,
+) -> TopPatches:
+    """The patches of pictures that excite each channel of a node most, in one pass.
+
+    x: pictures (N, …), a `Dataset`, or an iterator of chunks of pictures, which is read once and
+    never held. A picture counts with its largest answer, max over rows and cols of y[n, ·, ·, c];
+    a node without rows and cols (a dense layer, the classes) is shown whole pictures. Memory holds
+    one batch, k patches a channel and a sample of at most 4,096 answers a channel (for the
+    percentile, drawn with `seed`): it does not grow with N.
+
+    k: patches a channel. channels: which ones; None for all.
+    Raises `ArgumentError` for an unknown node or channel, for no picture, for k below 1, and where
+    the patches would take more than a gigabyte.
+    """
+    part, k = up_to(model, node), whole(k, "k")
+    chosen = _chosen(model.shapes[node][-1], channels, node)
+    if len(model.input.shape) != 3:
+        raise ArgumentError(
+            f"the model's input has shape {model.input.shape}, which is no picture to cut from"
+        )
+    best = _Best(field_of(part, node), model.input.shape[2], chosen, k)
+    sample = Reservoir(SAMPLE, seed)
+    lowest = np.full(len(chosen), np.inf)
+    for start, batch in batches(part, x, (node,)):
+        y = part.run(batch, keep=(node,))[node].y
+        flat = y.reshape(len(y), -1, y.shape[-1])[..., chosen]
+        where = flat.argmax(axis=1)
+        tops = np.take_along_axis(flat, where[:, None], axis=1)[:, 0]
+        best.add(start, tops, where, batch)
+        sample.add(tops)
+        np.minimum(lowest, flat.min(axis=(0, 1)), out=lowest)
+    return TopPatches(
+        channels=chosen,
+        patches=best.patches,
+        values=best.values,
+        pictures=best.pictures,
+        places=best.places,
+        boxes=best.boxes,
+        maximum=best.values[:, 0].copy(),
+        percentile=np.percentile(sample.rows, 99, axis=0).astype(best.values.dtype),
+        count=sample.seen,
+        sampled=len(sample.rows),
+        warnings=_silent(chosen, best.values[:, 0], lowest, sample.seen),
+        provenance=Provenance.of(
+            model, "top_patches", node=node, settings={"k": k, "pictures": sample.seen}, seed=seed
+        ),
+    )
+
+
+def _chosen(count: int, channels: Sequence[int] | None, node: str) -> Array:
+    """The channels as whole numbers, or an error that says which there are."""
+    if channels is None:
+        return np.arange(count)
+    chosen = np.atleast_1d(channels)
+    if chosen.dtype.kind not in "ui" or chosen.ndim != 1 or not len(chosen):
+        raise ArgumentError(f"channels must be whole numbers, got {channels!r}")
+    if chosen.min() < 0 or chosen.max() >= count:
+        raise ArgumentError(f"node {node!r} has {count} channels 0 … {count - 1}, got {channels}")
+    return chosen.astype(np.int64)
+
+
+def _silent(channels: Array, highest: Array, lowest: Array, count: int) -> tuple[str, ...]:
+    return tuple(
+        f"channel {c} answers {float(high):.3g} at every place of all {count:,} pictures: its "
+        "patches mean nothing"
+        for c, high, low in zip(channels.tolist(), highest, lowest, strict=True)
+        if high == low
+    )
+
+
+class _Best:
+    """The k best so far of every channel."""
+
+    def __init__(self, field: ReceptiveField, colours: int, channels: Array, k: int) -> None:
+        self._field, self._k = field, k
+        self._cols = field.reads.shape[1]
+        # A window larger than the picture is cut down to what is ever read of it.
+        sizes = field.reads[..., 2:] - field.reads[..., :2]
+        self._frame = (*sizes.reshape(-1, 2).max(axis=0).tolist(), colours)
+        count = len(channels)
+        size = 4 * count * k * int(np.prod(self._frame))
+        if size > ROOM:
+            raise ArgumentError(
+                f"{count} channels with {k} patches of {self._frame[0]}×{self._frame[1]} pixels "
+                f"would take {size / 1e9:.1f} GB: name fewer channels, or take a smaller k"
+            )
+        self.values = np.full((count, k), np.nan, np.float32)
+        self.pictures = np.full((count, k), -1, np.int64)
+        self.places = np.zeros((count, k, 2), np.int64)
+        self.boxes = np.zeros((count, k, 4), np.int64)
+        self.patches = np.full((count, k, *self._frame), np.nan, np.float32)
+
+    def add(self, start: int, tops: Array, where: Array, batch: Array) -> None:
+        """tops, where: (n, channels), the pictures' largest answers and their flat places."""
+        if tops.dtype != self.values.dtype:
+            self.values = self.values.astype(tops.dtype)
+            self.patches = self.patches.astype(tops.dtype)
+        known = np.where(self.pictures < 0, -np.inf, self.values)
+        every = np.concatenate([known, tops.T], axis=1)
+        # A stable order: of equal answers, the picture that came first.
+        order = np.argsort(-every, axis=1, kind="stable")[:, : self._k]
+        for c in np.flatnonzero((order >= self._k).any(axis=1)).tolist():
+            old, row = order[c][order[c] < self._k], order[c]
+            for name in ("values", "pictures", "places", "boxes", "patches"):
+                array = getattr(self, name)
+                array[c, np.flatnonzero(row < self._k)] = array[c, old]
+            for rank in np.flatnonzero(row >= self._k).tolist():
+                n = int(row[rank]) - self._k
+                self._keep(c, rank, start + n, tops[n, c], int(where[n, c]), batch[n])
+
+    def _keep(
+        self, c: int, rank: int, number: int, value: float, place: int, picture: Array
+    ) -> None:
+        """Put one picture's patch at its rank."""
+        row, col = divmod(place, self._cols)
+        self.values[c, rank], self.pictures[c, rank] = value, number
+        self.places[c, rank] = row, col
+        box = self._field.reads[row, col]
+        self.boxes[c, rank] = box
+        top, left, bottom, right = box.tolist()
+        high, wide = bottom - top, right - left
+        around = self._field.boxes[row, col]
+        down, along = (
+            int(np.clip(box[a] - around[a], 0, self._frame[a] - size))
+            for a, size in ((0, high), (1, wide))
+        )
+        patch = picture[top:bottom, left:right]
+        if patch.dtype == np.uint8:
+            patch = patch / np.float32(255)
+        self.patches[c, rank] = np.nan
+        self.patches[c, rank, down : down + high, along : along + wide] = patch
