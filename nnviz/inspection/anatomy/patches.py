@@ -41,7 +41,8 @@ class TopPatches(Result):
     maximum: (channels,), the best of all pictures. percentile: (channels,), the 99th percentile
         (linear) of the pictures' maxima: over all pictures where `sampled` equals `count`, else
         over `sampled` pictures drawn with equal chances.
-    warnings: which channels answer the same everywhere, so that their patches mean nothing.
+    constant: (channels,), whether a channel answers the same at every place of all pictures, so
+        that its patches mean nothing; `warnings` names these.
     """
 
     channels: Array
@@ -52,6 +53,7 @@ class TopPatches(Result):
     boxes: Array
     maximum: Array
     percentile: Array
+    constant: Array
     count: int
     sampled: int
     warnings: tuple[str, ...]
@@ -96,6 +98,7 @@ def top_patches(
         best.add(start, tops, where, batch)
         sample.add(tops)
         np.minimum(lowest, flat.min(axis=(0, 1)), out=lowest)
+    constant = best.values[:, 0] == lowest
     return TopPatches(
         channels=chosen,
         patches=best.patches,
@@ -105,9 +108,10 @@ def top_patches(
         boxes=best.boxes,
         maximum=best.values[:, 0].copy(),
         percentile=np.percentile(sample.rows, 99, axis=0).astype(best.values.dtype),
+        constant=constant,
         count=sample.seen,
         sampled=len(sample.rows),
-        warnings=_silent(chosen, best.values[:, 0], lowest, sample.seen),
+        warnings=_silent(chosen[constant], lowest[constant], sample.seen),
         provenance=Provenance.of(
             model, "top_patches", node=node, settings={"k": k, "pictures": sample.seen}, seed=seed
         ),
@@ -126,12 +130,11 @@ def _chosen(count: int, channels: Sequence[int] | None, node: str) -> Array:
     return chosen.astype(np.int64)
 
 
-def _silent(channels: Array, highest: Array, lowest: Array, count: int) -> tuple[str, ...]:
+def _silent(channels: Array, answers: Array, count: int) -> tuple[str, ...]:
     return tuple(
-        f"channel {c} answers {float(high):.3g} at every place of all {count:,} pictures: its "
-        "patches mean nothing"
-        for c, high, low in zip(channels.tolist(), highest, lowest, strict=True)
-        if high == low
+        f"channel {c} answers {answer:.3g} at every place of all {count:,} pictures: its patches "
+        "mean nothing"
+        for c, answer in zip(channels.tolist(), answers.tolist(), strict=True)
     )
 
 
