@@ -51,8 +51,8 @@ def _place(block: Block) -> tuple[float, float]:
 
 def _lines(diagram: Diagram) -> tuple[list[_Line], float]:
     """All arrows, and how far to the right they reach. Neighbours are joined straight; an arrow
-    that passes other ranks leaves and enters at the right side and keeps to a lane of its own, right
-    of all the blocks that it passes."""
+    that passes other ranks leaves and enters at the right side and keeps to a lane of its own, to
+    the right of the blocks that it passes."""
     blocks = {block.name: block for block in diagram.blocks}
     edges = [0.0] * diagram.ranks
     for block in diagram.blocks:

@@ -6,7 +6,7 @@ from .embedding import Embedding, embedding
 from .features import FeatureMaps, feature_maps
 from .filters import Filters, filters
 from .health import Finding, Health, health
-from .patches import TopPatches, top_patches
+from .patches import TopPatches, top_patches, top_patches_at
 from .receptive import ReceptiveField, receptive_field
 from .summary import Summary, summary
 
@@ -30,4 +30,5 @@ __all__ = [
     "receptive_field",
     "summary",
     "top_patches",
+    "top_patches_at",
 ]

@@ -6,7 +6,7 @@ arXiv:1311.2901). Each patch is cut out by the receptive field of the place that
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,41 +81,46 @@ def top_patches(
     Raises `ArgumentError` for an unknown node or channel, for no picture, for k below 1, and where
     the patches would take more than a gigabyte.
     """
-    part, k = up_to(model, node), whole(k, "k")
-    chosen = _chosen(model.shapes[node][-1], channels, node)
+    chosen = _chosen(model.shapes[model.node(node).name][-1], channels, node)
+    return _searched(model, x, {node: chosen}, whole(k, "k"), seed)[node]
+
+
+def top_patches_at(
+    model: Model, x: Any, nodes: Sequence[str], k: int = 9, *, seed: int = 0
+) -> dict[str, TopPatches]:
+    """`top_patches` of all channels of several nodes, by name, in one pass over the pictures.
+
+    Raises `ArgumentError` as `top_patches` does, and where `nodes` names nothing.
+    """
+    names = [nodes] if isinstance(nodes, str) else list(nodes)
+    if not names:
+        raise ArgumentError("nodes is empty: name at least one node")
+    channels = {name: np.arange(model.shapes[model.node(name).name][-1]) for name in names}
+    return _searched(model, x, channels, whole(k, "k"), seed)
+
+
+def _searched(
+    model: Model, x: Any, channels: Mapping[str, Array], k: int, seed: int
+) -> dict[str, TopPatches]:
+    """The one pass."""
     if len(model.input.shape) != 3:
         raise ArgumentError(
             f"the model's input has shape {model.input.shape}, which is no picture to cut from"
         )
-    best = _Best(field_of(part, node), model.input.shape[2], chosen, k)
-    sample = Reservoir(SAMPLE, seed)
-    lowest = np.full(len(chosen), np.inf)
-    for start, batch in batches(part, x, (node,)):
-        y = part.run(batch, keep=(node,))[node].y
-        flat = y.reshape(len(y), -1, y.shape[-1])[..., chosen]
-        where = flat.argmax(axis=1)
-        tops = np.take_along_axis(flat, where[:, None], axis=1)[:, 0]
-        best.add(start, tops, where, batch)
-        sample.add(tops)
-        np.minimum(lowest, flat.min(axis=(0, 1)), out=lowest)
-    constant = best.values[:, 0] == lowest
-    return TopPatches(
-        channels=chosen,
-        patches=best.patches,
-        values=best.values,
-        pictures=best.pictures,
-        places=best.places,
-        boxes=best.boxes,
-        maximum=best.values[:, 0].copy(),
-        percentile=np.percentile(sample.rows, 99, axis=0).astype(best.values.dtype),
-        constant=constant,
-        count=sample.seen,
-        sampled=len(sample.rows),
-        warnings=_silent(chosen[constant], lowest[constant], sample.seen),
-        provenance=Provenance.of(
-            model, "top_patches", node=node, settings={"k": k, "pictures": sample.seen}, seed=seed
-        ),
-    )
+    part = up_to(model, *channels)
+    colours = model.input.shape[2]
+    best = {n: _Best(field_of(part, n), colours, c, k, seed) for n, c in channels.items()}
+    for start, batch in batches(part, x, channels):
+        trace = part.run(batch, keep=tuple(channels))
+        for rows, *calls in zip(trace.chunks, *(trace.calls[n] for n in channels), strict=True):
+            for node, call in zip(channels, calls, strict=True):
+                best[node].add(start + rows.start, call.y, batch[rows])
+    found = {}
+    for node, kept in best.items():
+        settings = {"k": k, "pictures": kept.sample.seen}
+        made = Provenance.of(model, "top_patches", node=node, settings=settings, seed=seed)
+        found[node] = kept.result(made)
+    return found
 
 
 def _chosen(count: int, channels: Sequence[int] | None, node: str) -> Array:
@@ -139,10 +144,12 @@ def _silent(channels: Array, answers: Array, count: int) -> tuple[str, ...]:
 
 
 class _Best:
-    """The k best so far of every channel."""
+    """The k best so far of every channel of one node."""
 
-    def __init__(self, field: ReceptiveField, colours: int, channels: Array, k: int) -> None:
-        self._field, self._k = field, k
+    def __init__(
+        self, field: ReceptiveField, colours: int, channels: Array, k: int, seed: int
+    ) -> None:
+        self._field, self._k, self._channels = field, k, channels
         self._cols = field.reads.shape[1]
         # A window larger than the picture is cut down to what is ever read of it.
         sizes = field.reads[..., 2:] - field.reads[..., :2]
@@ -154,29 +161,67 @@ class _Best:
                 f"{count} channels with {k} patches of {self._frame[0]}×{self._frame[1]} pixels "
                 f"would take {size / 1e9:.1f} GB: name fewer channels, or take a smaller k"
             )
+        self.sample = Reservoir(SAMPLE, seed)
+        self._lowest = np.full(count, np.inf)
+        self._steady = np.ones(count, bool)  # channels that have always answered the same
         self.values = np.full((count, k), np.nan, np.float32)
         self.pictures = np.full((count, k), -1, np.int64)
         self.places = np.zeros((count, k, 2), np.int64)
         self.boxes = np.zeros((count, k, 4), np.int64)
         self.patches = np.full((count, k, *self._frame), np.nan, np.float32)
 
-    def add(self, start: int, tops: Array, where: Array, batch: Array) -> None:
-        """tops, where: (n, channels), the pictures' largest answers and their flat places."""
+    def add(self, start: int, y: Array, batch: Array) -> None:
+        """The next pictures and the node's answers to them, (n, …, channels)."""
+        flat = y.reshape(len(y), -1, y.shape[-1])
+        every = flat.max(axis=1)
+        tops = every[:, self._channels]
+        self.sample.add(tops)
+        self._watch(flat)
         if tops.dtype != self.values.dtype:
             self.values = self.values.astype(tops.dtype)
             self.patches = self.patches.astype(tops.dtype)
         known = np.where(self.pictures < 0, -np.inf, self.values)
-        every = np.concatenate([known, tops.T], axis=1)
         # A stable order: of equal answers, the picture that came first.
-        order = np.argsort(-every, axis=1, kind="stable")[:, : self._k]
+        merged = np.concatenate([known, tops.T], axis=1)
+        order = np.argsort(-merged, axis=1, kind="stable")[:, : self._k]
         for c in np.flatnonzero((order >= self._k).any(axis=1)).tolist():
-            old, row = order[c][order[c] < self._k], order[c]
-            for name in ("values", "pictures", "places", "boxes", "patches"):
-                array = getattr(self, name)
-                array[c, np.flatnonzero(row < self._k)] = array[c, old]
-            for rank in np.flatnonzero(row >= self._k).tolist():
+            row = order[c]
+            stay = row < self._k
+            for array in (self.values, self.pictures, self.places, self.boxes, self.patches):
+                array[c, stay] = array[c, row[stay]]
+            for rank in np.flatnonzero(~stay).tolist():
                 n = int(row[rank]) - self._k
-                self._keep(c, rank, start + n, tops[n, c], int(where[n, c]), batch[n])
+                place = int(flat[n, :, self._channels[c]].argmax())
+                self._keep(c, rank, start + n, tops[n, c], place, batch[n])
+
+    def _watch(self, flat: Array) -> None:
+        """Which channels still have given one answer alone; the others need no more looking."""
+        steady = np.flatnonzero(self._steady)
+        if len(steady):
+            answers = flat[..., self._channels[steady]]
+            low, high = answers.min(axis=(0, 1)), answers.max(axis=(0, 1))
+            first = np.where(np.isinf(self._lowest[steady]), low, self._lowest[steady])
+            self._lowest[steady] = first
+            self._steady[steady] = (low == first) & (high == first)
+
+    def result(self, made: Provenance) -> TopPatches:
+        """What was found."""
+        steady, count = self._steady, self.sample.seen
+        return TopPatches(
+            channels=self._channels,
+            patches=self.patches,
+            values=self.values,
+            pictures=self.pictures,
+            places=self.places,
+            boxes=self.boxes,
+            maximum=self.values[:, 0].copy(),
+            percentile=np.percentile(self.sample.rows, 99, axis=0).astype(self.values.dtype),
+            constant=steady,
+            count=count,
+            sampled=len(self.sample.rows),
+            warnings=_silent(self._channels[steady], self._lowest[steady], count),
+            provenance=made,
+        )
 
     def _keep(
         self, c: int, rank: int, number: int, value: float, place: int, picture: Array

@@ -17,7 +17,7 @@ from ...errors import ArgumentError
 
 MOST = 256
 """Pictures in a batch at the most."""
-ROOM = 1 << 25
+ROOM = 1 << 24
 """Bytes that the outputs kept of one batch may take, unless one picture's take more."""
 
 
