@@ -11,7 +11,7 @@ from networks import ALL, SEEN, SHAPE, chain, inception, pictures, residual, twi
 import nnviz as nv
 from nnviz.engine.graph import Node
 from nnviz.errors import ArgumentError
-from nnviz.inspection.anatomy import diagram, feature_maps, filters, health, summary
+from nnviz.inspection.anatomy import diagram, feature_maps, filters, health, stream, summary
 from nnviz.training.recipes import RECIPES
 
 
@@ -165,8 +165,12 @@ def test_filters_are_the_weights():
 def test_filters_of_what_has_none():
     with pytest.raises(ArgumentError, match="this model has no convolution, so it has no filters"):
         filters(nv.Sequential([nv.Dense(2)], (3,)))
-    with pytest.raises(ArgumentError, match=r"'preds' is a Dense, which .* the conv.* conv2d_1"):
-        filters(chain(), "preds")
+    with pytest.raises(ArgumentError, match="no filters to show; name a dense layer: dense_1"):
+        filters(nv.Sequential([nv.Dense(2)], (3,)))
+    with pytest.raises(
+        ArgumentError, match=r"'flatten_1' is a Flatten, .* in conv2d_1, dense_1, p"
+    ):
+        filters(chain(), "flatten_1")
     with pytest.raises(ArgumentError, match=r"no node named 'conv9'.*this model has conv2d_1"):
         filters(chain(), "conv9")
 
@@ -234,9 +238,12 @@ def test_health_goes_through_the_pictures_in_batches(monkeypatch):
         type(model), "run", lambda self, x, **k: (seen.append(len(x)), run(self, x, **k))[1]
     )
     whole = health(model, pictures(model, 150))
-    assert max(seen) <= 64
-    monkeypatch.setitem(health.__globals__, "BATCH", 1000)
-    assert health(model, pictures(model, 150)).dead == whole.dead
+    assert seen == [150]
+    monkeypatch.setattr(stream, "MOST", 64)
+    again = health(model, pictures(model, 150))
+    assert seen[1:] == [64, 64, 22]
+    assert again.findings == whole.findings
+    assert [s.zero for s in again.answers] == [s.zero for s in whole.answers]
 
 
 def test_health_of_a_model_without_relu():

@@ -46,8 +46,9 @@ THIRD_PARTY = {
     "matplotlib": {"draw"},
     "jinja2": {"report"},
     "skimage": {"inspection"},
+    "sklearn": {"inspection"},
 }
-LATE = {"scipy", "matplotlib", "PIL", "tqdm", "pooch", "jinja2", "onnx", "skimage"}
+LATE = {"scipy", "matplotlib", "PIL", "tqdm", "pooch", "jinja2", "onnx", "skimage", "sklearn"}
 """Imported where they are first used, so that `import nnviz` costs little more than NumPy."""
 
 

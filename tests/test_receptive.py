@@ -10,42 +10,81 @@ import nnviz as nv
 from nnviz.engine.graph import INPUT
 from nnviz.errors import ArgumentError
 from nnviz.inspection.anatomy import receptive_field
+from nnviz.inspection.anatomy.geometry import Geometry, geometry
 from nnviz.inspection.anatomy.receptive import place_on_picture
 
 
 def random_network(rng):
-    """Convolutions and pools of random sizes, strides, paddings and dilations, on (14, 11, 1)."""
-    layers = []
-    for _ in range(int(rng.integers(1, 4))):
-        kernel = tuple(rng.integers(1, 4, 2).tolist())
-        stride = tuple(rng.integers(1, 3, 2).tolist())
-        padding = ["same", "valid"][rng.integers(2)]
-        if rng.integers(3):
-            dilation = 1 if max(stride) > 1 else int(rng.integers(1, 3))
-            layers.append(
-                nv.Conv2D(2, kernel, strides=stride, padding=padding, dilation_rate=dilation)
-            )
-        else:
-            layers.append(nv.AveragePooling2D(kernel, strides=stride, padding=padding))
-    return nv.Sequential(layers, (14, 11, 1), seed=int(rng.integers(99))).astype(np.float64)
+    """Convolutions of every kind, pools, enlargements and branches in random order, on (13, 10, 1).
+
+    All weights are positive, so that no path can cancel another.
+    """
+    x = y = nv.Input((13, 10, 1))
+    for _ in range(int(rng.integers(2, 5))):
+        if min(y.shape[:2]) < 5 or max(y.shape[:2]) > 26:
+            break
+        y = random_step(rng, y)
+    model = nv.Model(x, y, seed=int(rng.integers(99)))
+    return model.astype(np.float64)
 
 
-@pytest.mark.parametrize("seed", range(12))
+def random_step(rng, y):
+    kernel = tuple(rng.integers(1, 4, 2).tolist())
+    strides = tuple(rng.integers(1, 3, 2).tolist())
+    padding = ["same", "valid", ((1, 0), (2, 1))][rng.integers(3)]
+    flat = ["same", "valid"][rng.integers(2)]
+    kind = rng.integers(8)
+    if kind == 0:
+        return nv.Conv2D(2, kernel, strides=strides, padding=padding)(y)
+    if kind == 1:
+        return nv.Conv2D(2, kernel, padding=padding, dilation_rate=2)(y)
+    if kind == 2:
+        return nv.DepthwiseConv2D(kernel, strides=strides, padding=padding)(y)
+    if kind == 3:
+        return nv.Conv2DTranspose(2, kernel, strides=strides, padding=flat)(y)
+    if kind == 4:
+        return nv.AveragePooling2D(kernel, strides=strides, padding=flat)(y)
+    if kind == 5:
+        how = ["nearest", "bilinear"][rng.integers(2)]
+        return nv.Conv2D(2, kernel, padding="same")(nv.UpSampling2D(strides, interpolation=how)(y))
+    if kind == 6:
+        way = nv.Conv2D(y.shape[2], kernel, padding="same")(nv.ReLU()(y))
+        return nv.Add()(way, y)
+    ways = [nv.Conv2D(1, kernel, padding="same")(y), nv.ZeroPadding2D(0)(y)]
+    return nv.Concatenate()(ways)
+
+
+def positive(model):
+    """The same network with positive weights: what is read has a gradient above zero."""
+    change = {}
+    for node in model.nodes:
+        params = {k: np.abs(v) + 0.1 for k, v in node.layer.params.items()}
+        change[node.name] = node.layer.with_params(**params)
+    return model.with_layers(change)
+
+
+@pytest.mark.parametrize("seed", range(50))
 def test_the_field_is_the_gradients_support(seed):
     rng = np.random.default_rng(seed)
-    model = random_network(rng)
+    model = positive(random_network(rng))
     name = model.nodes[-1].name
     rows, cols, _ = model.shapes[name]
-    reads = receptive_field(model, name).reads
-    trace = model.run(rng.random((1, 14, 11, 1)))
+    field = receptive_field(model, name)
+    trace = model.run(rng.random((1, 13, 10, 1)))
     for r in range(0, rows, 2):
         for c in range(0, cols, 2):
             dy = np.zeros_like(trace.output)
-            dy[:, r, c] = rng.random(dy.shape[-1])
+            dy[:, r, c] = 1
             seen = np.argwhere(model.backward(trace, {name: dy})[INPUT][0, :, :, 0])
-            top, left, bottom, right = reads[r, c].tolist()
-            assert seen.min(axis=0).tolist() == [top, left]
-            assert (seen.max(axis=0) + 1).tolist() == [bottom, right]
+            top, left, bottom, right = field.reads[r, c].tolist()
+            if len(seen) == 0:
+                assert (bottom - top) * (right - left) == 0, (r, c)
+                continue
+            assert seen.min(axis=0).tolist() == [top, left], (r, c)
+            assert (seen.max(axis=0) + 1).tolist() == [bottom, right], (r, c)
+            around = field.boxes[r, c]
+            assert (around[:2] <= (top, left)).all()
+            assert (around[2:] >= (bottom, right)).all()
 
 
 def test_the_field_of_a_residual_block_is_that_of_its_longest_way():
@@ -115,3 +154,67 @@ def test_a_gate_that_has_seen_everything_has_no_places():
     assert nv.grad_cam(model, pictures).provenance.node == "conv"
     with pytest.raises(nv.ArgumentError, match="every place of node 'gated' reads the same pixels"):
         nv.grad_cam(model, pictures, node="gated")
+
+
+# The geometry of all nodes at once --------------------------------------------------------------
+
+
+def test_geometry_says_where_the_windows_lie():
+    x = nv.Input((40, 36, 1))
+    y = nv.Conv2D(2, 5, strides=(2, 1), name="conv")(x)
+    y = nv.MaxPooling2D(2, name="pool")(y)
+    up = nv.UpSampling2D(2, name="up")(y)
+    back = nv.Conv2DTranspose(1, 2, strides=2, name="back")(y)
+    model = nv.Model(x, nv.Dense(2, name="out")(nv.Flatten()(nv.Concatenate(name="two")(up, back))))
+    got = geometry(model)
+    assert got["conv"] == Geometry((5, 5), (2, 1), (2, 2))
+    assert got["pool"] == Geometry((7, 6), (4, 2), (3, 2.5))
+    assert got["up"].stride == got["back"].stride == got["two"].stride == (2, 1)
+    assert got["out"] is None
+    field = receptive_field(model, "pool")
+    np.testing.assert_array_equal(field.row_centres, 3 + 4 * np.arange(9))
+    np.testing.assert_array_equal(field.col_centres, 2.5 + 2 * np.arange(16))
+
+
+def test_geometry_of_what_has_none():
+    assert geometry(nv.Sequential([nv.Dense(2), nv.ReLU()], (3,)))["dense_1"] is None
+    x = nv.Input((8, 7, 1))
+    conv = nv.Conv2D(4, 3, name="conv")(x)
+    gate = nv.Dense(4)(nv.GlobalAveragePooling2D()(conv))
+    gated = nv.Multiply(broadcast=True, name="gated")(conv, gate)
+    model = nv.Model(x, nv.Dense(3)(nv.Flatten()(gated)))
+    assert geometry(model)["gated"] == Geometry((8, 7), None, (3.5, 3))
+
+
+def test_a_place_between_the_patches_reads_nothing():
+    layers = [nv.Conv2DTranspose(1, 1, strides=3), nv.Conv2D(1, 1, name="last")]
+    field = receptive_field(nv.Sequential(layers, (3, 3, 1)), "last")
+    areas = np.prod(field.reads[..., 2:] - field.reads[..., :2], axis=-1)
+    assert areas[0, 0] == 1
+    assert areas[1].max() == areas[:, 2].max() == 0
+    assert np.prod(field.boxes[..., 2:] - field.boxes[..., :2], axis=-1)[1].max() == 0
+
+
+class _Shifted(nv.Layer):
+    """A user's layer with a window of its own kind: each place reads the one above it."""
+
+    class Window:
+        def out_size(self, size):
+            return size
+
+        def touched(self, box, size):
+            return box[0] + 1, box[1], box[2] + 1, box[3]
+
+        def needed(self, box, size):
+            return box[0] - 1, box[1], box[2] - 1, box[3]
+
+    def window(self, i=0):
+        return self.Window()
+
+
+def test_a_window_of_another_kind_is_asked_place_by_place():
+    model = nv.Sequential([nv.Conv2D(1, 3), _Shifted(name="shifted")], (6, 5, 1))
+    field = receptive_field(model, "shifted")
+    assert field.reads[2, 1].tolist() == [1, 1, 4, 4]
+    assert field.reads[0, 0].tolist()[0::2] == [0, 0], "above the first row there is nothing"
+    assert geometry(model)["shifted"].stride is None

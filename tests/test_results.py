@@ -12,6 +12,7 @@ from networks import SEEN, pictures, residual
 import nnviz as nv
 from nnviz.errors import FileError
 from nnviz.files import write_npz
+from nnviz.inspection.anatomy import distributions, embedding, top_patches
 from nnviz.inspection.attribution import feature_ablation
 from nnviz.inspection.evaluation import calibration, compare, explain_mistakes, flips
 from nnviz.inspection.results import PAGE, Provenance, Result, load_result
@@ -26,7 +27,10 @@ def results():
         "Diagram": nv.diagram(residual()),
         "Filters": nv.filters(model),
         "FeatureMaps": nv.feature_maps(model, x, "conv2d_1"),
+        "TopPatches": top_patches(model, x, "conv2d_2", 2),
         "Health": nv.health(model, x),
+        "Distributions": distributions(model, x, 5),
+        "Embedding": embedding(model, x, y),
         "ReceptiveField": nv.receptive_field(model, "conv2d_2"),
         "Attribution": nv.grad_cam(model, x, y),
         "Occlusion": nv.occlusion(model, x, 1, patch=(9, 10), stride=9),

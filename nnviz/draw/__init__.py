@@ -1,7 +1,7 @@
 """Drawing: results and data as pictures. Nothing here computes anything about a network."""
 
-from . import judged  # noqa: F401 - it registers the pictures of judgements
+from . import anatomy, judged  # noqa: F401 - they register their pictures
 from .results import picture, save_picture
 from .samples import samples
 
-__all__ = ["picture", "samples", "save_picture"]
+__all__ = ["anatomy", "picture", "samples", "save_picture"]

@@ -78,6 +78,7 @@ def histograms(
         ax.stairs(counts * 100, spread.edges, fill=True, color=LINES[0])
         if logarithmic:
             ax.set_yscale("log")
+            ax.tick_params(which="minor", labelleft=False)
         name = spread.name.encode("ascii", "replace").decode()
         ax.set_title(_short(name), fontsize=9, color=INK, parse_math=False)
         ax.set_xlabel(xlabel, fontsize=8)

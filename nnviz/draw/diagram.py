@@ -51,11 +51,14 @@ def _place(block: Block) -> tuple[float, float]:
 
 def _lines(diagram: Diagram) -> tuple[list[_Line], float]:
     """All arrows, and how far to the right they reach. Neighbours are joined straight; an arrow
-    that passes other ranks leaves and enters at the right side and keeps to a lane of its own."""
+    that passes other ranks leaves and enters at the right side and keeps to a lane of its own, to
+    the right of the blocks that it passes."""
     blocks = {block.name: block for block in diagram.blocks}
-    edge = MARGIN + (max(b.column for b in diagram.blocks) + 1) * (WIDTH + AISLE) - AISLE
+    edges = [0.0] * diagram.ranks
+    for block in diagram.blocks:
+        edges[block.rank] = max(edges[block.rank], _place(block)[0] + WIDTH)
     lines, lanes = [], [0] * (diagram.ranks + 1)
-    reach = edge
+    reach = max(edges)
     for source, target in diagram.arrows:
         a, b = blocks[source], blocks[target]
         (ax, ay), (bx, by) = _place(a), _place(b)
@@ -69,7 +72,7 @@ def _lines(diagram: Diagram) -> tuple[list[_Line], float]:
         lane = 1 + max(lanes[r] for r in passed)
         for r in passed:
             lanes[r] = lane
-        along = edge + 12 * lane
+        along = max(edges[a.rank : b.rank + 1]) + 12 * lane
         reach = max(reach, along)
         y0, y1 = ay + HEIGHT * 0.5, by + HEIGHT * 0.5
         lines.append(_Line(((ax + WIDTH, y0), (along, y0), (along, y1), (bx + WIDTH, y1))))

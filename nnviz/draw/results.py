@@ -11,7 +11,7 @@ import numpy as np
 from ..engine.layer import Array
 from ..errors import ArgumentError
 from ..files import write_bytes
-from ..inspection.anatomy import Diagram, FeatureMaps, Filters
+from ..inspection.anatomy import Diagram
 from ..inspection.attribution import Occlusion
 from ..inspection.evaluation import Mistakes
 from ..inspection.maximize import Maximized
@@ -113,45 +113,20 @@ def legend(result: Occlusion) -> list[Array]:
     return lines
 
 
-def signed_tiles(values: Array) -> tuple[list[Array], float]:
+def signed_tiles(values: Array, is_colour: bool = True) -> tuple[list[Array], float]:
     """Kernels (filters, kh, kw, channels) as tiles on one symmetric scale, and the scale's end.
 
-    Three channels are drawn in colour (grey is zero), others as a row of one tile a channel.
+    Three channels are drawn in colour (grey is zero), unless they are no colours; others as a row
+    of one tile a channel.
     """
     top = limits(values, signed=True)[1]
-    if values.shape[-1] == 3:
+    if values.shape[-1] == 3 and is_colour:
         return [pixels(v / (2 * top or 1) + 0.5) for v in values], top
     tiles = []
     for kernel in values:
         parts = [heat(kernel[..., k], -top, top, DIVERGING) for k in range(kernel.shape[-1])]
         tiles.append(sheet(parts, len(parts), gap=1))
     return tiles, top
-
-
-@picture.register
-def _(result: Filters, pictures: Array | None = None, cmap: str | None = None) -> Array:
-    tiles, top = signed_tiles(result.values)
-    count, channels = len(tiles), result.values.shape[-1]
-    factor = factor_for(tiles[0].shape[1], 48 if channels in (1, 3) else 512)
-    columns = int(np.ceil(np.sqrt(2 * count))) if channels in (1, 3) else 1
-    gap = 4 if channels in (1, 3) else factor
-    drawn = sheet([enlarge(tile, factor) for tile in tiles], columns, gap)
-    return below([drawn, scale_bar(number(-top), number(top), DIVERGING, drawn.shape[1])])
-
-
-@picture.register
-def _(result: FeatureMaps, pictures: Array | None = None, cmap: str | None = None) -> Array:
-    values = result.values
-    signed = bool(values.min() < 0)
-    name = cmap or (DIVERGING if signed else SEQUENTIAL)
-    low, high = limits(values, signed)
-    factor = factor_for(values.shape[2], 64)
-    lines = []
-    for maps in values:
-        tiles = [enlarge(heat(maps[..., k], low, high, name), factor) for k in range(maps.shape[2])]
-        lines.append(sheet(tiles, 8 if len(tiles) <= 32 else 16))
-    drawn = below(lines)
-    return below([drawn, scale_bar(number(low), number(high), name, drawn.shape[1])])
 
 
 @picture.register

@@ -185,8 +185,9 @@ class ResizeWindow:
         return top, left, bottom, right
 
     def needed(self, box: Box, size: Size) -> Box:
-        top, bottom = _span(self.matrix(size[0], 0)[box[0] : box[2]])
-        left, right = _span(self.matrix(size[1], 1)[box[1] : box[3]])
+        # A box may stick out of the output, where a later layer pads; there is no weight there.
+        top, bottom = _span(self.matrix(size[0], 0)[max(box[0], 0) : max(box[2], 0)])
+        left, right = _span(self.matrix(size[1], 1)[max(box[1], 0) : max(box[3], 0)])
         return top, left, bottom, right
 
 

@@ -1,42 +1,62 @@
-"""Health: how the layers' weights and answers are spread, and which filters never answer."""
+"""Health: which filters never answer, which are copies, which are stuck at their activation's end,
+and how the layers' weights and answers are spread."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ...engine.layer import Array
-from ...engine.layers.rectifier import ReLU
+from ...engine.layer import Array, Layer
+from ...engine.layers import ELU, SELU, Linear, PReLU, ReLU, Sigmoid, Softmax, Tanh
+from ...engine.layers.activation import Pointwise
+from ...engine.layers.rectifier import SELU_ALPHA, SELU_SCALE
 from ...engine.model import Model
-from ...errors import ArgumentError
 from ..results import Part, Provenance, Result
+from .copies import copies, empty
+from .spread import Spread, Tally, check_bins, spread_of
+from .stream import batches
 
-BATCH = 64
-"""Pictures per pass, so that memory does not grow with the data set."""
+FLAT = 0.05
+"""Where an activation is less steep than this share of its steepest slope, it counts as flat."""
+STUCK = 0.95
+"""From which share of answers in the flat parts on a channel counts as saturated."""
+
+SLOPES: dict[type[Layer], Callable[[Any, Array], Array]] = {
+    Sigmoid: lambda layer, y: 4 * y * (1 - y),
+    Tanh: lambda layer, y: 1 - y * y,
+    ELU: lambda layer, y: np.where(y > 0, 1, (y + layer.alpha) / (layer.alpha or 1)),
+    SELU: lambda layer, y: np.where(y > 0, 1, y / (SELU_SCALE * SELU_ALPHA) + 1),
+}
+"""Activations that saturate: the slope where they answer y, as a share of the steepest."""
 
 
 @dataclass(frozen=True)
-class Spread(Part):
-    """How numbers are distributed: a histogram with its edges, and the moments."""
+class Finding(Part):
+    """A filter that does no work of its own, and what shows it.
 
-    name: str
-    counts: tuple[int, ...]
-    edges: tuple[float, ...]
-    mean: float
-    std: float
-    zero: float
-    """The share of exact zeros."""
+    kind: "dead", "duplicate" or "saturated". original: of which filter it is a copy, else None.
+    amount: the answer that a dead channel always gives; the factor of a copy; the share of a
+    saturated channel's answers in the flat parts. evidence: the same in words.
+    """
+
+    node: str
+    channel: int
+    kind: str
+    amount: float
+    evidence: str
+    original: int | None = None
 
 
 @dataclass(frozen=True)
 class Health(Result):
-    """weights, answers: a `Spread` for each layer with weights, for each activation node.
+    """weights, answers: a `Spread` for each layer with weights, for each ReLU node.
 
     dead: (node, channel) of every ReLU channel that was zero for all pictures at all places.
     channels: how many ReLU channels were looked at. pictures: over how many pictures.
+    findings: everything that was found, with its evidence; `print(health)` lists it.
     """
 
     weights: tuple[Spread, ...]
@@ -45,80 +65,132 @@ class Health(Result):
     channels: int
     pictures: int
     provenance: Provenance
+    findings: tuple[Finding, ...] = ()
+
+    def of(self, kind: str) -> tuple[Finding, ...]:
+        """The findings of one kind: "dead", "duplicate" or "saturated"."""
+        return tuple(found for found in self.findings if found.kind == kind)
+
+    def __str__(self) -> str:
+        kinds = ("dead", "duplicate", "saturated")
+        counts = ", ".join(f"{len(self.of(kind))} {kind}" for kind in kinds)
+        lines = [f"{counts} (over {self.pictures:,} pictures)"]
+        alike: dict[tuple[str, str, str], list[str]] = {}
+        for f in self.findings:
+            alike.setdefault((f.kind, f.node, f.evidence), []).append(str(f.channel))
+        for (kind, node, evidence), channels in alike.items():
+            several = "s" if len(channels) > 1 else ""
+            lines.append(f"{kind}: {node}, channel{several} {', '.join(channels)}: {evidence}")
+        return "\n".join(lines)
 
     def _repr_png_(self) -> None:
         return None
 
 
 def health(model: Model, x: Any, bins: int = 41) -> Health:
-    """Distributions of weights and activations per layer, and the ReLU channels that never answer.
+    """Filters that do no work of their own, with evidence, and how weights and answers are spread.
 
-    x: pictures (N, …); one pass in batches, so memory does not grow with N. An activation's
-    histogram leaves out exact zeros (`zero` is their share); its last bin also holds what lies
-    above.
+    x: pictures (N, …), a `Dataset`, or an iterator of chunks of pictures; one pass in batches, so
+    memory does not grow with N. An activation's histogram leaves out exact zeros (`zero` is their
+    share); its last bin also holds what lies above.
+
+    * dead: a channel of an activation that gives one and the same answer at all places of all
+      pictures (0 behind a ReLU), or a filter whose weights are all zero. Whether other pictures
+      would wake it nobody knows.
+    * duplicate: a filter that is a positive multiple of an earlier one of its layer, see
+      `copies`; cosine of at least 0.999 and the bias to match.
+    * saturated: a channel of sigmoid, tanh, ELU or SELU with at least 95 % of its answers where the
+      activation is flat: its slope is below 5 % of its steepest, |x| > 4.36 for a sigmoid, 2.18 for
+      tanh. The head's own sigmoid is left out: sure answers are its task.
+
+    Raises `ArgumentError` for bins below 1 and for no picture.
     """
-    if isinstance(bins, bool) or not isinstance(bins, int) or bins < 1:
-        raise ArgumentError(f"bins must be a whole number of at least 1, got {bins!r}")
-    pictures = model.input.check(x)
-    relus = [n.name for n in model.nodes if isinstance(n.layer, ReLU)]
-    ranges = _ranges(model, pictures, relus)
-    highest = {name: np.zeros(model.shapes[name][-1]) for name in relus}
-    sums = {name: np.zeros(3) for name in relus}  # Σ a, Σ a², zeros
-    counts = {name: np.zeros(bins, np.int64) for name in relus}
-    for name, y in _passes(model, pictures, relus):
-        axes = tuple(range(y.ndim - 1))
-        np.maximum(highest[name], y.max(axis=axes), out=highest[name])
-        squares = np.square(y).sum(dtype=np.float64)
-        sums[name] += (y.sum(dtype=np.float64), squares, y.size - np.count_nonzero(y))
-        alive = np.minimum(y[y > 0], ranges[name])
-        counts[name] += np.histogram(alive, bins, (0, ranges[name]))[0]
-    answers = []
-    for name in relus:
-        size = len(pictures) * int(np.prod(model.shapes[name]))
-        mean = sums[name][0] / size
-        std = float(np.sqrt(max(sums[name][1] / size - mean**2, 0)))
-        edges = np.linspace(0, ranges[name], bins + 1)
-        answers.append(
-            Spread(name, tuple(counts[name].tolist()), tuple(edges.tolist()), float(mean), std,
-                   float(sums[name][2] / size))
-        )  # fmt: skip
-    dead = tuple((n, int(c)) for n in relus for c in np.flatnonzero(highest[n] <= 0))
+    check_bins(bins)
+    nodes = [
+        n.name
+        for n in model.nodes
+        if isinstance(n.layer, Pointwise) and not isinstance(n.layer, Softmax | Linear | PReLU)
+    ]
+    watched = {name: _Watch(model, name, bins) for name in nodes}
+    count = 0
+    for start, batch in batches(model, x, nodes):
+        count = start + len(batch)
+        trace = model.run(batch, keep=nodes)
+        for name, watch in watched.items():
+            watch.add(trace[name].y)
+    found = [finding for watch in watched.values() for finding in watch.findings(count)]
+    found += list(_about_weights(model, {(f.node, f.channel) for f in found if f.kind == "dead"}))
+    relus = [w for w in watched.values() if isinstance(w.layer, ReLU)]
     return Health(
-        weights=tuple(_weights(key, array, bins) for key, array in _kernels(model)),
-        answers=tuple(answers),
-        dead=dead,
-        channels=sum(model.shapes[name][-1] for name in relus),
-        pictures=len(pictures),
+        weights=tuple(
+            spread_of(key.removesuffix("/weight"), array, bins)
+            for key, array in model.parameters().items()
+            if key.endswith("/weight")
+        ),
+        answers=tuple(watch.tally.spread() for watch in relus),
+        dead=tuple((w.name, int(c)) for w in relus for c in np.flatnonzero(w.highest <= 0)),
+        channels=sum(len(watch.highest) for watch in relus),
+        pictures=count,
         provenance=Provenance.of(model, "health", settings={"bins": bins}),
+        findings=tuple(sorted(found, key=lambda f: (model.place(f.node), f.kind, f.channel))),
     )
 
 
-def _passes(model: Model, x: Array, names: list[str]) -> Iterator[tuple[str, Array]]:
-    for start in range(0, len(x), BATCH):
-        for name, calls in model.run(x[start : start + BATCH], keep=names).calls.items():
-            for call in calls if name in names else ():
-                yield name, call.y
+class _Watch:
+    """What one activation's channels have answered so far."""
+
+    def __init__(self, model: Model, name: str, bins: int) -> None:
+        self.name, self.layer = name, model.node(name).layer
+        channels = model.shapes[name][-1]
+        self.places = int(np.prod(model.shapes[name][:-1]))
+        self.highest, self.lowest = np.full(channels, -np.inf), np.full(channels, np.inf)
+        self.tally = Tally(name, bins)
+        is_head = model.head == "sigmoid" and name == model.output_name
+        self._slope = None if is_head else SLOPES.get(type(self.layer))
+        self._flat = np.zeros(channels, np.int64)
+
+    def add(self, y: Array) -> None:
+        """The answers to one batch."""
+        axes = tuple(range(y.ndim - 1))
+        np.maximum(self.highest, y.max(axis=axes), out=self.highest)
+        np.minimum(self.lowest, y.min(axis=axes), out=self.lowest)
+        if self._slope is not None:
+            self._flat += (self._slope(self.layer, y) < FLAT).sum(axis=axes)
+        if isinstance(self.layer, ReLU):
+            self.tally.add(y)
+
+    def findings(self, count: int) -> Iterator[Finding]:
+        """What is wrong with which channel, after all `count` pictures."""
+        places = f"at all {self.places:,} places of" if self.places > 1 else "to"
+        where = f"{places} all {count:,} pictures"
+        share = self._flat / (count * self.places)
+        constant = self.highest == self.lowest
+        # One picture, or the same one many times, makes every channel of a vector constant.
+        silent = constant & (self.highest == 0) if constant.all() else constant
+        for c in np.flatnonzero(silent | (share >= STUCK)).tolist():
+            if share[c] >= STUCK:
+                words = (
+                    f"{share[c]:.1%} of its answers lie where {type(self.layer).__name__} is flat"
+                )
+                yield Finding(self.name, c, "saturated", float(share[c]), words)
+            else:
+                words = f"it answers {float(self.highest[c]):.3g} {where}"
+                yield Finding(self.name, c, "dead", float(self.highest[c]), words)
 
 
-def _ranges(model: Model, x: Array, names: list[str]) -> dict[str, float]:
-    """Where each histogram ends: a quarter above the largest answer to the first pictures."""
-    trace = model.run(x[:BATCH], keep=names)
-    return {name: max(float(trace[name].y.max()) * 1.25, 1e-6) for name in names}
-
-
-def _kernels(model: Model) -> Iterator[tuple[str, Array]]:
-    for key, array in model.parameters().items():
-        if key.endswith("/weight"):
-            yield key.removesuffix("/weight"), array
-
-
-def _weights(name: str, array: Array, bins: int) -> Spread:
-    counts, edges = np.histogram(array, bins)
-    return Spread(
-        name,
-        tuple(counts.tolist()),
-        tuple(float(e) for e in edges),
-        float(array.mean()),
-        float(array.std()),
-        float((array == 0).mean()),
-    )
+def _about_weights(model: Model, dead: set[tuple[str, int]]) -> Iterator[Finding]:
+    """Copies and empty kernels; a layer at two places is looked at once. An empty kernel whose
+    activation is named already is not named again."""
+    for node in model.nodes:
+        if model.homes[node.name] != node.name:
+            continue
+        readers = [n.name for n in model.nodes if n.inputs == (node.name,)]
+        for c in empty(node.layer).tolist():
+            if not any((reader, c) in dead for reader in readers):
+                yield Finding(node.name, c, "dead", 0.0, "all its weights are zero")
+        for copy in copies(node.layer):
+            words = (
+                f"its weights are {copy.scale:.4g} times those of channel {copy.original} "
+                f"(cosine {copy.cosine:.6f})"
+            )
+            yield Finding(node.name, copy.channel, "duplicate", copy.scale, words, copy.original)

@@ -12,7 +12,14 @@ import numpy as np
 from ...engine.graph import INPUT
 from ...engine.layer import Array
 from ...engine.model import Model
-from ...engine.window import Box
+from ...engine.window import (
+    Box,
+    ResizeWindow,
+    Size,
+    SlidingWindow,
+    TransposedWindow,
+    Window,
+)
 from ...errors import ArgumentError
 from ..results import Result
 
@@ -53,49 +60,109 @@ def receptive_field(model: Model, node: str) -> ReceptiveField:
             f"node {node!r} has shape {shape}, which has no rows and cols: choose a node before "
             "the flattening"
         )
-    rows, cols = shape[:2]
-    tables = []
-    for inside in (False, True):
-        # Rows and cols do not mix in any window: boxes for (row, 0) and for (0, col) say it all.
-        down = [_walk_back(model, node, (r, 0, r + 1, 1), inside) for r in range(rows)]
-        along = [_walk_back(model, node, (0, c, 1, c + 1), inside) for c in range(cols)]
-        boxes = np.empty((rows, cols, 4), np.int64)
-        boxes[..., 0::2] = np.array([(b[0], b[2]) for b in down])[:, None]
-        boxes[..., 1::2] = np.array([(b[1], b[3]) for b in along])[None]
-        tables.append(boxes)
-    return ReceptiveField(node, *tables)
+    return field_of(model, node)
 
 
-def _walk_back(model: Model, name: str, box: Box, inside: bool) -> Box:
-    """The box of pixels that a box of a node's output reads: the union over all ways back.
+def field_of(model: Model, node: str) -> ReceptiveField:
+    """The same for any node of a model of pictures: a vector is one place, (1, 1, 4)."""
+    rows, cols = places(model, node)
+    # Rows and cols do not mix in any window: boxes for (row, 0) and for (0, col) say it all.
+    down = [walk_back(model, node, (r, 0, r + 1, 1)) for r in range(rows)]
+    along = [walk_back(model, node, (0, c, 1, c + 1)) for c in range(cols)]
+    boxes = np.empty((rows, cols, 4), np.int64)
+    boxes[..., 0::2] = np.array([(b[0], b[2]) for b in down])[:, None]
+    boxes[..., 1::2] = np.array([(b[1], b[3]) for b in along])[None]
+    reads = np.empty_like(boxes)
+    for axis in (0, 1):
+        spans = _spans(_cells(model, node, axis))
+        reads[..., axis::2] = spans[:, None] if axis == 0 else spans[None]
+    return ReceptiveField(node, boxes, reads)
 
-    inside: leave out at every node what lies beside its map.
-    """
+
+def places(model: Model, name: str) -> Size:
+    """Rows and cols of a node's output; a vector has one place."""
+    shape = model.shapes[name]
+    return (shape[0], shape[1]) if len(shape) == 3 else (1, 1)
+
+
+def walk_back(model: Model, name: str, box: Box) -> Box:
+    """The box of pixels under a box of a node's output, padding and all: the hull over all ways
+    back."""
     boxes: dict[str, Box] = {name: box}
-    for node in reversed(model.nodes):
+    for node in reversed(model.nodes[: model.place(name) + 1]):
         if node.name not in boxes:
             continue
         here = boxes[node.name]
         for i, source in enumerate(node.inputs):
-            shape = model.shapes[source]
-            size = (shape[0], shape[1]) if len(shape) == 3 else (1, 1)  # a vector has one place
+            size = places(model, source)
             window = node.layer.window(i)
-            read = (0, 0, *size) if window is None else window.needed(here, size)
-            if inside:
-                read = (
-                    max(read[0], 0),
-                    max(read[1], 0),
-                    min(read[2], size[0]),
-                    min(read[3], size[1]),
-                )
-            known = boxes.get(source, read)
-            boxes[source] = (
-                min(known[0], read[0]),
-                min(known[1], read[1]),
-                max(known[2], read[2]),
-                max(known[3], read[3]),
-            )
+            read = (0, 0, *size) if window is None else _needed(window, here, size)
+            boxes[source] = _hull(boxes[source], read) if source in boxes else read
     return boxes[INPUT]
+
+
+def _needed(window: Window, box: Box, size: Size) -> Box:
+    """`window.needed`, where an output that reads nothing (between the patches of a transposed
+    convolution) goes on reading nothing."""
+    top, left, bottom, right = window.needed(box, size)
+    if box[0] >= box[2]:
+        bottom = top
+    return top, left, bottom, left if box[1] >= box[3] else right
+
+
+def _hull(a: Box, b: Box) -> Box:
+    """The smallest box around both, each axis by itself; an empty span adds nothing."""
+    spans = []
+    for axis in (0, 1):
+        full = [(box[axis], box[axis + 2]) for box in (a, b) if box[axis] < box[axis + 2]]
+        full = full or [(a[axis], a[axis + 2])]
+        spans.append((min(low for low, _ in full), max(high for _, high in full)))
+    return spans[0][0], spans[1][0], spans[0][1], spans[1][1]
+
+
+def _cells(model: Model, name: str, axis: int) -> Array:
+    """(places, pixels) along one axis: which pixels each place of a node reads, True or False.
+
+    Cell by cell and not as boxes, because the holes of a dilated window may lie at the border.
+    """
+    cells: dict[str, Array] = {INPUT: np.eye(places(model, INPUT)[axis], dtype=bool)}
+    for node in model.nodes[: model.place(name) + 1]:
+        count = places(model, node.name)[axis]
+        found = np.zeros((count, cells[INPUT].shape[1]), bool)
+        for i, source in enumerate(node.inputs):
+            window = node.layer.window(i)
+            if window is None:
+                found |= cells[source].any(axis=0)
+            else:
+                taps = _taps(window, axis, places(model, source))
+                found |= taps.astype(np.float32) @ cells[source].astype(np.float32) > 0
+        cells[node.name] = found
+    return cells[name]
+
+
+def _taps(window: Window, axis: int, size: Size) -> Array:
+    """(out, in) along one axis: which inputs an output of this window reads."""
+    inside, outside = np.arange(size[axis]), np.arange(window.out_size(size)[axis])
+    if isinstance(window, SlidingWindow | TransposedWindow):
+        stride, step = window.stride[axis], window.dilation[axis]
+        front = window.padding(size)[axis][0]
+        if isinstance(window, SlidingWindow):
+            place = inside + front - outside[:, None] * stride
+        else:
+            place = outside[:, None] + front - inside * stride
+        reach: Array = (place >= 0) & (place < window.reach[axis]) & (place % step == 0)
+        return reach
+    if isinstance(window, ResizeWindow):
+        return window.matrix(size[axis], axis) != 0
+    spans = [window.needed((i, i, i + 1, i + 1), size) for i in outside.tolist()]
+    return np.array([(inside >= s[axis]) & (inside < s[axis + 2]) for s in spans])
+
+
+def _spans(cells: Array) -> Array:
+    """(places, 2): the first and one past the last True of each row; (0, 0) where there is none."""
+    some = cells.any(axis=1)
+    first, last = cells.argmax(axis=1), cells.shape[1] - cells[:, ::-1].argmax(axis=1)
+    return np.stack([np.where(some, first, 0), np.where(some, last, 0)], axis=1)
 
 
 def place_on_picture(model: Model, node: str, maps: Array) -> Array:
