@@ -60,13 +60,21 @@ class Conv(nn.Conv2d):
         return super().forward(padded(x, self.window))
 
 
-class MaxPool(nn.MaxPool2d):
+class PaddedMaxPool(nn.MaxPool2d):
+    """With nnviz's padding. Without any it is PyTorch's own kind, which captum looks for by name."""
+
     def __init__(self, layer: nv.Layer) -> None:
         super().__init__(layer.pool_size, layer.strides)
         self.window = layer.window()
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(padded(x, self.window, -torch.inf))
+
+
+def _max_pool(layer: nv.Layer) -> nn.Module:
+    if layer.padding == "valid":
+        return nn.MaxPool2d(layer.pool_size, layer.strides)
+    return PaddedMaxPool(layer)
 
 
 class AveragePool(nn.AvgPool2d):
@@ -146,7 +154,7 @@ MADE: Mapping[type[nv.Layer], Callable[[nv.Layer], nn.Module]] = {
     kinds.DepthwiseConv2D: _depthwise,
     kinds.Dense: _dense,
     kinds.BatchNormalization: _norm,
-    kinds.MaxPooling2D: MaxPool,
+    kinds.MaxPooling2D: _max_pool,
     kinds.AveragePooling2D: AveragePool,
     kinds.GlobalAveragePooling2D: lambda layer: GlobalAverage(),
     kinds.Flatten: lambda layer: Flatten(),
