@@ -100,7 +100,8 @@ class Case:
         model = drawn(NETS[name](seed).astype(np.float64), seed)
         rng = np.random.default_rng((seed, 1))
         x = rng.random((PICTURES, *model.input.shape))
-        targets = tuple(rng.integers(0, 5, PICTURES).tolist())
+        answer = int(model.predict(x[:1]).argmax())  # at least one class that the network is for
+        targets = (answer, *rng.integers(0, 5, PICTURES - 1).tolist())
         return cls(name, model, Twin(model).eval(), x, targets)
 
     def ready(self, pixels: np.ndarray | float) -> torch.Tensor:

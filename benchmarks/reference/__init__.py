@@ -1,6 +1,6 @@
 """What the same maps are elsewhere: captum's, and short versions in PyTorch from the papers."""
 
-from . import cam, gradient, layer, path, perturbation, rule
+from . import cam, cam_more, gradient, layer, path, perturbation, rule
 from .entry import Entry
 
 ENTRIES: list[Entry] = [
@@ -8,6 +8,7 @@ ENTRIES: list[Entry] = [
     *path.ENTRIES,
     *rule.ENTRIES,
     *cam.ENTRIES,
+    *cam_more.ENTRIES,
     *layer.ENTRIES,
     *perturbation.ENTRIES,
 ]

@@ -34,12 +34,15 @@ def grad_cam_inside(case: Case) -> np.ndarray:
     return at.attribute(case.input, case.target, relu_attributions=True)[:, 0].detach().numpy()
 
 
-def summed(terms: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Case], np.ndarray]:
-    """max(Σ over channels of what A and G give, 0)."""
+def summed(
+    terms: Callable[[Tensor, Tensor], Tensor], *, signed: bool = False
+) -> Callable[[Case], np.ndarray]:
+    """Σ over channels of what A and G give, and if not `signed`, max(that, 0)."""
 
     def map_(case: Case) -> np.ndarray:
         a, g = slopes(case, node=case.node)
-        return terms(a, g).sum(1).clamp(min=0).numpy()
+        total = terms(a, g).sum(1)
+        return (total if signed else total.clamp(min=0)).numpy()
 
     return map_
 
@@ -47,7 +50,7 @@ def summed(terms: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Case], np.nda
 def pp_terms(a: Tensor, g: Tensor) -> Tensor:
     """Chattopadhay et al. 2018, eqs. 10 and 19, for Y = exp(S), whose derivatives are powers of
     G; the factor exp(S) is the same for all channels and left out."""
-    below = 2 * g**2 + (a * g**3).sum(PLACES, keepdim=True)
+    below = 2 * g**2 + a.sum(PLACES, keepdim=True) * g**3
     alpha = torch.where(below != 0, g**2 / torch.where(below != 0, below, 1), 0)
     return (alpha * g.clamp(min=0)).sum(PLACES, keepdim=True) * a
 
@@ -60,7 +63,8 @@ def x_terms(a: Tensor, g: Tensor) -> Tensor:
 
 
 def ablation_cam(case: Case) -> np.ndarray:
-    """Desai and Ramaswamy 2020, eq. 3: w_k = (S − S_k) / S, S_k with channel k set to zero."""
+    """Desai and Ramaswamy 2020: w_k = S − S_k, S_k with channel k set to zero; their division by S
+    turns the map where S is below 0, and nnviz leaves it out."""
     with torch.no_grad():
         values = case.twin.values(case.input)
         a, whole = values[case.node], scores(case, case.input)
@@ -70,7 +74,7 @@ def ablation_cam(case: Case) -> np.ndarray:
             without[:, k] = 0
             logits = case.twin.values(case.input, {case.node: without})[case.twin.nodes[-1][0]]
             drop = whole - logits[torch.arange(len(logits)), case.target]
-            maps += (drop / whole)[:, None, None] * a[:, k]
+            maps += drop[:, None, None] * a[:, k]
     return maps.clamp(min=0).numpy()
 
 
@@ -83,7 +87,15 @@ ENTRIES = [
         lambda case: {"node": inner_node(case)},
         part="at_node",
     ),
-    Entry("hires_cam", summed(lambda a, g: g * a), "Draelos and Carin 2020, eq. 3", part="at_node"),
+    Entry(
+        "hires_cam",
+        summed(lambda a, g: g * a, signed=True),
+        "Draelos and Carin 2020",
+        part="at_node",
+    ),
+    Entry(
+        "element_wise_cam", summed(lambda a, g: (g * a).clamp(min=0)), "its formula", part="at_node"
+    ),
     Entry(
         "layer_cam",
         summed(lambda a, g: g.clamp(min=0) * a),

@@ -110,6 +110,11 @@ def counted(weight: Part) -> Rule:
     return rule
 
 
+def evenly(module: nn.Module, xs: tuple[Tensor, ...], r: Tensor) -> list[Tensor]:
+    """Sums and means where only weights count, which are all alike there."""
+    return shared([(module, tuple(torch.ones_like(x) for x in xs))], r, 0)
+
+
 def z_box(module: nn.Module, xs: tuple[Tensor, ...], r: Tensor, low: Tensor, high: Tensor) -> list[Tensor]:
     """Montavon et al. 2017, eq. 15: z_ij − l_i w_ij⁺ − h_i w_ij⁻ over its sum."""
     bare = [with_parts(module, part, None) for part in (whole, up, down)]
@@ -210,7 +215,8 @@ COMPOSITES: Mapping[str, Callable[[Case], tuple[Rule, Rule, Rule | None]]] = {
 def lrp(composite: str) -> Callable[[Case], np.ndarray]:
     def map_(case: Case) -> np.ndarray:
         mixing = epsilon(0 if composite == "zero" else 1e-6)
-        return relevance(case, *COMPOSITES[composite](case), mixing)
+        by_weights = composite in ("w_square", "flat")
+        return relevance(case, *COMPOSITES[composite](case), evenly if by_weights else mixing)
 
     return map_
 
