@@ -66,9 +66,7 @@ def row(entry: Entry, cases: Sequence[Case]) -> Row:
     settings = entry.settings(mine[0])
     for case in mine if entry.method in METHODS else ():
         options = entry.settings(case)
-        result = nv.explain(
-            case.model, case.x, case.targets, method=entry.method, **options
-        )
+        result = nv.explain(case.model, case.x, case.targets, method=entry.method, **options)
         ours, theirs = getattr(result, entry.part), entry.theirs(case)
         if ours.shape != theirs.shape:
             raise ValueError(f"{entry.method}: ours {ours.shape}, theirs {theirs.shape}")
@@ -126,6 +124,7 @@ def summary(rows: Sequence[Row]) -> list[str]:
 def compare(names: Sequence[str], seeds: int) -> None:
     """Print the table, for all methods or for those named; write it where all are asked for."""
     torch.manual_seed(0)
+    torch.set_num_threads(1)
     warnings.filterwarnings("ignore", module="captum|torch")  # they announce their own hooks
     cases = [Case.of(net, seed) for net in dict.fromkeys(_nets()) for seed in range(seeds)]
     head = f"{'method':<58} {'maps':>4} {'Pearson':>12}  {'rel.diff':>8}  reference"

@@ -103,4 +103,3 @@ def compare(path: str, epochs: int, seeds: int) -> None:
         f"difference of the final accuracies over {len(gaps)} seeds: {mean:+.2%} ± {half:.2%} "
         f"(95 %), which {inside} zero"
     )
-

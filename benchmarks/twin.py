@@ -189,12 +189,17 @@ class Twin(nn.Module):
         self.parts = nn.ModuleList(m for m in self.at.values() if not isinstance(m, plain))
 
     def values(self, x: Tensor, instead: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
-        """Every node's output; `instead` replaces some before others read them."""
+        """Every node's output; `instead` replaces some before others read them.
+
+        Every reader gets a copy. Otherwise captum's hooks for a curve's output and for the next
+        pool's input sit on one tensor, the curve's runs first, and the pool's rule is lost.
+        """
         values, given = {INPUT: x}, instead or {}
         for name, inputs in self.nodes:
-            values[name] = (
-                given[name] if name in given else self.at[name](*(values[i] for i in inputs))
-            )
+            if name in given:
+                values[name] = given[name]
+            else:
+                values[name] = self.at[name](*(values[i].clone() for i in inputs))
         return values
 
     def forward(self, x: Tensor) -> Tensor:

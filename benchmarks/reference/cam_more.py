@@ -1,6 +1,7 @@
-"""Class activation maps by runs of masked pictures, by eigenvectors and by several walks, from their
-papers; where a map is placed on the picture before it is used, nnviz's own placement is taken, since
-the others stretch corner to corner.
+"""Class activation maps by runs of masked pictures, by eigenvectors and by several walks.
+
+From their papers; where a map is placed on the picture before it is used, nnviz's own placement is
+taken, since the others stretch corner to corner.
 """
 
 from __future__ import annotations

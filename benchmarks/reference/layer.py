@@ -52,7 +52,7 @@ def captum_conductance(case: Case) -> np.ndarray:
 def conductance(case: Case) -> np.ndarray:
     """Dhamdhere et al. 2018, eq. 2: ∫ ∂S/∂A · ∂A/∂α dα, with the derivative of A along the way by
     forward differentiation, at many midpoints."""
-    way, n, group = case.input - case.ready(BASELINE), 400, 20
+    way, n, group = case.input - case.ready(BASELINE), 200, 20
     total = torch.zeros(())
     for start in range(0, n, group):
         shares = [(i + 0.5) / n for i in range(start, start + group)]
@@ -104,7 +104,9 @@ def inside(theirs: Callable[[Case], np.ndarray]) -> Callable[[Case], np.ndarray]
     return map_
 
 
-def both(method: str, theirs: Callable[[Case], np.ndarray], reference: str, **options: object) -> list[Entry]:
+def both(
+    method: str, theirs: Callable[[Case], np.ndarray], reference: str, **options: object
+) -> list[Entry]:
     """At the last node and at an early one."""
     early = inside(theirs)
     return [
@@ -120,9 +122,7 @@ def both(method: str, theirs: Callable[[Case], np.ndarray], reference: str, **op
 
 
 ENTRIES = [
-    *both(
-        "layer_gradient_x_activation", gradient_x_activation, "captum LayerGradientXActivation"
-    ),
+    *both("layer_gradient_x_activation", gradient_x_activation, "captum LayerGradientXActivation"),
     *both(
         "internal_influence",
         influence("gauss_legendre"),
@@ -148,8 +148,12 @@ ENTRIES = [
         conductance,
         "Dhamdhere et al. 2018, eq. 2, by forward differentiation",
         baseline=BASELINE,
-        steps=401,
+        steps=201,
     ),
-    *both("layer_integrated_gradients", captum_integrated, "captum LayerIntegratedGradients", **PATH),
-    *both("layer_integrated_gradients", integrated, "autograd with the node's output replaced", **PATH),
+    *both(
+        "layer_integrated_gradients", captum_integrated, "captum LayerIntegratedGradients", **PATH
+    ),
+    *both(
+        "layer_integrated_gradients", integrated, "autograd with the node's output replaced", **PATH
+    ),
 ]

@@ -90,7 +90,7 @@ def gradient_shap(case: Case) -> np.ndarray:
 def blur_ig(case: Case) -> np.ndarray:
     """Xu et al. 2020, eq. 7, by finite differences in t (σ = σ_max t²). The Gaussian is applied to
     the cosine transform, since sampled kernels are no Gaussians below a pixel of blur."""
-    x, n = back(case.input), 200
+    x, n = back(case.input), 100
     found, axes = np.zeros_like(x), (1, 2)
     waves = dctn(x, axes=axes)
     low, high = (np.pi * np.arange(k) / k for k in x.shape[1:3])
@@ -152,7 +152,7 @@ ENTRIES = [
         "blur_ig",
         blur_ig,
         "Xu et al. 2020, finite differences",
-        {"max_sigma": 6.0, "steps": 200, "quadrature": "midpoint"},
+        {"max_sigma": 6.0, "steps": 100, "quadrature": "midpoint"},
     ),
     Entry("forgrad", low_pass, "Muzellec et al. 2023, full Fourier transform", {"cutoff": 4.0}),
 ]

@@ -85,7 +85,7 @@ def shapley(case: Case) -> np.ndarray:
 
 def by_captum(case: Case, method: Any, labels: np.ndarray, **options: Any) -> np.ndarray:
     """A captum method over segments."""
-    mask = torch.tensor(labels)[None, None].expand(1, case.x.shape[3], -1, -1)
+    mask = torch.tensor(labels)[None, None].expand(1, case.x.shape[3], -1, -1).contiguous()
     found = method(case.twin).attribute(
         case.input, case.ready(FILL), case.target, feature_mask=mask, **options
     )
@@ -191,9 +191,7 @@ ENTRIES = [
         lambda case: {"segments": grid(case, 2, 2), "fill": FILL},
         part="values",
     ),
-    Entry(
-        "shapley_sampling", shapley, SUBSETS, given(samples=400), part="values", kind="random"
-    ),
+    Entry("shapley_sampling", shapley, SUBSETS, given(samples=400), part="values", kind="random"),
     Entry(
         "shapley_sampling",
         captum_sampling,

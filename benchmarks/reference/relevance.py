@@ -46,14 +46,19 @@ def with_parts(module: nn.Module, weight: Part, bias: Part | None) -> nn.Module:
     return made
 
 
-def shared(terms: list[tuple[nn.Module, tuple[Tensor, ...]]], relevance: Tensor, eps: float) -> list[Tensor]:
+def shared(
+    terms: list[tuple[nn.Module, tuple[Tensor, ...]]], relevance: Tensor, eps: float
+) -> list[Tensor]:
     """Σ over terms of x · ∂(z · R / (z + ε sign z)) / ∂x with z = Σ over terms of module(x)."""
     given = [tuple(x.detach().clone().requires_grad_() for x in xs) for _, xs in terms]
     z = sum(module(*xs) for (module, _), xs in zip(terms, given, strict=True))
     safe = z + eps * torch.where(z >= 0, 1.0, -1.0)
     quotient = torch.where(safe == 0, 0, relevance / torch.where(safe == 0, 1, safe)).detach()
     flat = [x for xs in given for x in xs]
-    parts = [x.detach() * g for x, g in zip(flat, torch.autograd.grad((z * quotient).sum(), flat), strict=True)]
+    parts = [
+        x.detach() * g
+        for x, g in zip(flat, torch.autograd.grad((z * quotient).sum(), flat), strict=True)
+    ]
     count = len(given[0])
     return [sum(parts[i::count]) for i in range(count)]
 
@@ -115,7 +120,9 @@ def evenly(module: nn.Module, xs: tuple[Tensor, ...], r: Tensor) -> list[Tensor]
     return shared([(module, tuple(torch.ones_like(x) for x in xs))], r, 0)
 
 
-def z_box(module: nn.Module, xs: tuple[Tensor, ...], r: Tensor, low: Tensor, high: Tensor) -> list[Tensor]:
+def z_box(
+    module: nn.Module, xs: tuple[Tensor, ...], r: Tensor, low: Tensor, high: Tensor
+) -> list[Tensor]:
     """Montavon et al. 2017, eq. 15: z_ij − l_i w_ij⁺ − h_i w_ij⁻ over its sum."""
     bare = [with_parts(module, part, None) for part in (whole, up, down)]
     return shared([(bare[0], xs), (Negated(bare[1]), (low,)), (Negated(bare[2]), (high,))], r, 0)
