@@ -61,7 +61,7 @@ class Conv(nn.Conv2d):
 
 
 class PaddedMaxPool(nn.MaxPool2d):
-    """With nnviz's padding. Without any it is PyTorch's own kind, which captum looks for by name."""
+    """With nnviz's padding. Without any it is PyTorch's own kind, which captum looks for."""
 
     def __init__(self, layer: nv.Layer) -> None:
         super().__init__(layer.pool_size, layer.strides)

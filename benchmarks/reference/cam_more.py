@@ -59,6 +59,33 @@ def score_cam(shares: Sequence[float]) -> Callable[[Case], np.ndarray]:
     return map_
 
 
+def fast_score_cam(case: Case) -> np.ndarray:
+    """Score-CAM of the three channels that vary most."""
+    a = node_values(case)
+    found = []
+    for i, own in enumerate(a):
+        chosen = own.flatten(1).var(1, correction=0).topk(3).indices
+        seen = masks(case, own[chosen][None])[0]
+        points = case.input[i] * seen[:, None]
+        with torch.no_grad():
+            score = case.twin(points)[:, case.targets[i]]
+        found.append(torch.einsum("k,krc->rc", score.softmax(0), own[chosen]))
+    return torch.stack(found).clamp(min=0).numpy()
+
+
+def kernel_component(case: Case) -> np.ndarray:
+    """Karmani et al. 2024 with an RBF kernel of γ = 1: √λ u of the centred kernel matrix."""
+    found = []
+    for a in node_values(case):
+        flat = a.flatten(1).T
+        centre = torch.eye(len(flat), dtype=flat.dtype) - 1 / len(flat)
+        table = centre @ torch.exp(-(torch.cdist(flat, flat) ** 2)) @ centre
+        sizes, vectors = torch.linalg.eigh(table)
+        map_ = (sizes[-1].clamp(min=0).sqrt() * vectors[:, -1]).reshape(a.shape[1:])
+        found.append(map_ * torch.sign((map_ * a.sum(0)).sum()))
+    return torch.stack(found).clamp(min=0).numpy()
+
+
 def first_component(of: Callable[[Case], Tensor]) -> Callable[[Case], np.ndarray]:
     """The projection on the first right singular vector, with the sign of the channels' sum."""
 
@@ -186,6 +213,14 @@ ENTRIES = [
     Entry("is_cam", score_cam([0.25, 0.5, 0.75, 1]), "Naidu et al. 2020", {"steps": 4}, **HERE),
     Entry("eigen_cam", first_component(node_values), "singular value decomposition", **HERE),
     Entry("eigen_grad_cam", first_component(times_slope), "singular value decomposition", **HERE),
+    Entry("fast_score_cam", fast_score_cam, "Score-CAM of three channels", {"most": 3}, **HERE),
+    Entry(
+        "kpca_cam",
+        kernel_component,
+        "the eigenvectors of the whole matrix",
+        {"kernel": "rbf", "gamma": 1.0},
+        **HERE,
+    ),
     Entry("fem", fem, "Fuad et al. 2020", **HERE),
     Entry(
         "smooth_grad_cam_plus_plus",
