@@ -102,10 +102,10 @@ def told(row: Row) -> str:
     """One line of the table."""
     name = f"{row.method}({row.settings})"
     if row.pearson is None:
-        return f"{name:<58} not there yet"
+        return f"{name:<86} not there yet"
     mark = {"exact": " ", "random": "~", "other": "*"}[row.kind]
     return (
-        f"{name:<58} {row.pictures:>4} {row.pearson:>12.8f}{mark} {row.difference:>8.1e}  "
+        f"{name:<86} {row.pictures:>4} {row.pearson:>12.8f}{mark} {row.difference:>8.1e}  "
         f"{row.reference}{f' — {row.note}' if row.note else ''}"
     )
 
@@ -134,7 +134,7 @@ def compare(names: Sequence[str], seeds: int) -> None:
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore", module="captum|torch")  # they announce their own hooks
     cases = [Case.of(net, seed) for net in dict.fromkeys(_nets()) for seed in range(seeds)]
-    head = f"{'method':<58} {'maps':>4} {'Pearson':>12}  {'rel.diff':>8}  reference"
+    head = f"{'method':<86} {'maps':>4} {'Pearson':>12}  {'rel.diff':>8}  reference"
     print(head, flush=True)
     rows = []
     for entry in ENTRIES:
