@@ -1,154 +1,31 @@
-"""Do we train as the reference framework does? `python -m benchmarks.agreement CIFAR.npz`.
+"""Do we compute what the reference implementations compute? It needs the `bench` extra.
 
-The residual recipe's network is built here and, node by node, in PyTorch (the `bench` extra); both
-get the same first weights, the same batches and the same optimizer. Printed: the first 20 losses'
-largest difference, in float64, where it shows the arithmetic, and in float32, where rounding alone
-drives two trainings apart (at this rate by a factor of about three a step); and over five seeds the
-difference of the final test accuracies with its 95 % interval (Student's t), which should hold
-zero. Augmentation is left out, since its random streams cannot be the same.
+`python -m benchmarks.agreement maps [METHOD …]` compares attribution maps (see `maps`), and
+`python -m benchmarks.agreement training CIFAR.npz` compares trainings (see `training`).
 """
 
 from __future__ import annotations
 
 import argparse
-import math
 
-import numpy as np
-import torch
-
-import nnviz as nv
-from nnviz.engine.graph import INPUT
-from nnviz.engine.walk import Draw
-from nnviz.training import CategoricalCrossentropy
-from nnviz.training.losses import as_targets
-from nnviz.training.recipes import RECIPES
-from nnviz.training.step import train_step
-
-RATE, MOMENTUM, BATCH = 0.05, 0.9, 128
-T_95 = {5: 2.776}
-"""The 97.5 % point of Student's t for that many seeds (one degree of freedom less)."""
-
-
-def twin(layer: nv.Layer) -> torch.nn.Module:
-    """One layer in PyTorch, with the same parameters."""
-    if isinstance(layer, nv.Conv2D):
-        weight = torch.tensor(layer.params["weight"].transpose(3, 2, 0, 1).copy())
-        out, inside, *kernel = weight.shape
-        pad = layer.padding[0][0]
-        made = torch.nn.Conv2d(inside, out, kernel, layer.strides, pad, bias=layer.use_bias)
-        made.weight.data = weight
-        return made
-    if isinstance(layer, nv.BatchNormalization):
-        count = len(layer.params["gamma"])
-        return torch.nn.BatchNorm2d(count, eps=layer.epsilon, momentum=1 - layer.momentum)
-    if isinstance(layer, nv.Dense):
-        made = torch.nn.Linear(*layer.params["weight"].shape)
-        made.weight.data = torch.tensor(layer.params["weight"].T.copy())
-        made.bias.data = torch.tensor(layer.params["bias"].copy())
-        return made
-    return {nv.ReLU: torch.nn.ReLU(), nv.Add: None}.get(type(layer))
-
-
-class Twin(torch.nn.Module):
-    """The same graph in PyTorch; it gives the logits."""
-
-    def __init__(self, model: nv.Model) -> None:
-        super().__init__()
-        self.nodes = [node for node in model.nodes if not isinstance(node.layer, nv.Softmax)]
-        made = {str(i): twin(node.layer) for i, node in enumerate(self.nodes)}
-        self.parts = torch.nn.ModuleDict({k: v for k, v in made.items() if v is not None})
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        values = {INPUT: x}
-        for i, node in enumerate(self.nodes):
-            xs = [values[name] for name in node.inputs]
-            if str(i) in self.parts:
-                values[node.name] = self.parts[str(i)](xs[0])
-            elif isinstance(node.layer, nv.Add):
-                values[node.name] = sum(xs[1:], xs[0])
-            else:
-                values[node.name] = xs[0].mean(dim=(2, 3))
-        return values[self.nodes[-1].name]
-
-
-def batches(n: int, seed: int, epoch: int) -> list[np.ndarray]:
-    """The pictures' numbers, batch by batch; the incomplete last one is left out."""
-    order = np.random.default_rng((seed, epoch)).permutation(n)
-    return [order[i : i + BATCH] for i in range(0, n - BATCH + 1, BATCH)]
-
-
-class Pair:
-    """Our network and its twin with the same first weights, trained side by side."""
-
-    def __init__(self, data: dict[str, np.ndarray], seed: int, dtype: type) -> None:
-        self.data, self.seed, self.step = data, seed, 0
-        self.model = RECIPES["cifar-resnet"].model(data["train_x"], 10, None, seed).astype(dtype)
-        self.twin = Twin(self.model).to(torch.float64 if dtype is np.float64 else torch.float32)
-        self.ours = nv.SGD(RATE, momentum=MOMENTUM)
-        self.theirs = torch.optim.SGD(self.twin.parameters(), RATE, MOMENTUM)
-        self.x = np.divide(data["train_x"], 255, dtype=dtype)
-        self.y = data["train_y"].astype(np.int64)
-        self.targets = as_targets(self.y, len(self.y), (10,), dtype)
-
-    def ready(self, x: np.ndarray) -> torch.Tensor:
-        """Pixels as the twin wants them: prepared, channels first."""
-        return torch.tensor(self.model.input.prepare(x).transpose(0, 3, 1, 2).copy())
-
-    def train(self, batch: np.ndarray) -> tuple[float, float]:
-        """One step of both on the same pictures; their losses before it."""
-        loss, draw = CategoricalCrossentropy(), Draw(self.seed, self.step)
-        total, _ = train_step(self.model, self.x, self.targets, batch, loss, self.ours, draw)
-        self.step += 1
-        self.theirs.zero_grad()
-        out = self.twin(self.ready(self.x[batch]))
-        error = torch.nn.functional.cross_entropy(out, torch.tensor(self.y[batch]))
-        error.backward()
-        self.theirs.step()
-        return total / len(batch), error.item()
-
-    def gap(self, steps: int) -> float:
-        """The largest difference of the losses over the first steps."""
-        first = batches(len(self.x), self.seed, 0)[:steps]
-        return max(abs(ours - theirs) for ours, theirs in map(self.train, first))
-
-    def accuracies(self, epochs: int) -> tuple[float, float]:
-        """Train for so many epochs; the accuracy of both on the test pictures."""
-        for epoch in range(epochs):
-            for batch in batches(len(self.x), self.seed, epoch):
-                self.train(batch)
-        x, y = self.data["test_x"], self.data["test_y"].astype(np.int64)
-        self.twin.eval()
-        with torch.no_grad():
-            answers = self.twin(self.ready(x)).argmax(1).numpy()
-        return self.model.evaluate(x, y).accuracy, float((answers == y).mean())
+from . import maps, training
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", help="an .npz with train_x, train_y, test_x, test_y")
-    parser.add_argument("--epochs", type=int, default=2)
-    parser.add_argument("--seeds", type=int, default=5)
+    commands = parser.add_subparsers(dest="command", required=True)
+    mapping = commands.add_parser("maps", description=maps.__doc__)
+    mapping.add_argument("methods", nargs="*", help="only these; nothing is written then")
+    mapping.add_argument("--seeds", type=int, default=2, help="networks of each kind")
+    train = commands.add_parser("training", description=training.__doc__)
+    train.add_argument("data", help="an .npz with train_x, train_y, test_x, test_y")
+    train.add_argument("--epochs", type=int, default=2)
+    train.add_argument("--seeds", type=int, default=5)
     args = parser.parse_args()
-    with np.load(args.data) as file:
-        data = {key: file[key] for key in ("train_x", "train_y", "test_x", "test_y")}
-    exact, usual = (Pair(data, 0, dtype).gap(20) for dtype in (np.float64, np.float32))
-    print(
-        f"first 20 losses differ by at most {exact:.1e} in float64 (goal: 1e-4), {usual:.1e} in "
-        "float32",
-        flush=True,
-    )
-    gaps = []
-    for seed in range(args.seeds):
-        a, b = Pair(data, seed, np.float32).accuracies(args.epochs)
-        gaps.append(a - b)
-        print(f"seed {seed}: test accuracy ours {a:.1%}, theirs {b:.1%}", flush=True)
-    mean, error = np.mean(gaps), np.std(gaps, ddof=1) / math.sqrt(len(gaps))
-    half = T_95.get(len(gaps), 1.96) * error
-    inside = "holds" if abs(mean) <= half else "does not hold"
-    print(
-        f"difference of the final accuracies over {len(gaps)} seeds: {mean:+.2%} ± {half:.2%} "
-        f"(95 %), which {inside} zero"
-    )
+    if args.command == "maps":
+        maps.compare(args.methods, args.seeds)
+    else:
+        training.compare(args.data, args.epochs, args.seeds)
 
 
 if __name__ == "__main__":
