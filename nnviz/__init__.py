@@ -9,9 +9,11 @@
     nv.save_picture(map_, "why.png")
     nv.write_report(model, digits, out="gallery")
 
-What is it made of: `summary`, `diagram`, `filters`, `feature_maps`, `health`. What would it like to
-see: `maximize`. Why did it decide so: `saliency`, `grad_cam`, `occlusion`, or any method by name
-through `explain`. Where is it wrong: `mistakes`. Every one of them returns arrays; pictures are
+What is it made of: `summary`, `diagram`, `filters`, `feature_maps`, `top_patches`, `health`,
+`distributions`, `embedding`. What would it like to see: `maximize`. Why did it decide so:
+`saliency`, `grad_cam`, `occlusion`, or any of `METHODS` by name through `explain` (the functions
+themselves are in `nv.attribution`). Where is it wrong: `mistakes`, `calibration`, `flips`,
+`explain_mistakes`, and `compare` for two models. Every one of them returns arrays; pictures are
 made of these by `picture` and `save_picture`, and `write_report` makes a page of all of them.
 """
 
@@ -63,13 +65,18 @@ from .engine.rewrite import drop_softmax, fold_batch_norm
 from .engine.sequential import Sequential
 from .errors import ArgumentError, FileError, NnvizError
 from .formats import load
+from .inspection import attribution
 from .inspection.anatomy import (
     diagram,
+    distributions,
+    embedding,
     feature_maps,
     filters,
     health,
     receptive_field,
     summary,
+    top_patches,
+    top_patches_at,
 )
 from .inspection.attribution import (
     METHODS,
@@ -87,7 +94,16 @@ from .inspection.attribution import (
     occlusion,
     saliency,
 )
-from .inspection.evaluation import mistakes
+from .inspection.evaluation import (
+    SMALL_CHANGES,
+    Change,
+    as_classifier,
+    calibration,
+    compare,
+    explain_mistakes,
+    flips,
+    mistakes,
+)
 from .inspection.maximize import maximize
 from .inspection.results import Attribution, load_result
 from .training import (
@@ -142,6 +158,7 @@ __all__ = [
     "OCCLUSION_GUIDE",
     "SELU",
     "SGD",
+    "SMALL_CHANGES",
     "AdaGrad",
     "Adam",
     "AdamW",
@@ -156,6 +173,7 @@ __all__ = [
     "Call",
     "Callback",
     "CategoricalCrossentropy",
+    "Change",
     "Channel",
     "Checkpoint",
     "Concatenate",
@@ -212,13 +230,21 @@ __all__ = [
     "WarmUp",
     "ZeroPadding2D",
     "Zoom",
+    "as_classifier",
+    "attribution",
+    "calibration",
     "check_gradients",
+    "compare",
     "data",
     "diagram",
+    "distributions",
     "drop_softmax",
+    "embedding",
     "explain",
+    "explain_mistakes",
     "feature_maps",
     "filters",
+    "flips",
     "fold_batch_norm",
     "grad_cam",
     "gradient",
@@ -236,5 +262,7 @@ __all__ = [
     "save_picture",
     "summary",
     "threads",
+    "top_patches",
+    "top_patches_at",
     "write_report",
 ]

@@ -139,7 +139,16 @@ def evaluate(args: argparse.Namespace) -> None:
 
 def summary(args: argparse.Namespace) -> None:
     """Print a model's layers, shapes and parameters."""
-    print(load(args.model).summary())
+    from .inspection.anatomy.table import COLUMNS
+
+    if args.columns is None:
+        print(load(args.model).summary())
+        return
+    print(
+        load(args.model).summary(
+            tuple(COLUMNS) if args.columns == "all" else args.columns.split(",")
+        )
+    )
 
 
 def diagram(args: argparse.Namespace) -> None:
@@ -216,6 +225,15 @@ def _model_option(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("model", nargs="?", default="mnist-cnn", help=MODEL_HELP)
 
 
+def _summary_options(sub: argparse.ArgumentParser) -> None:
+    _model_option(sub)
+    sub.add_argument(
+        "--columns",
+        help="kernel,parameters,trainable,mult_adds,flops,memory,receptive_field,stride,centre, or "
+        "all; default: parameters",
+    )
+
+
 def _seed_option(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--seed", type=_natural, default=0, help="of everything random; default: 0")
 
@@ -230,7 +248,7 @@ OPTIONS: dict[Callable[[argparse.Namespace], None], Callable[[argparse.ArgumentP
     report: _report_options,
     train: _train_options,
     evaluate: _evaluate_options,
-    summary: _model_option,
+    summary: _summary_options,
     diagram: _diagram_options,
     explain: explain_options,
 }

@@ -327,11 +327,11 @@ class Model:
 
         save(self, path)
 
-    def summary(self) -> Summary:
-        """The table that Keras prints; `print(model.summary())`."""
+    def summary(self, columns: Sequence[str] | None = None) -> Summary:
+        """The table that Keras prints, or these columns: `print(model.summary())`."""
         from ..inspection.anatomy.summary import summary
 
-        return summary(self)
+        return summary(self, columns)
 
     def __repr__(self) -> str:
         sizes = "×".join(map(str, self.input.shape))
