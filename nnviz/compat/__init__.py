@@ -1,0 +1,1 @@
+"""Other libraries' names on top of this one, for notebooks that outlived them. Nothing imports it."""
