@@ -1,4 +1,4 @@
-"""A notebook of the guide to visualizing CNNs, run again on `nnviz.compat.keras_vis` (row E9).
+"""A notebook of the guide to visualizing CNNs, run again on `nnviz.compat.keras_vis` (E9).
 
 Activation maximization of the ten digits, occlusion, saliency and Grad-CAM, each with the plain,
 the guided and the rectified gradient, in jet as in the guide. What changed against the notebook:

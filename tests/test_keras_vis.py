@@ -16,7 +16,8 @@ from nnviz.compat.keras_vis import (
     visualize_cam,
     visualize_saliency,
 )
-from nnviz.compat.keras_vis.modifiers import GRADIENTS, normalized as scaled
+from nnviz.compat.keras_vis.modifiers import GRADIENTS
+from nnviz.compat.keras_vis.modifiers import normalized as scaled
 from nnviz.errors import ArgumentError
 from nnviz.inspection.anatomy.receptive import place_on_picture
 
@@ -70,7 +71,7 @@ def test_find_layer_idx():
     net = SEEN["digits"]()
     assert utils.find_layer_idx(net, "preds") == 5
     assert keras_vis.find_layer_idx(keras_vis.view(net), "conv2d_2") == 2
-    with pytest.raises(ArgumentError, match="no layer named 'predictions'.* this model has conv2d"):
+    with pytest.raises(ArgumentError, match=r"no layer named 'predictions'.* model has conv2d"):
         utils.find_layer_idx(net, "predictions")
 
 

@@ -242,9 +242,9 @@ def test_an_animation(tmp_path, channels):
 
 def test_what_cannot_be_animated(tmp_path):
     result = maximize(small(), 0, steps=2)
-    with pytest.raises(ArgumentError, match="the file must end in .gif"):
+    with pytest.raises(ArgumentError, match=r"the file must end in \.gif"):
         save_animation(result, tmp_path / "up.png")
-    with pytest.raises(ArgumentError, match="seconds must be a number in 0.1 … 600, got 0"):
+    with pytest.raises(ArgumentError, match=r"seconds must be a number in 0\.1 … 600, got 0"):
         save_animation(result, tmp_path / "up.gif", seconds=0)
-    with pytest.raises(ArgumentError, match="nothing to animate: use a result of nv.maximize"):
+    with pytest.raises(ArgumentError, match=r"nothing to animate: use a result of nv\.maximize"):
         save_animation(result, tmp_path / "up.gif")

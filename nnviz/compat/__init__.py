@@ -1,1 +1,2 @@
-"""Other libraries' names on top of this one, for notebooks that outlived them. Nothing imports it."""
+"""Other libraries' names on top of this one, for notebooks that outlived them; nothing of ours
+imports it."""

@@ -45,7 +45,7 @@ def save_animation(result: Maximized, path: str | Path, *, seconds: float = 4.0)
 
 
 def gif_bytes(frames: list[Array], seconds: float) -> bytes:
-    """Frames, each of pictures (N, rows, cols, channels), as a GIF; the same ones, the same bytes."""
+    """Frames, each of pictures (N, rows, cols, channels), as a GIF."""
     from PIL import Image
 
     drawn = [Image.fromarray(_frame(values)) for values in frames]

@@ -1,4 +1,4 @@
-"""The calls of keras-vis (raghakot/keras-vis, unmaintained since 2020), for notebooks that use them.
+"""The calls of keras-vis (raghakot/keras-vis, unmaintained since 2020), for notebooks with them.
 
     from nnviz.compat import keras_vis
     from nnviz.compat.keras_vis import activations, utils, visualize_activation, visualize_cam

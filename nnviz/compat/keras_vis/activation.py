@@ -74,10 +74,8 @@ def visualize_activation(
     low, high = _range(input_range)
     _check_count(max_iter)
     shape, rng = seen.model.input.shape, np.random.default_rng(np.random.SeedSequence(seed))
-    if seed_input is None:
-        x = (low + high) / 2 + 0.05 * (high - low) * rng.standard_normal((1, *shape))
-    else:
-        x = np.array(one_picture(seen.model, seed_input))
+    x = (low + high) / 2 + 0.05 * (high - low) * rng.standard_normal((1, *shape))
+    x = x if seed_input is None else one_picture(seen.model, seed_input)
     x = x.astype(np.float32).clip(low, high)
     loss = _Loss.of(seen, layer_idx, filter_indices, x, (low, high), backprop_modifier)
     loss = replace(loss, act=float(act_max_weight), priors=_priors(lp_norm_weight, tv_weight))

@@ -101,9 +101,7 @@ def _walk(
 ) -> Walk:
     """Forward for one picture and back to `at`."""
     target = model.target(layer_idx, filter_indices)
-    question = Question.of(
-        model.model, one_picture(model.model, seed_input), target, "keras_vis"
-    )
+    question = Question.of(model.model, one_picture(model.model, seed_input), target, "keras_vis")
     rule_for, told = rule_set(model.model, backprop_rule(rule))
     for warning in told:
         warnings.warn(warning, stacklevel=3)

@@ -62,9 +62,7 @@ class ModelView:
         self.layers: list[LayerView] = []
         inside = {n.name: n for n in model.nodes if _is_inside(n, model)}
         after = {n.inputs[0]: n for n in inside.values()}
-        self.layers = [
-            LayerView(n, after.get(n.name)) for n in model.nodes if n.name not in inside
-        ]
+        self.layers = [LayerView(n, after.get(n.name)) for n in model.nodes if n.name not in inside]
 
     def predict(self, x: Any) -> Array:
         """The output for pictures."""

@@ -280,11 +280,10 @@ def _finish(
     )
 
 
-def _warnings(
-    walk: _Walk, found: _Found, reached: Array, best: Array | None
-) -> Iterator[str]:
+def _warnings(walk: _Walk, found: _Found, reached: Array, best: Array | None) -> Iterator[str]:
     if found.stopped:
-        yield f"stopped after {len(found.path)} of {walk.steps} steps: the pictures may be unfinished"
+        done = f"stopped after {len(found.path)} of {walk.steps} steps"
+        yield f"{done}: the pictures may be unfinished"
     for i, value in enumerate(reached):
         if value <= found.start[i]:
             yield (

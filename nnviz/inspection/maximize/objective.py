@@ -31,7 +31,7 @@ RUN_BYTES = 64 << 20
 class Objective:
     """What is climbed.
 
-    model: up to the nodes that matter. goal: the target of each picture. words: in words.
+    model: up to the nodes that matter. goal: the target of each picture; asked: as it was given.
     targets, count: there are targets · count pictures, those of one target side by side.
     diversity: the weight of the pictures' likeness, which is measured at `node`.
     """
@@ -66,16 +66,16 @@ class Objective:
         return self.goal.values({name: trace[name].y for name in self.goal.nodes})
 
     def climb(self, pixels: Array, worth: Array) -> tuple[Array, Array]:
-        """The target S (N,), and the gradient of S / worth − diversity · likeness for the pixels."""
+        """The target S (N,); the gradient of S / worth − diversity · likeness for the pixels."""
         sizes = sum(int(np.prod(shape)) for shape in self.model.shapes.values())
         most = max(1, TRACE_BYTES // (2 * sizes * pixels.itemsize) // self.count) * self.count
-        done = [
-            self._climb(pixels[i : i + most], worth[i : i + most], [*range(len(self))][i : i + most])
-            for i in range(0, len(pixels), most)
-        ]
-        return tuple(np.concatenate(parts) for parts in zip(*done, strict=True))  # type: ignore[return-value]
+        every = range(len(self))
+        cuts = [every[i : i + most] for i in range(0, len(self), most)]
+        done = [self._climb(pixels[c.start : c.stop], worth[c.start : c.stop], c) for c in cuts]
+        scores, gradients = zip(*done, strict=True)
+        return np.concatenate(scores), np.concatenate(gradients)
 
-    def _climb(self, pixels: Array, worth: Array, which: list[int]) -> tuple[Array, Array]:
+    def _climb(self, pixels: Array, worth: Array, which: range) -> tuple[Array, Array]:
         goal, trace = self.goal.take(which), self.model.run(pixels)
         outputs = {name: trace[name].y for name in goal.nodes}
         seeds = {

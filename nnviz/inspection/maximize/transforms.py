@@ -200,7 +200,7 @@ class Resampling:
         for down, along in np.ndindex(2, 2):
             r, c = corner[0] + down, corner[1] + along
             weight = np.abs(1 - down - part[0]) * np.abs(1 - along - part[1])
-            inside = (0 <= r) & (r < rows) & (0 <= c) & (c < cols)
+            inside = (r >= 0) & (r < rows) & (c >= 0) & (c < cols)
             entries.append((weight[inside], to[inside], (r * cols + c)[inside]))
         weight, target, source = map(np.concatenate, zip(*entries, strict=True))
         return cls(coo_array((weight, (target, source)), shape=(to.size, to.size)).tocsr())
