@@ -1,11 +1,12 @@
 """Does activation maximization find what a class looks like?
 
-`python -m benchmarks.maximized MNIST`. Printed: for the shipped network each class's probability and logit for its picture, beside the best
-and the 99th percentile of the 1,000 sample digits; how many of the ten pictures two other networks
-recognize (another seed, and another seed and architecture; both trained here on all of MNIST's
-training pictures, the folder of its IDX files); for every filter of the second convolution its mean
-answer against the sample's largest; and the time for one class of a 224×224 network, which is the
-shipped residual network, whose convolutions take any size. `--out` is where the pictures go.
+`python -m benchmarks.maximized MNIST`. Printed: for the shipped network each class's probability
+and logit for its picture, beside the best and the 99th percentile of the 1,000 sample digits; how
+many of the ten pictures two other networks recognize (another seed, and another seed and
+architecture; both trained here on all of MNIST's training pictures, the folder of its IDX files);
+how many filters of the second convolution rise above the sample's largest; and the time for a
+224×224 network, which is the shipped residual network, whose convolutions take any size. `--out` is
+where the pictures go.
 """
 
 from __future__ import annotations
@@ -80,6 +81,7 @@ def channels(model: nv.Model, out: Path) -> None:
         ("mean", nv.Channel("conv2d_2", every)),
         ("mean after the ReLU", nv.Channel("conv2d_2/relu", every)),
         ("neuron (12, 12)", nv.Channel("conv2d_2", every, at=(12, 12))),
+        ("neuron (12, 12) after the ReLU", nv.Channel("conv2d_2/relu", every, at=(12, 12))),
     ):
         got = nv.maximize(model, target, against=x)
         assert got.best is not None

@@ -246,6 +246,29 @@ def test_layers_and_directions_as_targets(target):
     assert got.succeeded.all()
 
 
+@pytest.mark.parametrize("at", [None, (5, 5)])
+def test_a_filter_that_is_shut_at_the_beginning_is_opened(at):
+    model = SEEN["digits"]()
+    model.parameters()["conv2d_2/bias"][...] = -0.3
+    target = Channel("conv2d_2/relu", tuple(range(5)), at)
+    got = maximize(model, target, steps=60, **BARE)
+    assert not got.start.any()
+    assert (got.activation > 0).all()
+
+
+def test_a_neuron_at_a_place_is_not_moved():
+    model, settings = SEEN["digits"](), {"steps": 2}
+    for target, count in (
+        (Channel("conv2d_2", 0), 3),
+        (Channel("conv2d_2", 0, at=(1, 1)), 0),
+        (Direction("conv2d_2", np.ones(5)), 3),
+        (Direction("conv2d_2", np.ones(model.shapes["conv2d_2"])), 0),
+        (Logit(0) + Channel("conv2d_2", 0, at=(1, 1)), 0),
+    ):
+        made = maximize(model, target, **settings).provenance
+        assert len(made.settings["transforms"]) == count
+
+
 def test_against_real_pictures():
     model = SEEN["digits"]()
     pictures = np.random.default_rng(0).random((40, 28, 28, 1)).astype(np.float32)

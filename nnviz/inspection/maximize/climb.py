@@ -92,8 +92,9 @@ def maximize(
     target S: a class, several classes (one picture for each), or a `Target`; of a class its logit:
         a probability is also raised by lowering the other classes.
     image: "fourier", "pixels" or an `Image` says what u is. transforms T: `Jitter`, `Rotation`,
-        `Scaling`, `Padding`, `Blur`, one after the other; None for a jitter, a turn and a scaling
-        that suit the picture's size. The last fifth of the steps goes without them.
+        `Scaling`, `Padding`, `Blur`, one after the other; None for a turn, a scaling and a jitter
+        that suit the picture's size, or none where the target is at one place. The last fifth of
+        the steps goes without them.
     priors: `TotalVariation`, `LpNorm`, `Decay`; None for `default_priors`. They pull to the model's
         background where it is known, else to the pixels that are 0 to the network.
     optimizer: a name or an instance (which is copied). rate: its rate where it is a name, a number
@@ -107,39 +108,23 @@ def maximize(
     Erhan et al. 2009; Simonyan et al. 2013, section 2, arXiv:1312.6034; Olah, Mordvintsev, Schubert
     2017, doi:10.23915/distill.00007.
     """
-    if len(model.input.shape) != 3:
-        raise ArgumentError(
-            f"maximize makes pictures, this model's input has shape {model.input.shape}"
-        )
     _check_wholes(steps=(steps, 1), count=(count, 1), snapshots=(snapshots, 0), seed=(seed, 0))
-    _check_diversity(diversity, count)
+    shape = _picture_shape(model)
     pictures = as_pictures(model, against)
-    objective = Objective.of(model, target, count, float(diversity))
+    objective = Objective.of(model, target, count, _diversity(diversity, count))
+    moves = () if objective.has_place else default_transforms(shape)
     walk = _Walk(
         objective=objective,
         image=get_image(image),
-        transforms=_chosen(transforms, default_transforms(model.input.shape), Transform),
-        priors=_chosen(priors, default_priors(model.input.shape), Prior),
+        transforms=_chosen(transforms, moves, Transform),
+        priors=_chosen(priors, default_priors(shape), Prior),
         optimizer=_optimizer(optimizer, rate, steps),
         rest=resting_level(model),
         steps=steps,
         seed=seed,
     )
-    at = np.unique(np.linspace(0, steps - 1, snapshots).round().astype(int))
-    result = walk.run(set(at.tolist()))
-    settings = {
-        "steps": steps,
-        "image": repr(walk.image),
-        "transforms": tuple(map(repr, walk.transforms)),
-        "priors": tuple(map(repr, walk.priors)),
-        "optimizer": repr(walk.optimizer),
-        "count": count,
-        "diversity": float(diversity),
-    }
-    made = Provenance.of(
-        model, "maximize", target=objective.goal.words, settings=settings, seed=seed
-    )
-    return _finish(model, walk, result, pictures, made)
+    at = np.linspace(0, steps - 1, snapshots).round().astype(int)
+    return _finish(model, walk, walk.run(set(at.tolist())), pictures)
 
 
 def default_transforms(shape: Shape) -> tuple[Transform, ...]:
@@ -201,6 +186,20 @@ class _Walk:
     steps: int
     seed: int
 
+    def provenance(self, model: Model) -> Provenance:
+        """How it was made."""
+        settings = {
+            "steps": self.steps,
+            "image": repr(self.image),
+            "transforms": tuple(map(repr, self.transforms)),
+            "priors": tuple(map(repr, self.priors)),
+            "optimizer": repr(self.optimizer),
+            "count": self.objective.count,
+            "diversity": self.objective.diversity,
+        }
+        words = self.objective.goal.words
+        return Provenance.of(model, "maximize", target=words, settings=settings, seed=self.seed)
+
     def run(self, keep: set[int]) -> _Found:
         """Climb; `keep` says before which steps a snapshot is taken."""
         shape = self.objective.model.input.shape
@@ -250,9 +249,8 @@ class _Walk:
         return score, slope.astype(x.dtype, copy=False)
 
 
-def _finish(
-    model: Model, walk: _Walk, found: _Found, pictures: Array | None, made: Provenance
-) -> Maximized:
+def _finish(model: Model, walk: _Walk, found: _Found, pictures: Array | None) -> Maximized:
+    """What was found, as the model itself sees it, beside what it says of real pictures."""
     objective, values = walk.objective, found.values
     trace = model.run(values, keep=objective.goal.nodes)
     reached = objective.goal.values({node: trace[node].y for node in objective.goal.nodes})
@@ -276,7 +274,7 @@ def _finish(
         snapshot_steps=np.array(shots) if shots else None,
         count=objective.count,
         warnings=tuple(_warnings(walk, found, reached, best)),
-        provenance=made,
+        provenance=walk.provenance(model),
     )
 
 
@@ -308,12 +306,22 @@ def _check_wholes(**settings: tuple[Any, int]) -> None:
             raise ArgumentError(f"{name} must be a whole number of at least {least}, got {value!r}")
 
 
-def _check_diversity(diversity: Any, count: int) -> None:
+def _diversity(diversity: Any, count: int) -> float:
+    """An error for a weight that is none, or that a single picture cannot heed."""
     number = isinstance(diversity, Real) and not isinstance(diversity, bool)
     if not number or not 0 <= float(diversity) < np.inf:
         raise ArgumentError(f"diversity must be a number of at least 0, got {diversity!r}")
     if diversity and count < 2:
         raise ArgumentError("diversity is about several pictures of one target: give count as well")
+    return float(diversity)
+
+
+def _picture_shape(model: Model) -> Shape:
+    """(rows, cols, channels); an error where the model does not look at pictures."""
+    shape = model.input.shape
+    if len(shape) != 3:
+        raise ArgumentError(f"maximize makes pictures, this model's input has shape {shape}")
+    return shape
 
 
 def _chosen(given: Any, default: tuple[Any, ...], kind: type) -> tuple[Any, ...]:

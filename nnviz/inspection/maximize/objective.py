@@ -13,13 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from ...engine.graph import INPUT
-from ...engine.layer import Array
+from ...engine.graph import INPUT, Node
+from ...engine.layer import Array, Call, Layer, Rule
+from ...engine.layers.rectifier import ReLU
 from ...engine.model import Model
 from ...engine.rewrite import fold_batch_norm, up_to
 from ...errors import ArgumentError
 from ..attribution.goal import Goal, as_goal
 from ..attribution.places import last_spatial_node
+from ..attribution.target import Channel, Direction
 
 TRACE_BYTES = 256 << 20
 """Pictures that climb together leave traces of about this much memory."""
@@ -60,6 +62,16 @@ class Objective:
     def __len__(self) -> int:
         return self.targets * self.count
 
+    @property
+    def has_place(self) -> bool:
+        """Whether the target sits at one place of the picture, so that moving it means nothing."""
+        targets = [target for _, _, target in self.goal.terms]
+        return any(
+            (isinstance(t, Channel) and t.at is not None)
+            or (isinstance(t, Direction) and t.vector.ndim == 3)
+            for t in targets
+        )
+
     def values(self, pixels: Array) -> Array:
         """The target (N,) of all pictures."""
         trace = self.model.run(pixels, keep=self.goal.nodes)
@@ -86,6 +98,10 @@ class Objective:
             push = -self.diversity * likeness(trace[self.node].y, self.count)[1]
             seeds[self.node] = seeds[self.node] + push if self.node in seeds else push
         gradient = self.model.backward(trace, seeds)[INPUT]
+        dead = np.logical_not(gradient.any(axis=(1, 2, 3)))
+        if dead.any():
+            opened = self.model.backward(trace, seeds, rule_for=opening)[INPUT]
+            gradient = np.where(dead[:, None, None, None], opened, gradient)
         return goal.values(outputs), self.model.input.pixel_gradient(gradient)
 
     def reached_by(self, pictures: Array) -> Array:
@@ -110,6 +126,20 @@ def _lean(model: Model, read: set[str | None]) -> Model:
     left = {node.name: node.layer for node in folded.nodes}
     same = all(left.get(node.name) is node.layer for node in model.nodes if node.name in read)
     return folded if same else model
+
+
+def opening(node: Node) -> Rule:
+    """The rule for pictures whose gradient is zero everywhere, because all the ReLUs on the way are
+    shut: dx = dy where x > 0, and of the places with dy > 0 also at the one of each channel where x
+    is largest, which opens soonest."""
+    own = type(node.layer).backward
+    return _opened if isinstance(node.layer, ReLU) else own
+
+
+def _opened(layer: Layer, dy: Array, call: Call) -> Array:
+    places = np.where(dy > 0, call.x, -np.inf).reshape(len(dy), -1, dy.shape[-1])
+    nearest = (places == places.max(axis=1, keepdims=True)).reshape(dy.shape)
+    return dy * ((call.x > 0) | (nearest & (dy > 0)))
 
 
 def likeness(y: Array, count: int) -> tuple[Array, Array]:
