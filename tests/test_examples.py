@@ -139,6 +139,7 @@ FIGURES: dict[str, dict[str, Check]] = {
         "sigmoid network, accuracy on 300 digits not learnt": lambda got: got[0] > 0.75,
         "relu network, accuracy on 300 digits not learnt": lambda got: got[0] > 0.87,
     },
+    "keras_vis_notebook": {"classes whose picture is recognized": near(10)},
     "mnist_cnn": {"accuracy on digits not learnt": lambda got: got[0] > 0.9},
     "two_layer_network": {
         "steps in which the loss rose": near(0),

@@ -7,15 +7,22 @@ import pytest
 from networks import SEEN, chain, normalized
 
 import nnviz as nv
-from nnviz.engine.rewrite import up_to
 from nnviz.errors import ArgumentError
-from nnviz.inspection.attribution import Channel, Logit
-from nnviz.inspection.attribution.goal import as_goal
-from nnviz.inspection.maximize import maximize
-from nnviz.inspection.maximize.climb import _climb
-from nnviz.inspection.maximize.priors import brightness, total_variation
+from nnviz.inspection.attribution import Channel, Direction, Logit, Norm
+from nnviz.inspection.maximize import (
+    Decay,
+    Image,
+    Jitter,
+    Pixels,
+    Prior,
+    TotalVariation,
+    Transform,
+    maximize,
+)
+from nnviz.inspection.maximize.objective import Objective, likeness
 
-QUICK = {"steps": 20, "smooth": 0.5, "dark": 0.1}
+QUICK = {"steps": 20, "priors": (TotalVariation(0.5), Decay(0.1))}
+BARE = {"transforms": (), "priors": ()}
 
 
 @pytest.mark.parametrize("name", SEEN)
@@ -32,7 +39,7 @@ def test_the_target_rises_within_bounds(name):
     assert (got.activation > got.start).all()
     assert got.warnings == ()
     assert got.path.shape == (20, len(classes))
-    np.testing.assert_array_equal(got.path[0], got.start)
+    assert got.succeeded.all()
     trace = model.run(got.values)
     np.testing.assert_array_equal(got.activation, np.diag(trace[model.logits_name].y))
     np.testing.assert_array_equal(got.probability, np.diag(trace.output))
@@ -58,22 +65,24 @@ def test_as_many_threads_as_one_likes(count):
 def test_channels_and_neurons_as_targets():
     model = SEEN["digits"]()
     target = Channel("conv2d_2", (0, 3), at=(5, 5))
-    got = maximize(model, target, shift=0, **QUICK)
+    got = maximize(model, target, transforms=(), image="pixels", rate=0.1, **QUICK)
+    np.testing.assert_allclose(got.path[0], got.start, rtol=1e-6)
     assert got.values.shape == (2, 28, 28, 1)
     assert (got.activation > got.start).all()
     assert got.probability is None
     assert got.provenance.target == "place (5, 5) of channel (0, 3) of conv2d_2"
-    assert got.provenance.settings["shift"] == 0
-    # What a neuron cannot see gets darker: nothing but the prior acts there.
+    assert got.provenance.settings["image"] == "Pixels(colours=True)"
+    assert got.provenance.settings["optimizer"] == "Adam(learning_rate=0.1)"
+    # What a neuron cannot see gets darker: nothing but the priors act there.
     field = nv.receptive_field(model, "conv2d_2").reads[5, 5]
     outside = np.ones((28, 28), bool)
     outside[field[0] : field[2], field[1] : field[3]] = False
-    assert got.values[:, outside].max() < 0.3
+    assert got.values[:, outside].mean() < 0.1
 
 
 def test_pixels_are_pixels_also_for_a_model_that_wants_another_range():
     model = nv.Sequential([nv.Flatten(), nv.Dense(2)], (4, 4, 3), input=normalized().input)
-    got = maximize(model, 0, steps=60, rate=0.3, shift=0, smooth=0, dark=0)
+    got = maximize(model, 0, steps=60, rate=0.3, image=Pixels(colours=False), **BARE)
     assert got.values.max() <= 1
     # The score is linear in the pixels, so the best picture is black or white in each channel,
     # by the sign of its weight; the weights speak of BGR, the picture is RGB.
@@ -81,21 +90,48 @@ def test_pixels_are_pixels_also_for_a_model_that_wants_another_range():
     np.testing.assert_array_equal(got.values[0] > 0.5, weight > 0)
 
 
-def test_a_shifted_step_still_climbs_the_unshifted_picture():
-    model, target = chain().astype(np.float64), Logit(1)
-    rng, h, move = np.random.default_rng(0), 1e-6, (2, -1)
-    x = rng.random((1, *model.input.shape))
-    part = up_to(model, "preds")
-    goal = as_goal(model, target)
-    score, gradient = _climb(part, goal, x, move)
-    assert score == target.values(model.run(np.roll(x, move, axis=(1, 2)))["preds"].y)
-    way = rng.standard_normal(x.shape)
-    ends = [_climb(part, goal, x + side * h * way, move)[0] for side in (1, -1)]
-    assert (gradient * way).sum() == pytest.approx((ends[0] - ends[1]).item() / (2 * h), rel=1e-6)
+@pytest.mark.parametrize("count", [1, 3])
+def test_the_objectives_gradient_is_the_numerical_one(count):
+    model = normalized_picture().astype(np.float64)
+    target = Logit((0, 2)) - 0.5 * Channel("conv2d_1", 1) + Norm("conv2d_1") * 0.1
+    objective = Objective.of(model, target, count, 0.0 if count == 1 else 0.7)
+    rng, h, worth = np.random.default_rng(0), 1e-6, np.linspace(0.5, 2, 2 * count)
+    x = rng.random((2 * count, *model.input.shape))
+    way = np.zeros_like(x)
+    way[1] = rng.standard_normal(x[1].shape)  # each picture's own gradient, the others held still
+
+    def climbed(pixels):
+        values = objective.values(pixels) / worth
+        if count > 1:
+            y = model.run(pixels)["conv2d_1"].y
+            values = values - 0.7 * likeness(y, count)[0]
+        return values[1]
+
+    score, gradient = objective.climb(x, worth)
+    np.testing.assert_allclose(score, objective.values(x), rtol=1e-12)
+    numerical = (climbed(x + h * way) - climbed(x - h * way)) / (2 * h)
+    assert (gradient * way).sum() == pytest.approx(numerical, rel=1e-6)
+
+
+def normalized_picture():
+    """A small network with a batch normalization that is folded, and one that must not be."""
+    spec = nv.InputSpec((6, 5, 3), (0, 255), (104.0, 117.0, 123.0), (2.0, 3.0, 4.0), "BGR")
+    layers = [nv.Conv2D(4, 3, activation="tanh"), nv.BatchNormalization()]
+    layers += [nv.Conv2D(3, 2), nv.BatchNormalization(), nv.Flatten(), nv.Dense(3)]
+    return nv.Sequential(layers, (6, 5, 3), input=spec)
+
+
+def test_a_normalization_is_folded_only_where_nobody_reads_it():
+    model = normalized_picture()
+    for name, nodes in (("dense_1", 6), ("conv2d_2", 4), ("batch_normalization_2", 5)):
+        part = Objective.of(model, Channel(name, 0), 1, 0.0).model
+        x = np.random.default_rng(0).random((2, 6, 5, 3), np.float32)
+        assert len(part.nodes) == nodes
+        np.testing.assert_allclose(part.run(x)[name].y, model.run(x)[name].y, rtol=1e-4, atol=1e-4)
 
 
 def test_a_large_rate_overflows_nothing():
-    got = maximize(SEEN["digits"](), 0, steps=40, rate=30, smooth=0, dark=0)
+    got = maximize(SEEN["digits"](), 0, steps=40, rate=30.0, priors=())
     assert np.isfinite(got.values).all()
 
 
@@ -109,7 +145,7 @@ def test_a_target_that_cannot_rise_is_told():
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 4])
 def test_few_steps_keep_the_best_of_them(steps):
-    got = maximize(SEEN["digits"](), 0, steps=steps, smooth=0, dark=0, shift=0)
+    got = maximize(SEEN["digits"](), 0, steps=steps, rate=0.1, **BARE)
     assert got.activation[0] == pytest.approx(got.path[-1, 0])
 
 
@@ -126,12 +162,20 @@ def test_of_logits_the_probability_is_their_softmax():
 BAD = [
     ({"steps": 0}, "steps must be a whole number of at least 1, got 0"),
     ({"steps": 2.5}, "steps must be a whole number of at least 1, got 2.5"),
-    ({"shift": -1}, "shift must be a whole number of at least 0, got -1"),
+    ({"count": True}, "count must be a whole number of at least 1, got True"),
+    ({"snapshots": -1}, "snapshots must be a whole number of at least 0, got -1"),
     ({"seed": -1}, "seed must be a whole number of at least 0, got -1"),
-    ({"rate": 0}, "rate must be above 0, smooth and dark at least 0, got 0, 3.0, 0.5"),
-    ({"rate": float("nan")}, "rate must be above 0, smooth and dark at least 0, got nan"),
-    ({"smooth": -1}, "rate must be above 0, smooth and dark at least 0, got 0.1, -1"),
-    ({"dark": float("inf")}, "rate must be above 0, smooth and dark at least 0"),
+    ({"rate": 0}, "learning_rate of Adam must be a number above 0, got 0"),
+    ({"rate": float("nan")}, "learning_rate of Adam must be a number above 0, got nan"),
+    ({"rate": 0.1, "optimizer": nv.Adam(0.1)}, "an instance has its own"),
+    ({"optimizer": "adamm"}, r"no optimizer named 'adamm' \(did you mean"),
+    ({"image": "wavelets"}, "no image named 'wavelets'; maximize has pixels, fourier"),
+    ({"transforms": ["jitter"]}, r"transforms must be a list of them, got \['jitter'\]"),
+    ({"priors": 3}, "priors must be a list of them, got 3"),
+    ({"diversity": 1.0}, "diversity is about several pictures of one target"),
+    ({"diversity": float("nan"), "count": 2}, "diversity must be a number of at least 0, got nan"),
+    ({"against": np.zeros((1, 8, 7, 2))}, "against needs at least two pictures"),
+    ({"against": np.zeros((3, 5, 5))}, r"the input has shape \(3, 5, 5\)"),
 ]
 
 
@@ -153,25 +197,161 @@ def test_what_cannot_be_maximized():
         maximize(flat, 0)
 
 
-@pytest.mark.parametrize("prior", [total_variation, brightness])
-@pytest.mark.parametrize("shape", [(2, 5, 4, 1), (1, 3, 6, 3)])
-def test_the_priors_gradients_are_the_numerical_ones(prior, shape):
-    rng = np.random.default_rng(0)
-    x, way, h = rng.random(shape), rng.standard_normal(shape), 1e-6
-    values, gradient = prior(x)
-    assert values.shape == shape[:1]
-    numerical = (prior(x + h * way)[0] - prior(x - h * way)[0]) / (2 * h)
-    np.testing.assert_allclose((gradient * way).sum(axis=(1, 2, 3)), numerical, rtol=1e-8)
+def test_a_batch_is_its_pictures_one_by_one():
+    model, settings = SEEN["digits"](), {"steps": 6, "count": 2, "diversity": 0.3}
+    together = maximize(model, [0, 2], **settings)
+    assert together.values.shape == (4, 28, 28, 1)
+    for i, c in enumerate((0, 2)):
+        alone = maximize(model, c, **settings)
+        np.testing.assert_allclose(alone.values, together.values[2 * i : 2 * i + 2], atol=1e-5)
 
 
-def test_the_priors_by_hand():
-    x = np.array([[0.0, 1.0], [0.0, 0.5]]).reshape(1, 2, 2, 1)
-    assert total_variation(x)[0][0] == pytest.approx((0 + 0.25 + 1 + 0.25) / 4)
-    assert brightness(x)[0][0] == pytest.approx(1.25 / 4)
-    assert not total_variation(np.full((1, 4, 4, 3), 0.7))[0].any()
+def test_diversity_makes_the_pictures_differ():
+    model = SEEN["digits"]()
+    near, far = (
+        maximize(model, Channel("conv2d_2", 1), count=3, diversity=weight, steps=30)
+        for weight in (0.0, 0.3)
+    )
+    alike = [likeness(model.run(r.values)["conv2d_2"].y, 3)[0].mean() for r in (near, far)]
+    assert 1 - alike[1] > 3 * (1 - alike[0])
+    assert (far.activation > far.start).all()
+
+
+def test_likeness_by_loops():
+    y = np.random.default_rng(0).standard_normal((4, 2, 3, 2))
+    grams = [p.reshape(6, 2).T @ p.reshape(6, 2) for p in y]
+
+    def cosine(a, b):
+        return (a * b).sum() / np.linalg.norm(a) / np.linalg.norm(b)
+
+    pairs = [cosine(grams[0], grams[1])] * 2 + [cosine(grams[2], grams[3])] * 2
+    np.testing.assert_allclose(likeness(y, 2)[0], pairs, rtol=1e-12)
+    assert not likeness(np.zeros((2, 2, 2, 3)), 2)[1].any()
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "rmsprop", "adagrad", nv.AdamW(0.1)])
+def test_any_optimizer_climbs(optimizer):
+    got = maximize(SEEN["digits"](), [0, 1], optimizer=optimizer, **QUICK)
+    assert (got.activation > got.start).all()
+    if not isinstance(optimizer, str):
+        assert optimizer.steps == 0
+        again = maximize(SEEN["digits"](), [0, 1], optimizer=optimizer, **QUICK)
+        assert again.values.tobytes() == got.values.tobytes()
+
+
+@pytest.mark.parametrize("target", [Norm("conv2d_2"), Direction("conv2d_2", np.arange(5))])
+def test_layers_and_directions_as_targets(target):
+    got = maximize(SEEN["digits"](), target, **QUICK)
+    assert got.values.shape == (1, 28, 28, 1)
+    assert got.succeeded.all()
+
+
+@pytest.mark.parametrize("at", [None, (5, 5)])
+def test_a_filter_that_is_shut_at_the_beginning_is_opened(at):
+    model = SEEN["digits"]()
+    model.parameters()["conv2d_2/bias"][...] = -0.3
+    target = Channel("conv2d_2/relu", tuple(range(5)), at)
+    got = maximize(model, target, steps=60, **BARE)
+    assert not got.start.any()
+    assert (got.activation > 0).all()
+
+
+def test_a_neuron_at_a_place_is_not_moved():
+    model, settings = SEEN["digits"](), {"steps": 2}
+    for target, count in (
+        (Channel("conv2d_2", 0), 3),
+        (Channel("conv2d_2", 0, at=(1, 1)), 0),
+        (Direction("conv2d_2", np.ones(5)), 3),
+        (Direction("conv2d_2", np.ones(model.shapes["conv2d_2"])), 0),
+        (Logit(0) + Channel("conv2d_2", 0, at=(1, 1)), 0),
+    ):
+        made = maximize(model, target, **settings).provenance
+        assert len(made.settings["transforms"]) == count
+
+
+def test_against_real_pictures():
+    model = SEEN["digits"]()
+    pictures = np.random.default_rng(0).random((40, 28, 28, 1)).astype(np.float32)
+    target = Channel("conv2d_2", (0, 3))
+    got = maximize(model, target, against=pictures, count=2, **QUICK)
+    real = model.run(pictures)["conv2d_2"].y.mean(axis=(1, 2))[:, [0, 0, 3, 3]]
+    np.testing.assert_allclose(got.best, real.max(axis=0), rtol=1e-6)
+    np.testing.assert_allclose(got.high, np.percentile(real, 99, axis=0), rtol=1e-6)
+    np.testing.assert_array_equal(got.succeeded, got.activation > got.best)
+
+
+def test_what_falls_short_of_real_pictures_is_told():
+    model = SEEN["digits"]()
+    best = maximize(model, 0, steps=40, rate=0.3, image="pixels", **BARE)
+    real = np.concatenate([best.values, best.values])
+    got = maximize(model, 0, against=real, steps=3, rate=0.001)
+    assert not got.succeeded[0]
+    assert "picture 0: the target reached" in got.warnings[0]
+    assert "a real picture reaches" in got.warnings[0]
+
+
+def test_snapshots_and_their_steps():
+    got = maximize(SEEN["digits"](), [0, 1], snapshots=4, **QUICK)
+    assert got.snapshot_steps.tolist() == [0, 6, 13, 19]
+    assert got.snapshots.shape == (4, 2, 28, 28, 1)
+    plain = maximize(SEEN["digits"](), [0, 1], **QUICK)
+    assert plain.snapshots is None
+    assert plain.values.tobytes() == got.values.tobytes()
+
+
+class Stops(Transform):
+    """Somebody presses Ctrl-C at the fourth step."""
+
+    calls = 0
+
+    def draw(self, rng, size):
+        Stops.calls += 1
+        if Stops.calls == 4:
+            raise KeyboardInterrupt
+        return Jitter(1).draw(rng, size)
+
+
+def test_ctrl_c_gives_what_there_is():
+    model, Stops.calls = SEEN["digits"](), 0
+    got = maximize(model, 0, steps=50, transforms=[Stops()], snapshots=50)
+    assert got.path.shape == (3, 1)
+    assert got.warnings[0] == "stopped after 3 of 50 steps: the pictures may be unfinished"
+    assert got.activation >= got.start
+    assert got.activation[0] == pytest.approx(model.run(got.values)["preds"].y[0, 0])
+    assert len(got.snapshots) == 4
+
+
+def test_the_kept_picture_is_the_best_untransformed_one_and_not_stretched():
+    got = maximize(SEEN["digits"](), 0, steps=20, snapshots=20, **BARE)
+    seen = [model_value(p) for p in got.snapshots]
+    assert got.activation[0] == pytest.approx(max(seen[-4:]), rel=1e-6)
+    assert (got.snapshots[np.argmax(seen)] == got.values).all()
+
+
+def model_value(picture):
+    return float(SEEN["digits"]().run(picture)["preds"].y[0, 0])
+
+
+def test_a_grey_model_gives_grey_pictures_and_a_colour_model_colours():
+    assert maximize(SEEN["wide"](), 0, **QUICK).values.shape == (1, 20, 45, 1)
+    colour = maximize(SEEN["colour"](), 0, **QUICK).values
+    assert colour.shape == (1, 32, 32, 3)
+    assert np.ptp(colour, axis=-1).max() > 0.01
+
+
+def test_the_bases_have_no_insides():
+    for base, call in ((Prior(1.0), "penalty"), (Image(), "basis"), (Image(), "basis_backward")):
+        given = (np.zeros((1, 2, 2, 1)), np.zeros(1))[: 2 if call == "penalty" else 1]
+        with pytest.raises(NotImplementedError, match=f"has no {call}"):
+            getattr(base, call)(*given)
+    with pytest.raises(NotImplementedError, match="draws nothing"):
+        Transform().draw(np.random.default_rng(0), (2, 2))
 
 
 def test_the_shipped_models_classes_are_recognized(shipped):
     got = maximize(shipped, list(range(10)))
     assert (got.probability > 0.99).all()
     assert (got.activation > got.start).all()
+    digits = nv.data.load("sample")
+    real = shipped.run(digits.x, keep=[shipped.logits_name])[shipped.logits_name].y
+    assert (got.activation > real.max(axis=0)).all()

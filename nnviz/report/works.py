@@ -11,7 +11,7 @@ from ..draw.image import heat, number, pixels, sheet
 from ..draw.results import signed_tiles
 from ..inspection.anatomy import diagram, feature_maps, filters, receptive_field, summary
 from ..inspection.attribution import Channel
-from ..inspection.maximize import maximize
+from ..inspection.maximize import Decay, TotalVariation, maximize
 from .figure import Cell, Figure, Scale, Table, rows_of, short_settings
 from .study import MOST_CLASSES, Study
 from .words import ends, say, told
@@ -162,7 +162,7 @@ def ideal_classes(study: Study) -> Figure:
         wide=True,
         warnings=told(result.warnings, [study.class_name(c) for c in range(count)]),
         method="activation maximization of the scores before the softmax",
-        paper="Erhan et al. 2009; Simonyan et al. 2013, arXiv:1312.6034",
+        paper="Erhan et al. 2009; Simonyan et al. 2013, arXiv:1312.6034; Olah et al. 2017",
         settings=short_settings(result.provenance.settings),
         seed=study.seed,
         code=f"{study.model_code}\n"
@@ -179,7 +179,14 @@ def ideal_channels(study: Study) -> Figure:
     count, at = min(channels, MOST_CHANNELS), (rows // 2, cols // 2)
     target = Channel(node, tuple(range(count)), at)
     result = maximize(
-        study.model, target, steps=32, rate=0.2, shift=0, smooth=0.1, dark=0.5, seed=study.seed
+        study.model,
+        target,
+        steps=32,
+        image="pixels",
+        transforms=(),
+        priors=(TotalVariation(0.1), Decay(0.5)),
+        rate=0.2,
+        seed=study.seed,
     )
     top, left, bottom, right = receptive_field(study.model, node).reads[at].tolist()
     patches = result.values[:, top:bottom, left:right]
@@ -202,7 +209,8 @@ def ideal_channels(study: Study) -> Figure:
         seed=study.seed,
         code=f"{study.model_code}\n"
         f"target = nv.Channel({node!r}, tuple(range({count})), at={at})\n"
-        f"best = nv.maximize(model, target, steps=32, rate=0.2, shift=0, smooth=0.1, dark=0.5, "
-        f"seed={study.seed})",
+        "from nnviz.inspection.maximize import Decay, TotalVariation\n"
+        'best = nv.maximize(model, target, steps=32, image="pixels", transforms=(), '
+        f"priors=(TotalVariation(0.1), Decay(0.5)), rate=0.2, seed={study.seed})",
         numbers={"values": result.values, "activation": result.activation},
     )

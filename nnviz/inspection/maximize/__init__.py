@@ -1,5 +1,24 @@
 """What would it like to see?"""
 
 from .climb import Maximized, maximize
+from .image import Fourier, Image, Pixels
+from .priors import Decay, LpNorm, Prior, TotalVariation
+from .transforms import Blur, Jitter, Padding, Rotation, Scaling, Transform
 
-__all__ = ["Maximized", "maximize"]
+__all__ = [
+    "Blur",
+    "Decay",
+    "Fourier",
+    "Image",
+    "Jitter",
+    "LpNorm",
+    "Maximized",
+    "Padding",
+    "Pixels",
+    "Prior",
+    "Rotation",
+    "Scaling",
+    "TotalVariation",
+    "Transform",
+    "maximize",
+]

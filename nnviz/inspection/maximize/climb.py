@@ -1,41 +1,51 @@
 """Activation maximization: starting from noise, change the picture so that a target rises.
 
-Pixels are kept in 0..1 by writing them as x = 1 / (1 + e^−u) and climbing in u. While climbing, the
-picture is shifted by a few random pixels at each step (and the gradient shifted back), so that what
-remains does not hang on single pixels; the last fifth of the steps stands still, and the best
-picture of those is kept as it is, with no stretching of its contrast.
+Four ideas, a file each: what is to rise (`objective`), what is climbed in (`image`), what the
+picture must survive on the way (`transforms`), and what it should look like anyway (`priors`). This
+file is the walk itself. The picture that is kept is the best by target of those that were shown to
+the network as they are; its contrast is never stretched.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from ...engine.graph import INPUT
-from ...engine.layer import Array
+from ...engine.layer import Array, Shape
 from ...engine.model import Model
-from ...engine.rewrite import up_to
 from ...errors import ArgumentError
-from ..attribution.goal import Goal, as_goal
+from ...training.optimizers import OPTIMIZERS, Optimizer, get_optimizer
+from ...training.schedules import CosineDecay, Schedule
 from ..probability import probabilities
 from ..results import Provenance, Result
-from .priors import brightness, total_variation
+from .image import Image, get_image, noise
+from .objective import Objective, as_pictures, is_sequence_of
+from .priors import Decay, Prior, TotalVariation
+from .transforms import Jitter, Rotation, Scaling, Transform, drawn
 
 STILL = 0.2
-"""The last share of the steps, without shifts."""
+"""The last share of the steps, without transforms."""
+SPREAD = 0.1
+"""Of the noise at the beginning, in u."""
+RATE = 0.25
 
 
 @dataclass(frozen=True)
 class Maximized(Result):
     """The pictures that a target likes best.
 
-    values: (N, rows, cols, channels) pixels in 0..1. activation: (N,) the target's value for them;
-    start: (N,) for the noise it began with. probability: (N,) of the class, where the target is
-        one.
-    path: (steps, N), the target while climbing.
+    values: (N, rows, cols, channels) pixels in 0..1; N = targets · count, those of one target side
+        by side. activation: (N,) the target's value for them; start: (N,) for the noise it began
+        with. probability: (N,) of the class, where the target is one.
+    path: (steps, N), the target while climbing, of the pictures as they were transformed then.
+    best, high: (N,), the target's largest value and 99th percentile over real pictures, where some
+        were given: a picture of what a target likes best should be above both.
+    snapshots: (S, N, rows, cols, channels), the pictures on the way, before the steps (S,)
+    snapshot_steps. count: pictures for each target.
     """
 
     values: Array
@@ -44,132 +54,290 @@ class Maximized(Result):
     path: Array
     provenance: Provenance
     probability: Array | None = None
+    best: Array | None = None
+    high: Array | None = None
+    snapshots: Array | None = None
+    snapshot_steps: Array | None = None
+    count: int = 1
     warnings: tuple[str, ...] = ()
+
+    @property
+    def succeeded(self) -> Array:
+        """(N,) bool: whether the target rose above the start and above every real picture given."""
+        above = self.activation > self.start
+        return above if self.best is None else above & (self.activation > self.best)
 
 
 def maximize(
     model: Model,
     target: Any,
     *,
-    steps: int = 192,
-    rate: float = 0.1,
-    shift: int = 2,
-    smooth: float = 3.0,
-    dark: float = 0.5,
+    steps: int = 128,
+    image: str | Image = "fourier",
+    transforms: Sequence[Transform] | None = None,
+    priors: Sequence[Prior] | None = None,
+    optimizer: str | Optimizer = "adam",
+    rate: float | Schedule | None = None,
+    count: int = 1,
+    diversity: float = 0.0,
+    against: Any = None,
+    snapshots: int = 0,
     seed: int = 0,
 ) -> Maximized:
-    """Maximize S(x) / s − smooth · TV(x) − dark · |x|² / size over pixels x in 0..1.
+    """Maximize S(T x(u)) / s − Σ priors(x(u)) over u, with x in 0..1 and another T at each step.
 
     s = √size · |∂S/∂x| at the noise where it begins (the Euclidean norm), for each picture: what
     one grey level everywhere is worth to the target. So the priors weigh the same for a logit as
     for a channel of any layer.
-    target: a class, several classes (one picture for each), or a `Target`. S of a class is its
-    logit: a probability is also raised by lowering the other classes. steps: how many; rate: of
-        Adam, in u.
-    shift: the largest random shift in pixels. smooth, dark: the weights of the priors.
-    Erhan et al. 2009; Simonyan et al. 2013, section 2, arXiv:1312.6034.
+    target S: a class, several classes (one picture for each), or a `Target`; of a class its logit:
+        a probability is also raised by lowering the other classes.
+    image: "fourier", "pixels" or an `Image` says what u is. transforms T: `Jitter`, `Rotation`,
+        `Scaling`, `Padding`, `Blur`, one after the other; None for a turn, a scaling and a jitter
+        that suit the picture's size, or none where the target is at one place. The last fifth of
+        the steps goes without them.
+    priors: `TotalVariation`, `LpNorm`, `Decay`; None for `default_priors`. They pull to the model's
+        background where it is known, else to the pixels that are 0 to the network.
+    optimizer: a name or an instance (which is copied). rate: its rate where it is a name, a number
+        or a schedule; None falls from 0.25 to 0 along a cosine. Gradients are scaled so that each
+        number of u moves about this far in plain gradient descent's first step.
+    count: pictures for each target. diversity: the weight of their likeness (see `likeness`).
+    against: real pictures; `best` and `high` then say how far the target rises for them.
+    snapshots: how many pictures on the way are kept, for an animation.
+    Ctrl-C ends the walk early; the result says so in its warnings.
+
+    Erhan et al. 2009; Simonyan et al. 2013, section 2, arXiv:1312.6034; Olah, Mordvintsev, Schubert
+    2017, doi:10.23915/distill.00007.
     """
-    if len(model.input.shape) != 3:
-        raise ArgumentError(
-            f"maximize makes pictures, this model's input has shape {model.input.shape}"
-        )
-    _check(steps, rate, shift, smooth, dark, seed)
-    goal = as_goal(model, target)
-    count = 1 if goal.count is None else goal.count
-    rng = np.random.default_rng(np.random.SeedSequence(seed))
-    shape = (count, *model.input.shape)
-    u = (-1.5 + 0.1 * rng.standard_normal(shape)).astype(np.float32)
-    m, v = np.zeros_like(u), np.zeros_like(u)
-    part = up_to(model, *goal.nodes)
-    best, best_score, path = u.copy(), np.full(count, -np.inf), np.empty((steps, count))
-    for step in range(steps):
-        still = step >= steps - max(1, round(steps * STILL))
-        move = (0, 0) if still else tuple(rng.integers(-shift, shift + 1, 2).tolist())
-        x = _pixels(u)
-        score, gradient = _climb(part, goal, x, move)
-        path[step] = score
-        if step == 0:
-            norm = np.sqrt((gradient.astype(np.float64) ** 2).sum(axis=(1, 2, 3)) * x[0].size)
-            worth = np.where(norm > 0, norm, 1).astype(x.dtype)
-        score, gradient = score / worth, gradient / worth[:, None, None, None]
-        for weight, prior in ((smooth, total_variation), (dark, brightness)):
-            cost, slope = prior(x)
-            score, gradient = score - weight * cost, gradient - weight * slope
-        if still:
-            better = score > best_score
-            best[better], best_score = u[better], np.where(better, score, best_score)
-        # Adam on u, uphill; the chain rule of the sigmoid is x (1 − x).
-        slope = gradient * x * (1 - x)
-        m += 0.1 * (slope - m)
-        v += 0.001 * (slope * slope - v)
-        t = step + 1
-        u += rate * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
-    values = _pixels(best)
-    return _finish(model, goal, values, path, steps, rate, shift, smooth, dark, seed)
+    _check_wholes(steps=(steps, 1), count=(count, 1), snapshots=(snapshots, 0), seed=(seed, 0))
+    shape = _picture_shape(model)
+    pictures = as_pictures(model, against)
+    objective = Objective.of(model, target, count, _diversity(diversity, count))
+    moves = () if objective.has_place else default_transforms(shape)
+    walk = _Walk(
+        objective=objective,
+        image=get_image(image),
+        transforms=_chosen(transforms, moves, Transform),
+        priors=_chosen(priors, default_priors(shape), Prior),
+        optimizer=_optimizer(optimizer, rate, steps),
+        rest=resting_level(model),
+        steps=steps,
+        seed=seed,
+    )
+    at = np.linspace(0, steps - 1, snapshots).round().astype(int)
+    return _finish(model, walk, walk.run(set(at.tolist())), pictures)
 
 
-def _check(steps: Any, rate: Any, shift: Any, smooth: Any, dark: Any, seed: Any) -> None:
-    """An error for settings with which there is nothing to climb."""
-    for name, value, least in (("steps", steps, 1), ("shift", shift, 0), ("seed", seed, 0)):
-        whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-        if not whole or value < least:
-            raise ArgumentError(f"{name} must be a whole number of at least {least}, got {value!r}")
-    numbers = (rate, smooth, dark)
-    if not all(isinstance(v, Real) and 0 <= float(v) < np.inf for v in numbers) or rate == 0:
-        raise ArgumentError(
-            f"rate must be above 0, smooth and dark at least 0, got {rate!r}, {smooth!r}, {dark!r}"
-        )
+def default_transforms(shape: Shape) -> tuple[Transform, ...]:
+    """10°, 10 %, and a fourteenth of the shorter side: 2 pixels for 28×28, 16 for 224×224."""
+    return Rotation(10.0), Scaling(0.1), Jitter(max(1, round(min(shape[:2]) / 14)))
 
 
-def _pixels(u: Array) -> Array:
-    """1 / (1 + e^−u), which nothing overflows."""
-    return 0.5 * (1 + np.tanh(0.5 * u))
+def default_priors(shape: Shape) -> tuple[Prior, ...]:
+    """Smooth with edges, and at rest where nothing is needed; weaker for larger pictures, where the
+    noise at the beginning, by which the target is scaled, says less of what can be reached."""
+    share = min(1.0, 28 / min(shape[:2]))
+    return TotalVariation(0.8 * share, 1.5), Decay(0.3 * share)
 
 
-def _climb(part: Model, goal: Goal, x: Array, move: tuple[int, ...]) -> tuple[Array, Array]:
-    """The target (N,) of the shifted pictures, and its gradient for the unshifted pixels.
+def resting_level(model: Model) -> Array:
+    """One pixel (channels,) that means "nothing here": the background of the training pictures
+    where the model knows it, else what is 0 to the network; 0..1."""
+    spec, channels = model.input, model.input.shape[2]
+    if spec.background is not None:
+        level = np.full(channels, spec.background)
+    else:
+        low, high = spec.value_range
+        level = np.broadcast_to((np.array(spec.mean) - low) / (high - low), channels)
+        level = level[::-1] if spec.channel_order == "BGR" else level
+    return level.clip(0, 1).astype(np.float32)
 
-    part: the model up to the target's nodes."""
-    trace = part.run(np.roll(x, move, axis=(1, 2)))
-    outputs = {node: trace[node].y for node in goal.nodes}
-    grads = part.backward(trace, goal.seeds(outputs))
-    pixels = part.input.pixel_gradient(grads[INPUT])
-    return goal.values(outputs), np.roll(pixels, (-move[0], -move[1]), axis=(1, 2))
+
+# The walk ---------------------------------------------------------------------------------------
 
 
-def _finish(
-    model: Model,
-    goal: Goal,
-    values: Array,
-    path: Array,
-    steps: int,
-    rate: float,
-    shift: int,
-    smooth: float,
-    dark: float,
-    seed: int,
-) -> Maximized:
-    trace = model.run(values, keep=goal.nodes)
-    reached = goal.values({node: trace[node].y for node in goal.nodes})
-    probability = None
-    classes = goal.classes(len(values))
+@dataclass
+class _Found:
+    """What a walk has found so far; of use at any moment."""
+
+    values: Array
+    reached: Array
+    start: Array
+    path: list[Array] = field(default_factory=list)
+    snapshots: dict[int, Array] = field(default_factory=dict)
+    stopped: bool = False
+
+    def offer(self, x: Array, reached: Array) -> None:
+        """Keep those pictures that the target likes better than what was there."""
+        better = reached > self.reached
+        self.values = np.where(better[:, None, None, None], x, self.values)
+        self.reached = np.where(better, reached, self.reached)
+
+
+@dataclass(frozen=True)
+class _Walk:
+    """Everything that a walk is made of, checked."""
+
+    objective: Objective
+    image: Image
+    transforms: tuple[Transform, ...]
+    priors: tuple[Prior, ...]
+    optimizer: Optimizer
+    rest: Array
+    steps: int
+    seed: int
+
+    def provenance(self, model: Model) -> Provenance:
+        """How it was made."""
+        settings = {
+            "steps": self.steps,
+            "image": repr(self.image),
+            "transforms": tuple(map(repr, self.transforms)),
+            "priors": tuple(map(repr, self.priors)),
+            "optimizer": repr(self.optimizer),
+            "count": self.objective.count,
+            "diversity": self.objective.diversity,
+        }
+        words = self.objective.goal.words
+        return Provenance.of(model, "maximize", target=words, settings=settings, seed=self.seed)
+
+    def run(self, keep: set[int]) -> _Found:
+        """Climb; `keep` says before which steps a snapshot is taken."""
+        shape = self.objective.model.input.shape
+        level = self.rest.clip(0.2, 0.8)  # nearer to an end the sigmoid is too flat to begin
+        offset = np.log(level / (1 - level))
+        u = noise(shape, self.objective.count, self.objective.targets, SPREAD, self.seed)
+        rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(1,)))
+        x = self.image.pixels(u, offset)
+        plain = replace(self.objective, diversity=0.0, node=None)
+        start, slope = plain.climb(x, np.ones(len(u)))
+        norm = np.sqrt(np.square(slope, dtype=np.float64).sum(axis=(1, 2, 3)) * x[0].size)
+        worth = np.where(norm > 0, norm, 1)
+        found, optimizer = _Found(x, start.copy(), start), replace(self.optimizer)
+        try:
+            for step in range(self.steps):
+                x = self.image.pixels(u, offset)
+                if step in keep:
+                    found.snapshots[step] = x
+                still = step >= self.steps - max(1, round(self.steps * STILL))
+                score, slope = self._slope(x, worth, None if still else rng)
+                found.path.append(score)
+                if still:
+                    found.offer(x, score)
+                uphill = self.image.backward(slope, x) * x[0].size
+                optimizer.apply({"picture/weight": u}, {"picture/weight": -uphill})
+        except KeyboardInterrupt:
+            found.stopped = True
+            x = self.image.pixels(u, offset)
+            found.offer(x, self.objective.values(x))
+        return found
+
+    def _slope(
+        self, x: Array, worth: Array, rng: np.random.Generator | None
+    ) -> tuple[Array, Array]:
+        """The target (N,) of the transformed pictures, and the gradient of all that is climbed for
+        the pixels themselves."""
+        size = (x.shape[1], x.shape[2])
+        maps = drawn(self.transforms, rng, size) if rng is not None else []
+        shown = x - self.rest if maps else x
+        for map_ in maps:
+            shown = map_.forward(shown)
+        score, slope = self.objective.climb(shown + self.rest if maps else shown, worth)
+        for map_ in reversed(maps):
+            slope = map_.backward(slope)
+        for prior in self.priors:
+            slope = slope - prior(x, self.rest)[1]
+        return score, slope.astype(x.dtype, copy=False)
+
+
+def _finish(model: Model, walk: _Walk, found: _Found, pictures: Array | None) -> Maximized:
+    """What was found, as the model itself sees it, beside what it says of real pictures."""
+    objective, values = walk.objective, found.values
+    trace = model.run(values, keep=objective.goal.nodes)
+    reached = objective.goal.values({node: trace[node].y for node in objective.goal.nodes})
+    probability = best = high = None
+    classes = objective.goal.classes(len(values))
     if classes is not None:
         probability = probabilities(model, trace.output)[np.arange(len(values)), classes]
-    low = np.flatnonzero(reached <= path[0])
-    warnings = tuple(
-        f"picture {i}: the target did not rise above the noise it began with; try more steps or "
-        "smaller priors"
-        for i in low
-    )
-    settings = {"steps": steps, "rate": rate, "shift": shift, "smooth": smooth, "dark": dark}
+    if pictures is not None:
+        real = np.repeat(objective.reached_by(pictures), objective.count, axis=0)
+        best, high = real.max(axis=1), np.percentile(real, 99, axis=1)
+    shots = sorted(found.snapshots)
     return Maximized(
         values=values,
         activation=reached,
-        start=path[0].copy(),
-        path=path,
+        start=found.start,
+        path=np.array(found.path).reshape(-1, len(values)),
         probability=probability,
-        warnings=warnings,
-        provenance=Provenance.of(
-            model, "maximize", target=goal.words, settings=settings, seed=seed
-        ),
+        best=best,
+        high=high,
+        snapshots=np.stack([found.snapshots[s] for s in shots]) if shots else None,
+        snapshot_steps=np.array(shots) if shots else None,
+        count=objective.count,
+        warnings=tuple(_warnings(walk, found, reached, best)),
+        provenance=walk.provenance(model),
     )
+
+
+def _warnings(walk: _Walk, found: _Found, reached: Array, best: Array | None) -> Iterator[str]:
+    if found.stopped:
+        done = f"stopped after {len(found.path)} of {walk.steps} steps"
+        yield f"{done}: the pictures may be unfinished"
+    for i, value in enumerate(reached):
+        if value <= found.start[i]:
+            yield (
+                f"picture {i}: the target did not rise above the noise it began with; try more "
+                "steps or smaller priors"
+            )
+        elif best is not None and value <= best[i]:
+            yield (
+                f"picture {i}: the target reached {value:.4g}, a real picture reaches "
+                f"{best[i]:.4g}; try more steps or smaller priors"
+            )
+
+
+# Checks -----------------------------------------------------------------------------------------
+
+
+def _check_wholes(**settings: tuple[Any, int]) -> None:
+    """An error for counts that are none, or too small."""
+    for name, (value, least) in settings.items():
+        whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+        if not whole or value < least:
+            raise ArgumentError(f"{name} must be a whole number of at least {least}, got {value!r}")
+
+
+def _diversity(diversity: Any, count: int) -> float:
+    """An error for a weight that is none, or that a single picture cannot heed."""
+    number = isinstance(diversity, Real) and not isinstance(diversity, bool)
+    if not number or not 0 <= float(diversity) < np.inf:
+        raise ArgumentError(f"diversity must be a number of at least 0, got {diversity!r}")
+    if diversity and count < 2:
+        raise ArgumentError("diversity is about several pictures of one target: give count as well")
+    return float(diversity)
+
+
+def _picture_shape(model: Model) -> Shape:
+    """(rows, cols, channels); an error where the model does not look at pictures."""
+    shape = model.input.shape
+    if len(shape) != 3:
+        raise ArgumentError(f"maximize makes pictures, this model's input has shape {shape}")
+    return shape
+
+
+def _chosen(given: Any, default: tuple[Any, ...], kind: type) -> tuple[Any, ...]:
+    """The transforms or priors given, or those that suit."""
+    if given is None:
+        return default
+    if not is_sequence_of(given, kind):
+        raise ArgumentError(f"{kind.__name__.lower()}s must be a list of them, got {given!r}")
+    return tuple(given)
+
+
+def _optimizer(optimizer: Any, rate: Any, steps: int) -> Optimizer:
+    """The optimizer with its rate."""
+    if isinstance(optimizer, Optimizer):
+        if rate is not None:
+            raise ArgumentError("rate goes with an optimizer's name; an instance has its own")
+        return optimizer
+    get_optimizer(optimizer)  # an error where there is none of this name
+    return OPTIMIZERS[optimizer](CosineDecay(RATE, steps) if rate is None else rate)

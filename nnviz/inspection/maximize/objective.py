@@ -1,0 +1,178 @@
+"""Objectives: what is to rise, its gradient for the pixels, and how high real pictures reach.
+
+An objective is a target of `attribution.target` (a class, a channel, a neuron, a direction, a whole
+layer, sums and differences of them) for `count` pictures each. Where a target gets several pictures
+they can be told to differ from each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...engine.graph import INPUT, Node
+from ...engine.layer import Array, Call, Layer, Rule
+from ...engine.layers.rectifier import ReLU
+from ...engine.model import Model
+from ...engine.rewrite import fold_batch_norm, up_to
+from ...errors import ArgumentError
+from ..attribution.goal import Goal, as_goal
+from ..attribution.places import last_spatial_node
+from ..attribution.target import Channel, Direction
+
+TRACE_BYTES = 256 << 20
+"""Pictures that climb together leave traces of about this much memory."""
+RUN_BYTES = 64 << 20
+"""Outputs of real pictures are read in batches of about this size."""
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What is climbed.
+
+    model: up to the nodes that matter. goal: the target of each picture; asked: as it was given.
+    targets, count: there are targets · count pictures, those of one target side by side.
+    diversity: the weight of the pictures' likeness, which is measured at `node`.
+    """
+
+    model: Model
+    goal: Goal
+    asked: Goal
+    targets: int
+    count: int
+    diversity: float
+    node: str | None
+
+    @classmethod
+    def of(cls, model: Model, target: Any, count: int, diversity: float) -> Objective:
+        """Check the target against the model."""
+        asked = as_goal(model, target)
+        targets = 1 if asked.count is None else asked.count
+        goal = asked.take([t for t in range(targets) for _ in range(count)])
+        node = None
+        if diversity:
+            spatial = [name for name in asked.nodes if len(model.shapes[name]) == 3]
+            node = spatial[0] if spatial else last_spatial_node(model)
+        part = _lean(up_to(model, *goal.nodes, *([node] if node else [])), {*goal.nodes, node})
+        return cls(part, goal, asked, targets, count, diversity, node)
+
+    def __len__(self) -> int:
+        return self.targets * self.count
+
+    @property
+    def has_place(self) -> bool:
+        """Whether the target sits at one place of the picture, so that moving it means nothing."""
+        targets = [target for _, _, target in self.goal.terms]
+        return any(
+            (isinstance(t, Channel) and t.at is not None)
+            or (isinstance(t, Direction) and t.vector.ndim == 3)
+            for t in targets
+        )
+
+    def values(self, pixels: Array) -> Array:
+        """The target (N,) of all pictures."""
+        trace = self.model.run(pixels, keep=self.goal.nodes)
+        return self.goal.values({name: trace[name].y for name in self.goal.nodes})
+
+    def climb(self, pixels: Array, worth: Array) -> tuple[Array, Array]:
+        """The target S (N,); the gradient of S / worth − diversity · likeness for the pixels."""
+        sizes = sum(int(np.prod(shape)) for shape in self.model.shapes.values())
+        most = max(1, TRACE_BYTES // (2 * sizes * pixels.itemsize) // self.count) * self.count
+        every = range(len(self))
+        cuts = [every[i : i + most] for i in range(0, len(self), most)]
+        done = [self._climb(pixels[c.start : c.stop], worth[c.start : c.stop], c) for c in cuts]
+        scores, gradients = zip(*done, strict=True)
+        return np.concatenate(scores), np.concatenate(gradients)
+
+    def _climb(self, pixels: Array, worth: Array, which: range) -> tuple[Array, Array]:
+        goal, trace = self.goal.take(which), self.model.run(pixels)
+        outputs = {name: trace[name].y for name in goal.nodes}
+        seeds = {
+            name: dy / worth.reshape(-1, *(1,) * (dy.ndim - 1)).astype(dy.dtype)
+            for name, dy in goal.seeds(outputs).items()
+        }
+        if self.node is not None:
+            push = -self.diversity * likeness(trace[self.node].y, self.count)[1]
+            seeds[self.node] = seeds[self.node] + push if self.node in seeds else push
+        gradient = self.model.backward(trace, seeds)[INPUT]
+        dead = np.logical_not(gradient.any(axis=(1, 2, 3)))
+        if dead.any():
+            opened = self.model.backward(trace, seeds, rule_for=opening)[INPUT]
+            gradient = np.where(dead[:, None, None, None], opened, gradient)
+        return goal.values(outputs), self.model.input.pixel_gradient(gradient)
+
+    def reached_by(self, pictures: Array) -> Array:
+        """(targets, M): the target of every picture given, for each target."""
+        sizes = sum(int(np.prod(self.model.shapes[name])) for name in self.goal.nodes)
+        most = max(1, RUN_BYTES // (4 * sizes))
+        found = []
+        for i in range(0, len(pictures), most):
+            trace = self.model.run(pictures[i : i + most], keep=self.goal.nodes)
+            outputs = {name: trace[name].y for name in self.goal.nodes}
+            n = len(trace.output)
+            found.append(
+                np.stack([self.asked.take([t] * n).values(outputs) for t in range(self.targets)])
+            )
+        return np.concatenate(found, axis=1)
+
+
+def _lean(model: Model, read: set[str | None]) -> Model:
+    """The model with its batch normalizations folded, which is a fifth faster, unless that changes
+    what one of the nodes that are read gives."""
+    folded = fold_batch_norm(model)
+    left = {node.name: node.layer for node in folded.nodes}
+    same = all(left.get(node.name) is node.layer for node in model.nodes if node.name in read)
+    return folded if same else model
+
+
+def opening(node: Node) -> Rule:
+    """The rule for pictures whose gradient is zero everywhere, because all the ReLUs on the way are
+    shut: dx = dy where x > 0, and of the places with dy > 0 also at the one of each channel where x
+    is largest, which opens soonest."""
+    own = type(node.layer).backward
+    return _opened if isinstance(node.layer, ReLU) else own
+
+
+def _opened(layer: Layer, dy: Array, call: Call) -> Array:
+    places = np.where(dy > 0, call.x, -np.inf).reshape(len(dy), -1, dy.shape[-1])
+    nearest = (places == places.max(axis=1, keepdims=True)).reshape(dy.shape)
+    return dy * ((call.x > 0) | (nearest & (dy > 0)))
+
+
+def likeness(y: Array, count: int) -> tuple[Array, Array]:
+    """How alike each picture's channels are to those of the other count − 1 of its target: the mean
+    of cos(G_a, G_b) over b ≠ a, (N,), and each one's gradient for its own y.
+
+    G = Yᵀ Y of the places' channels Y (places, channels): which channels act together, wherever.
+    Olah, Mordvintsev, Schubert 2017, "Feature Visualization", section "Diversity",
+    doi:10.23915/distill.00007; they take the sum where here is the mean.
+    """
+    flat = y.reshape(-1, count, y[0].size // y.shape[-1], y.shape[-1])
+    gram = np.einsum("tcpi,tcpj->tcij", flat, flat)
+    length = np.sqrt((gram**2).sum(axis=(2, 3), keepdims=True))
+    unit = np.divide(gram, length, out=np.zeros_like(gram), where=length > 0)
+    cosines = np.einsum("taij,tbij->tab", unit, unit)
+    cosines[:, np.arange(count), np.arange(count)] = 0
+    others = unit.sum(axis=1, keepdims=True) - unit
+    along = cosines.sum(axis=2)[..., None, None] * unit
+    slope = np.divide(others - along, length, out=np.zeros_like(gram), where=length > 0)
+    gradient = 2 * flat @ slope / max(1, count - 1)
+    return cosines.sum(axis=2).reshape(-1) / max(1, count - 1), gradient.reshape(y.shape)
+
+
+def as_pictures(model: Model, against: Any) -> Array | None:
+    """The real pictures to compare with, checked."""
+    if against is None:
+        return None
+    pictures = model.input.check(against)
+    if len(pictures) < 2:
+        raise ArgumentError("against needs at least two pictures to compare with, got 1")
+    return pictures
+
+
+def is_sequence_of(values: Any, kind: type) -> bool:
+    """Whether `values` is a sequence of nothing but `kind`."""
+    return isinstance(values, Sequence) and all(isinstance(v, kind) for v in values)
