@@ -104,7 +104,19 @@ from .inspection.evaluation import (
     flips,
     mistakes,
 )
-from .inspection.maximize import maximize
+from .inspection.maximize import (
+    Blur,
+    Decay,
+    Fourier,
+    Jitter,
+    LpNorm,
+    Padding,
+    Pixels,
+    Rotation,
+    Scaling,
+    TotalVariation,
+    maximize,
+)
 from .inspection.results import Attribution, load_result
 from .training import (
     SGD,
@@ -134,12 +146,17 @@ from .training import (
 )
 
 if TYPE_CHECKING:
-    from .draw import picture, save_picture
+    from .draw import picture, save_animation, save_picture
     from .report import write_report
 
 __version__ = "0.1.0"
 
-_LATER = {"picture": "draw", "save_picture": "draw", "write_report": "report"}
+_LATER = {
+    "picture": "draw",
+    "save_animation": "draw",
+    "save_picture": "draw",
+    "write_report": "report",
+}
 """Names whose home imports Pillow, matplotlib or jinja2: fetched when first asked for."""
 
 
@@ -169,6 +186,7 @@ __all__ = [
     "AveragePooling2D",
     "BatchNormalization",
     "BinaryCrossentropy",
+    "Blur",
     "CSVLog",
     "Call",
     "Callback",
@@ -180,6 +198,7 @@ __all__ = [
     "Conv2D",
     "Conv2DTranspose",
     "CosineDecay",
+    "Decay",
     "Dense",
     "DepthwiseConv2D",
     "Direction",
@@ -188,17 +207,20 @@ __all__ = [
     "FileError",
     "Flatten",
     "Flip",
+    "Fourier",
     "GlobalAveragePooling2D",
     "HalfSumOfSquares",
     "HardSwish",
     "Input",
     "InputSpec",
+    "Jitter",
     "Layer",
     "LeakyReLU",
     "Linear",
     "LocalResponseNormalization",
     "LogProbability",
     "Logit",
+    "LpNorm",
     "MaxPooling2D",
     "MeanSquaredError",
     "Mode",
@@ -209,10 +231,14 @@ __all__ = [
     "Norm",
     "Normalization",
     "PReLU",
+    "Padding",
+    "Pixels",
     "Probability",
     "RMSProp",
     "ReLU",
     "Rotate",
+    "Rotation",
+    "Scaling",
     "Sequential",
     "Shift",
     "Sigmoid",
@@ -225,6 +251,7 @@ __all__ = [
     "Swish",
     "Tanh",
     "Target",
+    "TotalVariation",
     "TrueConv2D",
     "UpSampling2D",
     "WarmUp",
@@ -259,6 +286,7 @@ __all__ = [
     "picture",
     "receptive_field",
     "saliency",
+    "save_animation",
     "save_picture",
     "summary",
     "threads",
