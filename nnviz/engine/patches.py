@@ -165,26 +165,79 @@ def scatter(
 
     dy (n, out rows, out cols, out channels); returns (n, *size, channels).
     """
-    n, out_rows, out_cols, filters = dy.shape
-    kh, kw = weight.shape[:2]
     channels = weight.shape[2] * groups
     (top, bottom), (left, right) = pads
-    framed = (n, top + size[0] + bottom, left + size[1] + right, channels)
+    framed = (len(dy), top + size[0] + bottom, left + size[1] + right, channels)
     dx = mode.new(framed, dy.dtype)
     dx[...] = 0
-    row_bytes = out_cols * kh * kw * channels * dy.dtype.itemsize
+    if groups == 1 and stride[0] == 1:
+        parts = _stacked_shares(dy, weight, dilation[0], framed[1], mode)
+    else:
+        parts = _shares(dy, weight, stride[0], dilation[0], groups, mode)
+    for picture, down, shares in parts:
+        _add_rows(dx, picture, down, shares, stride[1], dilation[1])
+    return dx[:, top : top + size[0], left : left + size[1]]
+
+
+Shares = Iterator[tuple[int, slice, Array]]
+"""(first picture, rows of the framed input, what the outputs give them): the last is (groups, n,
+rows, out cols, kw, channels / groups), overwritten by the next."""
+
+
+def _shares(
+    dy: Array, weight: Array, stride: int, dilation: int, groups: int, mode: Mode
+) -> Shares:
+    """For each row of the kernel, what every output gives to the input row that it meets."""
+    n, out_rows, out_cols, filters = dy.shape
+    kh, kw, inside = weight.shape[:3]
+    row_bytes = out_cols * kw * inside * groups * dy.dtype.itemsize
+    spare: Array | None = None
     for pictures, rows in blocks(n, (out_rows, out_cols), row_bytes):
         part = dy[pictures, rows]
+        places = part.size // filters
+        if spare is None:
+            spare = mode.temp((groups * places * kw * inside,), dy.dtype)
+        shares = spare[: groups * places * kw * inside].reshape(groups, places, -1)
         for i in range(kh):
-            first = rows.start * stride[0] + i * dilation[0]
-            down = slice(first, first + (part.shape[1] - 1) * stride[0] + 1, stride[0])
-            # One row of the kernel at a time: its shares lie beside each other as in the input.
             back = grouped_weight(weight[i : i + 1], groups).transpose(0, 2, 1)
-            shares = mode.temp((groups, part.size // filters, back.shape[2]), dy.dtype)
             np.matmul(grouped(part, groups), back, out=shares)
-            shares = shares.reshape(groups, *part.shape[:3], kw, channels // groups)
-            _add_rows(dx, pictures.start, down, shares, stride[1], dilation[1])
-    return dx[:, top : top + size[0], left : left + size[1]]
+            first = rows.start * stride + i * dilation
+            down = slice(first, first + (part.shape[1] - 1) * stride + 1, stride)
+            yield pictures.start, down, shares.reshape(groups, *part.shape[:3], kw, inside)
+
+
+def _stacked_shares(
+    dy: Array, weight: Array, dilation: int, framed_rows: int, mode: Mode
+) -> Shares:
+    """The same for stride 1, all rows of the kernel at once: input row r meets the outputs of rows
+    r, r − d, r − 2d …, whose channels are laid beside each other for one product."""
+    n, out_rows, out_cols, filters = dy.shape
+    kh, kw, inside = weight.shape[:3]
+    reach = dilation * (kh - 1)
+    padded = pad(dy, ((reach, max(0, framed_rows - out_rows)), (0, 0)), 0.0, mode)
+    sn, sr, sc, sch = padded.strides
+    view = np.lib.stride_tricks.as_strided(
+        padded[:, reach:],
+        (n, framed_rows, out_cols, kh, filters),
+        (sn, sr, sc, -dilation * sr, sch),
+        writeable=False,
+    )
+    back = weight.transpose(0, 3, 1, 2).reshape(kh * filters, kw * inside)
+    wide = kh * filters + kw * inside
+    room: tuple[Array, Array] | None = None
+    for pictures, rows in blocks(n, (framed_rows, out_cols), out_cols * wide * dy.itemsize):
+        part = view[pictures, rows]
+        places = part.size // (kh * filters)
+        if room is None:
+            room = (
+                mode.temp((places * kh * filters,), dy.dtype),
+                mode.temp((places * kw * inside,), dy.dtype),
+            )
+        stacked = room[0][: places * kh * filters].reshape(part.shape)
+        np.copyto(stacked, part)
+        shares = room[1][: places * kw * inside].reshape(places, kw * inside)
+        np.matmul(stacked.reshape(places, kh * filters), back, out=shares)
+        yield pictures.start, rows, shares.reshape(1, *part.shape[:3], kw, inside)
 
 
 def _add_rows(
@@ -204,7 +257,7 @@ def _add_rows(
     apart = -(-kw // stride)
     windows = shares[0].reshape(n, rows, out_cols, kw * inside)
     sn, sr, sc, sch = dx.strides
-    strides = (sn, sr * down.step, sc * stride * apart, sch)
+    strides = (sn, sr * (down.step or 1), sc * stride * apart, sch)
     for first in range(min(apart, out_cols)):
         part = windows[:, :, first::apart]
         start = picture * sn + down.start * sr + first * stride * sc

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..errors import ArgumentError
-from .executor import Program
+from .executor import Program, each
 from .graph import INPUT, Node
 from .layer import Array, Call, Mode, Rule, Shape
 from .scratch import Scratch
@@ -107,8 +108,9 @@ class Gather:
 
         met = [node for node in self._nodes if node.name in self._met]
         learned = Sums()
-        for node in met:
-            for key, grad in grads(node).items():
+        # On our threads, like everything else: BLAS's own would go on spinning beside them.
+        for node, found in zip(met, each([partial(grads, node) for node in met]), strict=True):
+            for key, grad in found.items():
                 learned.add(f"{homes[node.name]}/{key}", grad)
         return learned.arrays
 
