@@ -96,8 +96,8 @@ def blur_ig(
     """
     question = Question.of(model, x, target, "blur_ig")
     longer = max(question.x.shape[1:3])
-    most = longer / 2 if max_sigma is None else number(max_sigma, "max_sigma", most=1e6)
-    points, weights = quadrature_points(quadrature, steps)
+    most = longer / 2 if max_sigma is None else number(max_sigma, "max_sigma", question.method)
+    points, weights = quadrature_points(quadrature, steps, question.method)
     pictures, dtype = Blurred(question.x), question.x.dtype
 
     def along() -> Iterator[Array]:

@@ -17,7 +17,7 @@ from ...engine.layer import Array
 from ...engine.model import Model
 from ..results import Attribution
 from .cam import PLACES, AtNode, positive, varies, weighted
-from .cam_options import amount, chosen, counted, generator
+from .checks import choice, generator, number, whole_number
 from .methods import method
 from .question import BATCH_BYTES
 
@@ -57,7 +57,7 @@ def fast_score_cam(
     values, at_node, node: as for `grad_cam`. The choice by variance is that of the "faster"
     Score-CAM of the Keras tools; Wang et al. 2020, arXiv:1910.01279.
     """
-    most = counted(most, "most of fast_score_cam")
+    most = whole_number(most, "most", "fast_score_cam")
     here = AtNode.of(model, x, target, "fast_score_cam", node)
     maps, scores = here.look()
     spread = maps.var(axis=(1, 2))
@@ -89,8 +89,8 @@ def ss_cam(
     values, at_node, node: as for `score_cam`. Wang, Naidu, Michael, Kundu 2020,
     arXiv:2006.14255.
     """
-    chosen(smooth, ("channels", "input"), "smooth", "ss_cam")
-    samples, noise = counted(samples, "samples of ss_cam"), amount(noise, "noise of ss_cam")
+    choice(smooth, "smooth", "ss_cam", ("channels", "input"))
+    samples, noise = whole_number(samples, "samples", "ss_cam"), number(noise, "noise", "ss_cam")
     rng = generator(seed, "ss_cam")
     here = AtNode.of(model, x, target, "ss_cam", node)
     maps, scores = here.look()
@@ -101,11 +101,11 @@ def ss_cam(
     settings = {"smooth": smooth, "samples": samples, "noise": noise}
     if smooth == "channels":
         return _by_masks(
-            here, maps, scores, lambda mask: [here.question.x * mask], copies, settings, int(seed)
+            here, maps, scores, lambda mask: [here.question.x * mask], copies, settings, seed
         )
     noisy = list(copies)
     return _by_masks(
-        here, maps, scores, lambda mask: [c * mask for c in noisy], None, settings, int(seed)
+        here, maps, scores, lambda mask: [c * mask for c in noisy], None, settings, seed
     )
 
 
@@ -121,7 +121,7 @@ def is_cam(
     arXiv:2010.03023. Read as the integral that the paper is named for; adding the scaled pictures
     up, as its sum can also be read, would show pictures several times as bright as x.
     """
-    steps = counted(steps, "steps of is_cam")
+    steps = whole_number(steps, "steps", "is_cam")
     here = AtNode.of(model, x, target, "is_cam", node)
     maps, scores = here.look()
     shares = [np.asarray(i / steps, maps.dtype) for i in range(1, steps + 1)]
@@ -155,9 +155,9 @@ def group_cam(
     3, arXiv:2103.13859. S is the target as given (for a class its logit; the authors' program takes
     the probability: `target=Probability(c)`).
     """
-    groups = counted(groups, "groups of group_cam")
-    keep = amount(keep, "keep of group_cam", most=100, zero=False)
-    width = None if blur is None else amount(blur, "blur of group_cam", zero=False)
+    groups = whole_number(groups, "groups", "group_cam")
+    keep = number(keep, "keep", "group_cam", most=100, above=True)
+    width = None if blur is None else number(blur, "blur", "group_cam", above=True)
     here = AtNode.of(model, x, target, "group_cam", node)
     question = here.wide  # the weights are differences, as in `ablation_cam`
     maps, slopes, scores = here.walk()

@@ -16,7 +16,7 @@ from ...engine.layer import Array
 from ...engine.model import Model
 from ..results import Attribution
 from .baseline import baseline_scores, baselines, described
-from .checks import count, number
+from .checks import number, whole_number
 from .methods import method
 from .path import CAUSE, MORE_STEPS, total
 from .quadrature import gaps, quadrature_points
@@ -61,10 +61,10 @@ def guided_ig(
     S(x'). Features of equal gradient (to 1e-5) move together.
     """
     question = Question.of(model, x, target, "guided_ig")
-    steps = count(steps, "steps")
-    share = number(fraction, "fraction", most=1)
-    window = number(max_distance, "max_distance", most=1)
-    rule = quadrature_points(quadrature, within, "within")
+    steps = whole_number(steps, "steps", question.method)
+    share = number(fraction, "fraction", question.method, most=1)
+    window = number(max_distance, "max_distance", question.method, most=1)
+    rule = quadrature_points(quadrature, within, question.method, "within")
     bases = baselines(question, baseline)
     raw = np.zeros(question.x.shape)
     for base in bases:

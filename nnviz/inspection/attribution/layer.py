@@ -14,11 +14,10 @@ import numpy as np
 from ...engine.graph import INPUT
 from ...engine.layer import Array
 from ...engine.model import Model
-from ...errors import unknown
 from ..anatomy.receptive import place_on_picture
 from ..results import Attribution
 from .baseline import baseline_scores, baselines, described
-from .checks import count
+from .checks import choice, whole_number
 from .methods import method
 from .path import MORE_STEPS, straight, total
 from .places import spatial_node
@@ -88,7 +87,7 @@ def internal_influence(
     """
     question = Question.of(model, x, target, "internal_influence")
     name, bases = spatial_node(model, node), baselines(question, baseline)
-    points, weights = quadrature_points(quadrature, steps)
+    points, weights = quadrature_points(quadrature, steps, question.method)
     walks = question.walks(straight(question, bases, points), at=(name,))
     mean = np.zeros((len(question), *model.shapes[name]))
     for weight, walk in zip(np.tile(weights, len(bases)).tolist(), walks, strict=True):
@@ -127,11 +126,10 @@ def layer_conductance(
     alone.
     Dhamdhere, Sundararajan, Yan 2018, eq. 2, arXiv:1805.12233.
     """
-    if quadrature not in DIFFERENCES:
-        raise unknown("quadrature", quadrature, DIFFERENCES, "layer_conductance")
+    choice(quadrature, "quadrature", "layer_conductance", DIFFERENCES)
     question = Question.of(model, x, target, "layer_conductance")
     name, bases = spatial_node(model, node), baselines(question, baseline)
-    points = np.linspace(0, 1, count(steps, "steps", least=2))
+    points = np.linspace(0, 1, whole_number(steps, "steps", question.method, least=2))
     walks = question.walks(straight(question, bases, points), at=(name,))
     later = {"trapezoid": 0.5, "left": 0.0, "right": 1.0}[quadrature]
     flow = np.zeros((len(question), *model.shapes[name]))
@@ -180,7 +178,7 @@ def layer_integrated_gradients(
     """
     question = Question.of(model, x, target, "layer_integrated_gradients")
     name, bases = spatial_node(model, node), baselines(question, baseline)
-    points, weights = quadrature_points(quadrature, steps)
+    points, weights = quadrature_points(quadrature, steps, question.method)
     size = sum(int(np.prod(s)) for s in model.shapes.values()) * question.x.itemsize
     most = max(1, TRACE_BYTES // (4 * size))
     parts = []

@@ -16,7 +16,7 @@ from ...engine.layer import Array
 from ...engine.model import Model
 from ..results import Attribution
 from .baseline import baseline_scores, baselines, described, references
-from .checks import count, generator
+from .checks import generator, whole_number
 from .draws import Moments, with_sum
 from .methods import method
 from .quadrature import gaps, quadrature_points
@@ -82,7 +82,7 @@ def integrated_gradients(
 def integrated(question: Question, baseline: Any, steps: Any, rule: Any) -> Attribution:
     """`integrated_gradients` for a question that has been asked already."""
     bases = baselines(question, baseline)
-    points, weights = quadrature_points(rule, steps)
+    points, weights = quadrature_points(rule, steps, question.method)
     x = question.x
     walks = question.walks(straight(question, bases, points))
     raw = np.zeros(x.shape)
@@ -135,7 +135,8 @@ def expected_gradients(
     well-known toolkit adds noise to the picture as well, and is another thing.)
     """
     question = Question.of(model, x, target, "expected_gradients")
-    samples, rng = count(samples, "samples"), generator(seed)
+    owner = question.method
+    samples, rng = whole_number(samples, "samples", owner), generator(seed, owner)
     bases = references(question, baselines)
     rounds = drawn(rng, samples, len(bases))
     walks = question.walks(

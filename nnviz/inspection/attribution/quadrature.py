@@ -18,8 +18,7 @@ from typing import Any
 import numpy as np
 
 from ...engine.layer import Array
-from ...errors import unknown
-from .checks import MOST, count
+from .checks import MOST, choice, whole_number
 
 QUADRATURES = ("gauss_legendre", "midpoint", "trapezoid", "left", "right")
 
@@ -30,19 +29,21 @@ LARGE_GAP = 0.05
 """A gap above this share of the difference is named in the warnings."""
 
 
-def quadrature_points(name: Any, steps: Any, what: str = "steps") -> tuple[Array, Array]:
+def quadrature_points(
+    name: Any, steps: Any, owner: str = "quadrature_points", option: str = "steps"
+) -> tuple[Array, Array]:
     """(points, weights), each (steps,), for ∫₀¹ h(α) dα ≈ Σ_i weight_i · h(point_i).
 
-    `steps` is the number of points, that is, of gradients; `what` is the option's name, for errors.
+    `steps` is the number of points, that is, of gradients; `option` is its
+    name in the method `owner`, for errors.
     """
-    if name not in QUADRATURES:
-        raise unknown("quadrature", name, QUADRATURES, "nnviz")
+    name = choice(name, "quadrature", owner, QUADRATURES)
+    least = 2 if name == "trapezoid" else 1
+    most = MOST_ROOTS if name == "gauss_legendre" else MOST
+    steps = whole_number(steps, option, f"{owner} with {name}", least=least, most=most)
     if name == "gauss_legendre":
-        steps = count(steps, f"{what} of gauss_legendre", most=MOST_ROOTS)
         roots, weights = np.polynomial.legendre.leggauss(steps)
         return (roots + 1) / 2, weights / 2
-    least = 2 if name == "trapezoid" else 1
-    steps = count(steps, f"{what} of {name}", least=least, most=MOST)
     if name == "trapezoid":
         weights = np.full(steps, 1 / (steps - 1))
         weights[[0, -1]] /= 2

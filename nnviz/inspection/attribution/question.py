@@ -250,7 +250,7 @@ class Question:
             target=self.goal.words,
             node=node,
             settings=dict(settings or {}),
-            seed=seed,
+            seed=None if seed is None else int(seed),
         )
 
         def fit(array: Array | None) -> Array | None:

@@ -12,9 +12,9 @@ import numpy as np
 from ....engine.layer import Array
 from ....engine.model import Model
 from ....errors import ArgumentError
+from ..checks import generator, whole_number
 from ..methods import method
 from ..question import Question
-from .checks import seeded, whole
 from .masks import Game, SegmentAttribution, Solved, by_segment
 
 CAUSE = (
@@ -88,8 +88,8 @@ def feature_permutation(
     instead of a data set. Permuting among the pictures of the batch, as other tools do, would make
     each map depend on its neighbours in the batch; so the reference pictures are given, or noise.
     """
-    samples = whole(samples, "samples", most=100_000)
-    rng = seeded(seed)
+    samples = whole_number(samples, "samples", "feature_permutation")
+    rng = generator(seed, "feature_permutation")
     question = Question.of(model, x, target, "feature_permutation")
     drawn = _drawn(question, references, samples, rng)
     return by_segment(

@@ -19,8 +19,8 @@ import numpy as np
 from ....engine.layer import Array
 from ....engine.model import Model
 from ....errors import ArgumentError
+from ..checks import MOST_RUNS, flag, generator, whole_number
 from ..methods import method
-from .checks import seeded, whole
 from .masks import Game, SegmentAttribution, Solved, by_segment, relative_gap
 
 CAUSE = (
@@ -64,12 +64,14 @@ def shapley_sampling(
     2010, algorithm 1, with a fill in place of draws from the data; backward orders: Mitchell et al.
     2021, arXiv:2104.12199. Exact for a linear model from one order on.
     """
-    samples = whole(samples, "samples")
-    if not isinstance(antithetic, bool):
-        raise ArgumentError(f"antithetic must be True or False, got {antithetic!r}")
+    samples = whole_number(samples, "samples", "shapley_sampling", most=MOST_RUNS)
+    antithetic = flag(antithetic, "antithetic", "shapley_sampling")
     if antithetic and samples % 2:
-        raise ArgumentError(f"antithetic orders come in pairs: samples must be even, got {samples}")
-    seeded(seed)
+        raise ArgumentError(
+            "antithetic orders come in pairs: samples of shapley_sampling must be even, got "
+            f"{samples}"
+        )
+    generator(seed, "shapley_sampling")
     return by_segment(
         model, x, target, "shapley_sampling",
         partial(_walk_orders, samples=samples, antithetic=antithetic, seed=seed),
@@ -80,7 +82,7 @@ def shapley_sampling(
 
 def orders(count: int, samples: int, antithetic: bool, seed: int) -> Iterator[Array]:
     """`samples` random orders (count,) of the segments."""
-    rng = seeded(seed)
+    rng = generator(seed, "shapley_sampling")
     for _ in range(samples // 2 if antithetic else samples):
         order = rng.permutation(count)
         yield order
