@@ -19,9 +19,10 @@ from nnviz.inspection.attribution import (
 )
 from nnviz.inspection.attribution.baseline import baseline_scores, baselines, references
 from nnviz.inspection.attribution.blur_ig import Blurred
+from nnviz.inspection.attribution.gap import completeness
 from nnviz.inspection.attribution.guided_ig import advance
 from nnviz.inspection.attribution.path import drawn
-from nnviz.inspection.attribution.quadrature import QUADRATURES, gaps, quadrature_points
+from nnviz.inspection.attribution.quadrature import QUADRATURES, quadrature_points
 from nnviz.inspection.attribution.question import Question
 
 PATHS = {
@@ -102,12 +103,12 @@ def test_a_large_gap_is_named_with_its_remedy():
 
 def test_what_a_gap_is_where_nothing_differs():
     one = np.array([1.0, 1.0, 2.0])
-    gap, warnings = gaps(np.array([0.0, 0.5, 1.5]), one, np.array([1.0, 1.0, 1.0]), "do so")
+    gap, warnings = completeness(np.array([0.0, 0.5, 1.5]), one, np.array([1.0, 1.0, 1.0]), "do so")
     np.testing.assert_array_equal(gap, [0, np.inf, 0.5])
     assert [w.split(":")[0] for w in warnings] == ["picture 1", "picture 2"]
     # differences of rounding's size are not spoken of
     small = np.float32(1) + np.float32(1e-7)
-    gap, warnings = gaps(np.zeros(1), np.array([small]), np.ones(1, np.float32), "do so")
+    gap, warnings = completeness(np.zeros(1), np.array([small]), np.ones(1, np.float32), "do so")
     assert gap[0] == -1
     assert warnings == ()
 

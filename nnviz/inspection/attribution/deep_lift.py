@@ -18,11 +18,12 @@ from ...engine.trace import Trace
 from ...engine.walk import RuleFor
 from ...errors import ArgumentError
 from ..results import Attribution
+from .gap import relative_gap, total
 from .goal import Goal
 from .gradients import without_channels
 from .methods import method
 from .question import Question
-from .relevance import Sides, added, both_sides, relative_gap, rules_for
+from .relevance import Sides, added, both_sides, rules_for
 from .target import LogProbability, Norm, Probability
 
 CAUSE = (
@@ -101,7 +102,7 @@ def _explained(question: Question, baselines: list[Array], said: dict[str, Any])
         raw += walk.gradient * (question.x - baseline)
         scores += walk.scores
     raw, scores = raw / len(baselines), scores / len(baselines)
-    gap = relative_gap(raw.sum(axis=(1, 2, 3)), scores[:, 0] - scores[:, 1])
+    gap = relative_gap(total(raw), scores[:, 0] - scores[:, 1])
     return question.answer(
         without_channels(raw, "sum"),
         scores=scores[:, 0],

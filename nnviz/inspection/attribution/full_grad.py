@@ -30,6 +30,7 @@ from ..anatomy.receptive import has_places, place_on_picture, receptive_field
 from ..results import Attribution
 from .cam import divided
 from .checks import generator, number, whole_number
+from .gap import relative_gap, total
 from .goal import Goal
 from .methods import method
 from .question import Question
@@ -61,10 +62,9 @@ class FullGradients:
 
     @property
     def gap(self) -> Array:
-        """(N,): Σ terms − S, relative to S (as it is where S is 0)."""
-        terms = [self.pixels, *self.biases.values()]
-        total = self.rest + sum(t.reshape(len(t), -1).sum(axis=1, dtype=np.float64) for t in terms)
-        return (total - self.scores) / np.where(self.scores != 0, np.abs(self.scores), 1)
+        """(N,): (Σ terms − S) / S."""
+        found = sum(map(total, self.biases.values()), self.rest + total(self.pixels))
+        return relative_gap(found, self.scores)
 
 
 @method("gradient", reference="Srinivas and Fleuret 2019, arXiv:1905.00780", cost="1 f + 1 b")

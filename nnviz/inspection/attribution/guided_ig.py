@@ -17,9 +17,10 @@ from ...engine.model import Model
 from ..results import Attribution
 from .baseline import baseline_scores, baselines, described
 from .checks import number, whole_number
+from .gap import completeness, total
 from .methods import method
-from .path import CAUSE, MORE_STEPS, total
-from .quadrature import gaps, quadrature_points
+from .path import CAUSE, MORE_STEPS
+from .quadrature import quadrature_points
 from .question import Question
 
 TIE = 1e-5
@@ -71,7 +72,7 @@ def guided_ig(
         raw += _along(question, base, steps, share, window, rule)
     raw /= len(bases)
     scores, before = question.score(), baseline_scores(question, bases).mean(axis=0)
-    gap, warnings = gaps(total(raw), scores, before, MORE_STEPS)
+    gap, warnings = completeness(total(raw), scores, before, MORE_STEPS)
     return question.answer(
         raw.sum(axis=-1),
         scores=scores,

@@ -18,10 +18,11 @@ from ..anatomy.receptive import place_on_picture
 from ..results import Attribution
 from .baseline import baseline_scores, baselines, described
 from .checks import choice, whole_number
+from .gap import completeness, total
 from .methods import method
-from .path import MORE_STEPS, straight, total
+from .path import MORE_STEPS, straight
 from .places import spatial_node
-from .quadrature import gaps, quadrature_points
+from .quadrature import quadrature_points
 from .question import TRACE_BYTES, Question
 
 CAUSE = (
@@ -146,7 +147,7 @@ def layer_conductance(
     if leads_round(question, name):
         around = f"ways lead round {name}, so its map is only a part of the target's change"
         return _placed(question, name, flow, scores, settings=settings, warnings=(around,))
-    gap, warnings = gaps(total(flow), scores, start, MORE_STEPS)
+    gap, warnings = completeness(total(flow), scores, start, MORE_STEPS)
     return _placed(question, name, flow, scores, settings=settings, gap=gap, warnings=warnings)
 
 
@@ -188,7 +189,7 @@ def layer_integrated_gradients(
         own = [base if len(base) == 1 else base[start : rows.stop] for base in bases]
         parts.append(_inside(part, name, own, points, weights))
     inside, scores, before = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    gap, warnings = gaps(total(inside), scores, before, MORE_STEPS)
+    gap, warnings = completeness(total(inside), scores, before, MORE_STEPS)
     settings = {"baseline": described(baseline), "steps": len(points), "quadrature": quadrature}
     return _placed(question, name, inside, scores, settings=settings, gap=gap, warnings=warnings)
 

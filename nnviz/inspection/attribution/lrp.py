@@ -19,10 +19,11 @@ from ...errors import ArgumentError, listing
 from ..results import Attribution
 from .checks import choice, number
 from .composites import COMPOSITES, DEEP_TAYLOR, Composite, Settings, composite_rules
+from .gap import relative_gap, total
 from .gradients import without_channels
 from .methods import method
 from .question import Question
-from .relevance import first_layers, kind_of, relative_gap
+from .relevance import first_layers, kind_of
 from .target import Probability
 
 CAUSE = (
@@ -207,13 +208,12 @@ def _explained(
 
     walk = folded.walk(rule_for=rules, seed_of=start)
     started = np.maximum(walk.scores, 0) if only_positive else walk.scores
-    found = walk.gradient.astype(np.float64).sum(axis=(1, 2, 3))
     return question.answer(
         without_channels(walk.gradient, "sum"),
         scores=walk.scores,
         signed=not only_positive,
         raw=walk.gradient,
-        gap=relative_gap(found, started),
+        gap=relative_gap(total(walk.gradient), started),
         cause=TAYLOR_CAUSE if only_positive else CAUSE,
         settings=said,
         warnings=warnings,

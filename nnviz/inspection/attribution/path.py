@@ -18,8 +18,9 @@ from ..results import Attribution
 from .baseline import baseline_scores, baselines, described, references
 from .checks import generator, whole_number
 from .draws import Moments, with_sum
+from .gap import completeness, total
 from .methods import method
-from .quadrature import gaps, quadrature_points
+from .quadrature import quadrature_points
 from .question import Question
 
 CAUSE = (
@@ -33,11 +34,6 @@ MORE_SAMPLES = "raise samples"
 ROUNDS = 20
 """Draws are made in this many rounds, which are independent of each other: from their spread the
 standard error is known, whatever is done within a round."""
-
-
-def total(raw: Array) -> Array:
-    """(N,): what maps (N, …) add up to, in float64."""
-    return raw.reshape(len(raw), -1).sum(axis=1, dtype=np.float64)
 
 
 def straight(question: Question, bases: list[Array], points: Array) -> Iterator[Array]:
@@ -93,7 +89,7 @@ def integrated(question: Question, baseline: Any, steps: Any, rule: Any) -> Attr
         raw += slope * (x - base)
     raw /= len(bases)
     scores, before = question.score(), baseline_scores(question, bases).mean(axis=0)
-    gap, warnings = gaps(total(raw), scores, before, MORE_STEPS)
+    gap, warnings = completeness(total(raw), scores, before, MORE_STEPS)
     return question.answer(
         raw.sum(axis=-1),
         scores=scores,
@@ -150,7 +146,7 @@ def expected_gradients(
         moments.add(with_sum(raw))
     raw, error = moments.mean[..., :-1], moments.error()
     scores, before = question.score(), baseline_scores(question, bases).mean(axis=0)
-    gap, warnings = gaps(total(raw), scores, before, MORE_SAMPLES)
+    gap, warnings = completeness(total(raw), scores, before, MORE_SAMPLES)
     return question.answer(
         raw.sum(axis=-1),
         scores=scores,

@@ -92,7 +92,7 @@ class Solved:
 
     parts: Array
     error: Array | None = None
-    gap: float | None = None
+    gap: Array | float | None = None
     warnings: tuple[str, ...] = ()
 
 
@@ -193,13 +193,6 @@ def plain(value: Any) -> Any:
     if array.size <= 4:
         return tuple(array.ravel().tolist())
     return f"pixels of shape {array.shape}"
-
-
-def relative_gap(total: float, difference: float) -> float:
-    """(Σ parts − difference) / |difference|; 0 where both are 0."""
-    if total == difference:
-        return 0.0
-    return (total - difference) / abs(difference) if difference else float("inf")
 
 
 def _spread(parts: list[Array], every: list[Game]) -> Array:

@@ -20,8 +20,9 @@ from ....engine.layer import Array
 from ....engine.model import Model
 from ....errors import ArgumentError
 from ..checks import MOST_RUNS, flag, generator, whole_number
+from ..gap import relative_gap
 from ..methods import method
-from .masks import Game, SegmentAttribution, Solved, by_segment, relative_gap
+from .masks import Game, SegmentAttribution, Solved, by_segment
 
 CAUSE = (
     "showing the segments changes nothing, perhaps because the fill is what the picture already "

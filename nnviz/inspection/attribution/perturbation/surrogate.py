@@ -15,8 +15,9 @@ import numpy as np
 from ....engine.layer import Array
 from ....engine.model import Model
 from ..checks import MOST_RUNS, choice, generator, number, whole_number
+from ..gap import relative_gap
 from ..methods import method
-from .masks import Game, SegmentAttribution, Solved, by_segment, relative_gap
+from .masks import Game, SegmentAttribution, Solved, by_segment
 from .shapley import CAUSE, all_coalitions
 
 PENALTIES = {"ridge": 1.0, "lasso": 0.01}
