@@ -14,6 +14,7 @@ from nnviz.inspection.attribution import (
     extremal_perturbation,
     meaningful_perturbation,
 )
+from nnviz.inspection.attribution.baseline import baselines
 from nnviz.inspection.attribution.perturbation.extremal import (
     smooth_kernel,
     soft_maximum,
@@ -47,17 +48,18 @@ def planted():
     return model, 0.5 + 0.5 * pictures(model, 1, np.float64), truth
 
 
-def test_the_slope_behind_a_mask_is_the_numeric_one():
+@pytest.mark.parametrize("fill", [0.2, ["black", "blur"]])
+def test_the_slope_behind_a_mask_is_the_numeric_one(fill):
     model = nv.Sequential(
         [nv.Conv2D(3, 3, activation="tanh"), nv.Flatten(), nv.Dense(2)], (6, 5, 2), seed=1
     ).astype(np.float64)
     question = Question.of(model, pictures(model, 1, np.float64), 1, "test")
-    one = masked(question, 0.2)[0]
+    one = masked(question, baselines(question, fill))[0]
     mask = np.random.default_rng(0).random((6, 5))
 
     def value(m):
-        point = np.roll(one.through(m), (1, -2), axis=(1, 2))
-        return model.run(point, prepared=True).output[0, 1]
+        points = [np.roll(one.through(m, f), (1, -2), axis=(1, 2)) for f in one.fills]
+        return np.mean([model.run(point, prepared=True).output[0, 1] for point in points])
 
     np.testing.assert_allclose(one.slope(mask, (1, -2)), numeric(value, mask), rtol=1e-6, atol=1e-9)
 

@@ -153,7 +153,7 @@ def test_several_baselines_are_the_mean_of_each():
     np.testing.assert_allclose(got.raw, np.mean([e.raw for e in each], axis=0), rtol=1e-10)
     assert np.abs(got.gap).max() < 1e-10
     said = got.provenance.settings["baseline"]
-    assert said[:3] == ["black", 0.25, [0.1, 0.9]]
+    assert said[:3] == ("black", 0.25, (0.1, 0.9))
     assert said[3] != said[4]
 
 
@@ -203,7 +203,7 @@ BAD_BASELINES = [
     ([], "needs at least one baseline, got an empty list"),
     (True, "needs finite pixel values, got "),
     (np.zeros((4, 2)), r"needs pixels of shape \(6, 5, 2\)"),
-    ((1, (2, 3)), "a baseline must be one array, got rows of different shapes"),
+    ((1, (2, 3)), "baseline of .* must be one array, got rows of different shapes"),
     ({"a": 1}, "needs finite pixel values"),
 ]
 

@@ -427,7 +427,18 @@ def test_fills_are_pixels():
     each = np.stack([np.full(x.shape[1:], 0.2), x[1]])
     assert feature_ablation(model, x, 0, segments=labels, fill=each).values[0].any()
     assert got.provenance.settings["fill"] == (0.1, 0.5, 0.9)
-    assert same.provenance.settings["fill"] == "pixels of shape (2, 4, 4, 3)"
+    assert same.provenance.settings["fill"].startswith("float64 (2, 4, 4, 3), sha256")
+
+
+def test_of_several_fills_the_mean_counts():
+    model = digits()
+    x = pictures(model, 2)
+    fills = ["black", 0.7, x[::-1].copy()]
+    for method in (shapley_exact, feature_ablation):
+        each = [method(model, x, 1, count=4, fill=fill).parts for fill in fills]
+        got = method(model, x, 1, count=4, fill=fills)
+        np.testing.assert_allclose(got.parts, np.mean(each, axis=0), atol=1e-6)
+    assert got.provenance.settings["fill"][:2] == ("black", 0.7)
 
 
 def test_a_blurred_fill():
@@ -484,10 +495,9 @@ def test_results_are_saved_and_come_back(tmp_path):
 
 
 BAD = [
-    ("feature_ablation", {"fill": "black"}, "fill must be pixel values or 'blur', got 'black'"),
+    ("feature_ablation", {"fill": "blak"}, r"no fill named 'blak' .* feature_ablation has bl"),
     ("feature_ablation", {"fill": np.nan}, "needs finite pixel values"),
-    ("feature_permutation", {"references": 3}, "references must be a list of pictures"),
-    ("feature_permutation", {"references": []}, "references must be a list of pictures"),
+    ("feature_permutation", {"references": []}, "needs at least one reference, got an empty list"),
     ("feature_permutation", {"references": [np.inf]}, "needs finite pixel values"),
     ("feature_permutation", {"samples": 0}, "samples of .* from 1 to 100,000, got 0"),
     ("shapley_sampling", {"samples": 3}, "samples of shapley_sampling must be even, got 3"),

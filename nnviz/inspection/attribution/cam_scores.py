@@ -16,6 +16,7 @@ import numpy as np
 from ...engine.layer import Array
 from ...engine.model import Model
 from ..results import Attribution
+from .baseline import blurred
 from .cam import PLACES, AtNode, positive, varies, weighted
 from .checks import choice, generator, number, whole_number
 from .methods import method
@@ -167,7 +168,9 @@ def group_cam(
     joined = positive(np.add.reduceat(shares, starts, axis=-1))
     least = np.percentile(joined, 100 - keep, axis=(1, 2), keepdims=True)
     joined *= joined > least if keep < 100 else joined >= least
-    soft = _blurred(question.x, min(question.x.shape[1:3]) / 10 if width is None else width)
+    soft = blurred(
+        question.x, min(question.x.shape[1:3]) / 10 if width is None else width, "reflect"
+    )
     masks, again = tee(_masks(here, joined))
     seen = (question.x * m[..., None] + soft * (1 - m[..., None]) for m in masks)
     (base,) = question.scores([soft])
@@ -299,10 +302,3 @@ def _drops(here: AtNode) -> Array:
 def _normal(rng: np.random.Generator, like: Array) -> Array:
     """Standard normal numbers for one picture, the same for all pictures of a batch."""
     return rng.standard_normal(like.shape[1:]).astype(like.dtype)
-
-
-def _blurred(x: Array, width: float) -> Array:
-    """The pictures blurred by a Gaussian; the border is mirrored."""
-    from scipy.ndimage import gaussian_filter
-
-    return gaussian_filter(x, (0, width, width, 0), mode="reflect").astype(x.dtype, copy=False)

@@ -63,9 +63,9 @@ def integrated_gradients(
     S: the target (for a class, its logit). x': the baseline as network input.
     values: (N, rows, cols), signed; raw: by channel. They add up to S(x) − S(x') but for `gap`,
     (N,), relative to that difference.
-    baseline: a name ("black", "grey", "white", "mean", "zero": see `baseline.NAMES`), a pixel
-        value, a colour, a picture, an array with one for each picture, or a list of several, whose
-        maps are averaged.
+    baseline: a name ("black", "grey", "white", "mean", "zero", "blur": see `baseline.NAMES`), a
+        pixel value, a colour, a picture, an array with one for each picture, or a list of several,
+        whose maps are averaged.
     steps: gradients for each baseline. quadrature: "gauss_legendre", "midpoint", "trapezoid",
         "left" or "right", see `quadrature.QUADRATURES`.
     Sundararajan, Taly, Yan 2017, eq. 1, arXiv:1703.01365. Their sum (eq. 3) is quadrature="right".

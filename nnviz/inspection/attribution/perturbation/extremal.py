@@ -16,10 +16,11 @@ from ....engine.layer import Array, pair
 from ....engine.model import Model
 from ....errors import ArgumentError
 from ...results import Attribution
+from ..baseline import baselines, described
 from ..checks import choice, generator, number, whole_number
 from ..methods import method
 from ..question import Question
-from .masks import Masked, masked, plain
+from .masks import Masked, masked
 from .rise import stretching
 
 CAUSE = (
@@ -61,8 +62,8 @@ def meaningful_perturbation(
         numbers, stretched bilinearly over the picture. TV: the mean |difference|³ of neighbouring
         cells. values: (N, rows, cols), 1 − m, from 0 (left alone) to 1 (deleted).
     cells: the size of m, at most 32 and one for each pixel. steps, rate: of Adam from m = 1, with m
-    cut to 0..1 after each step. size, smooth: λ₁ and λ₂. fill: pixels as for `feature_ablation`, or
-    "blur", a Gaussian of σ = a tenth of the longer side. shift: at each step the masked picture is
+    cut to 0..1 after each step. size, smooth: λ₁ and λ₂. fill: as for `feature_ablation`; "blur" is
+    a Gaussian of σ = a tenth of the longer side. shift: at each step the masked picture is
     moved (round the border) by up to so many pixels, at random from `seed`, the same for all
     pictures.
     Fong and Vedaldi 2017, section 4, arXiv:1704.03296. Deviations: g is relative, so that λ₁ and
@@ -82,7 +83,7 @@ def meaningful_perturbation(
     def shown(m: Array) -> Array:
         return 1 - up[0] @ m @ up[1].T
 
-    settings = {"size": size, "smooth": smooth, "fill": plain(fill)}
+    settings = {"size": size, "smooth": smooth, "fill": described(fill)}
     return game.answer(question, fill, 1.0, step, shown, settings)
 
 
@@ -139,7 +140,7 @@ def extremal_perturbation(
         far[order] = m[order] - ranks
         return back(slope + FORCE**done * 2 * far / far.size).reshape(shape)
 
-    settings = {"area": area, "game": game, "fill": plain(fill)}
+    settings = {"area": area, "game": game, "fill": described(fill)}
     return descent.answer(
         question, fill, 0.5, step, lambda cells: mask(cells)[0].reshape(places), settings
     )
@@ -180,7 +181,7 @@ class _Descent:
         """The maps shown(cells) after all steps, each against `step(cells, relative, done)`, the
         slope of what is made small, where relative(mask) is ∂g/∂mask and done runs from 0 to 1."""
         maps, shape = [], self.fitting(question)
-        for one in masked(question, fill):
+        for one in masked(question, baselines(question, fill, "fill")):
             cells = self._run(one, np.full(shape, start), step)
             maps.append(np.zeros(question.x.shape[1:3]) if cells is None else shown(cells))
         own = {"cells": shape, "steps": self.steps, "rate": self.rate,

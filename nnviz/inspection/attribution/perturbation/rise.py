@@ -10,10 +10,11 @@ import numpy as np
 from ....engine.layer import Array, pair
 from ....engine.model import Model
 from ...results import Attribution
+from ..baseline import baselines, described
 from ..checks import MOST_RUNS, choice, generator, number, whole_number
 from ..methods import method
 from ..question import Question
-from .masks import Masked, masked, plain
+from .masks import Masked, masked
 
 CAUSE = (
     "the target is the same behind every mask, or every mask shows the same; try another fill, "
@@ -60,7 +61,7 @@ def rise(
     rows, cols = question.x.shape[1:3]
     down, along = (min(c, n) for c, n in zip(most, (rows, cols), strict=True))
     maps, errors, unseen = [], [], np.zeros((rows, cols), bool)
-    for one in masked(question, fill):
+    for one in masked(question, baselines(question, fill, "fill")):
         masks = random_masks((rows, cols), (down, along), probability, samples, seed)
         sums = _sums(one, masks)
         values, error = _mean_where_shown(*sums, samples, probability, divisor)
@@ -78,7 +79,7 @@ def rise(
         cause=CAUSE,
         error=np.stack(errors) if samples > 1 else None,
         settings={"samples": samples, "cells": (down, along), "probability": probability,
-                  "fill": plain(fill), "divisor": divisor},
+                  "fill": described(fill), "divisor": divisor},
         seed=seed,
         warnings=warnings if unseen.any() else (),
     )  # fmt: skip

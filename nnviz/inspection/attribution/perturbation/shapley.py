@@ -20,6 +20,7 @@ from ....engine.layer import Array
 from ....engine.model import Model
 from ....errors import ArgumentError
 from ..checks import MOST_RUNS, flag, generator, whole_number
+from ..draws import Moments
 from ..gap import relative_gap
 from ..methods import method
 from .masks import Game, SegmentAttribution, Solved, by_segment
@@ -109,10 +110,11 @@ def _walk_orders(game: Game, samples: int, antithetic: bool, seed: int) -> Solve
     rises = np.empty((samples, k))
     np.put_along_axis(rises, np.array(every), np.diff(ways, axis=1), axis=1)
     draws = rises.reshape(-1, 2, k).mean(axis=1) if antithetic else rises
-    n = len(draws)
-    parts = draws.mean(axis=0)
-    error = draws.std(axis=0, ddof=1) / np.sqrt(n) if n > 1 else None
-    return Solved(parts, error, relative_gap(parts.sum(), everything - nothing))
+    moments = Moments()
+    for draw in draws:
+        moments.add(draw)
+    gap = relative_gap(moments.mean.sum(), everything - nothing)
+    return Solved(moments.mean, moments.error(), gap)
 
 
 @method(
