@@ -226,13 +226,17 @@ BAD = [
     ("fast_score_cam", {"most": 0}, "most of fast_score_cam must be a whole number"),
     ("ss_cam", {"smooth": "chanels"}, "no smooth named 'chanels'"),
     ("ss_cam", {"samples": 2.5}, "samples of ss_cam must be a whole number"),
-    ("ss_cam", {"noise": float("inf")}, "noise of ss_cam must be a number of at least 0"),
+    ("ss_cam", {"noise": float("inf")}, "noise of ss_cam must be a finite number of at least 0"),
     ("ss_cam", {"seed": True}, "seed of ss_cam must be a whole number"),
-    ("is_cam", {"steps": 10**6}, "steps of is_cam must be a whole number from 1 to 10,000"),
+    ("is_cam", {"steps": 10**6}, "steps of is_cam must be a whole number from 1 to 100,000"),
     ("group_cam", {"groups": -2}, "groups of group_cam must be a whole number"),
-    ("group_cam", {"keep": 0}, "keep of group_cam must be a number above 0, at most 100"),
-    ("group_cam", {"keep": 101}, "keep of group_cam must be a number above 0, at most 100"),
-    ("group_cam", {"blur": 0}, "blur of group_cam must be a number above 0"),
+    ("group_cam", {"keep": 0}, "keep of group_cam must be .* number above 0 and at most 100"),
+    (
+        "group_cam",
+        {"keep": 101},
+        "keep of group_cam must be .* number above 0 and at most 100",
+    ),
+    ("group_cam", {"blur": 0}, "blur of group_cam must be a finite number above 0"),
 ]
 
 

@@ -116,7 +116,9 @@ def test_normalizations_pass_everything_on():
 def test_what_excitation_refuses():
     model = networks.chain()
     x = networks.pictures(model, 1)
-    with pytest.raises(ArgumentError, match="contrastive is True or False, got 'yes'"):
+    with pytest.raises(
+        ArgumentError, match="contrastive of excitation_backprop must be True or False, got 'yes'"
+    ):
         excitation_backprop(model, x, 0, contrastive="yes")
     with pytest.raises(
         ArgumentError, match=r"node 'max_pooling2d_1' \(MaxPooling2D\) has none: ch"
@@ -193,7 +195,7 @@ def test_without_a_relu_it_is_the_gradient(function):
 @pytest.mark.parametrize("percentile", [-1, 100, float("nan"), "most", True, None])
 def test_bad_percentiles_are_refused(percentile):
     model = networks.chain()
-    with pytest.raises(ArgumentError, match="percentile must be a number of at least 0 and below"):
+    with pytest.raises(ArgumentError, match="must be a finite number of at least 0 and below 100"):
         rect_grad(model, networks.pictures(model, 1), 0, percentile=percentile)
 
 

@@ -14,6 +14,7 @@ from nnviz.inspection.attribution import (
     extremal_perturbation,
     meaningful_perturbation,
 )
+from nnviz.inspection.attribution.baseline import baselines
 from nnviz.inspection.attribution.perturbation.extremal import (
     smooth_kernel,
     soft_maximum,
@@ -47,17 +48,18 @@ def planted():
     return model, 0.5 + 0.5 * pictures(model, 1, np.float64), truth
 
 
-def test_the_slope_behind_a_mask_is_the_numeric_one():
+@pytest.mark.parametrize("fill", [0.2, ["black", "blur"]])
+def test_the_slope_behind_a_mask_is_the_numeric_one(fill):
     model = nv.Sequential(
         [nv.Conv2D(3, 3, activation="tanh"), nv.Flatten(), nv.Dense(2)], (6, 5, 2), seed=1
     ).astype(np.float64)
     question = Question.of(model, pictures(model, 1, np.float64), 1, "test")
-    one = masked(question, 0.2)[0]
+    one = masked(question, baselines(question, fill))[0]
     mask = np.random.default_rng(0).random((6, 5))
 
     def value(m):
-        point = np.roll(one.through(m), (1, -2), axis=(1, 2))
-        return model.run(point, prepared=True).output[0, 1]
+        points = [np.roll(one.through(m, f), (1, -2), axis=(1, 2)) for f in one.fills]
+        return np.mean([model.run(point, prepared=True).output[0, 1] for point in points])
 
     np.testing.assert_allclose(one.slope(mask, (1, -2)), numeric(value, mask), rtol=1e-6, atol=1e-9)
 
@@ -131,12 +133,12 @@ def test_a_higher_price_deletes_less():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"steps": 0}, "steps must be a whole number of 1 … 100000, got 0"),
-        ({"rate": 0}, "rate must be a number above 0"),
-        ({"shift": -1}, "shift must be a whole number of 0 … 1000"),
-        ({"seed": 1.5}, "seed must be a whole number"),
-        ({"cells": 33}, "cells must be at most 32 each way, got 33"),
-        ({"cells": (4, 0)}, "cells must be one or two whole numbers of at least 1"),
+        ({"steps": 0}, "steps of .* must be a whole number from 1 to 100,000, got 0"),
+        ({"rate": 0}, "rate of .* must be a finite number above 0"),
+        ({"shift": -1}, "shift of .* must be a whole number from 0 to 1,000"),
+        ({"seed": 1.5}, "seed of .* must be a whole number"),
+        ({"cells": 33}, "cells of .* must be at most 32 each way, got 33"),
+        ({"cells": (4, 0)}, "cells of .* must be one or two whole numbers of at least 1"),
     ],
 )
 @pytest.mark.parametrize("method", METHODS)
@@ -149,11 +151,11 @@ def test_bad_options_are_refused(method, options, message):
 def test_options_of_one_method():
     model = digits()
     x = pictures(model, 1)
-    with pytest.raises(ArgumentError, match="size must be a number at least 0"):
+    with pytest.raises(ArgumentError, match=r"size of .* must be a finite number of at least 0"):
         meaningful_perturbation(model, x, 1, size=-1)
-    with pytest.raises(ArgumentError, match="smooth must be a number at least 0"):
+    with pytest.raises(ArgumentError, match=r"smooth of .* must be a finite number of at least 0"):
         meaningful_perturbation(model, x, 1, smooth=np.inf)
-    with pytest.raises(ArgumentError, match="area must be a number above 0 and at most 1"):
+    with pytest.raises(ArgumentError, match=r"area of .* number above 0 and at most 1"):
         extremal_perturbation(model, x, 1, area=0)
     with pytest.raises(ArgumentError, match="no game named 'keep'"):
         extremal_perturbation(model, x, 1, game="keep")

@@ -122,7 +122,7 @@ def test_pictures_in_slices_give_the_same(monkeypatch):
     ("options", "message"),
     [
         ({"samples": 0}, "samples of smooth_full_grad must be a whole number"),
-        ({"noise": -0.1}, "noise of smooth_full_grad must be a number of at least 0"),
+        ({"noise": -0.1}, "noise of smooth_full_grad must be a finite number of at least 0"),
         ({"seed": "one"}, "seed of smooth_full_grad must be a whole number"),
     ],
 )

@@ -461,13 +461,21 @@ def test_curves_pass_relevance_on():
 BAD = [
     (lrp, {"composite": "plus"}, "no composite named 'plus'"),
     (lrp, {"composite": None}, "no composite named 'None'"),
-    (lrp, {"epsilon": -1}, "epsilon must be a finite number of at least 0, got -1"),
-    (lrp, {"gamma": float("nan")}, "gamma must be a finite number of at least 0, got nan"),
-    (lrp_gamma, {"gamma": float("inf")}, "gamma must be a finite number"),
-    (lrp_epsilon, {"epsilon": "much"}, "epsilon must be a finite number .* got 'much'"),
-    (lrp_epsilon, {"epsilon": True}, "epsilon must be a finite number .* got True"),
-    (lrp_alpha_beta, {"alpha": 2, "beta": 2}, "alpha − beta must be 1, .* got 2 and 2"),
-    (lrp_alpha_beta, {"alpha": 0.5, "beta": -0.5}, "beta must be a finite number of at least 0"),
+    (lrp, {"epsilon": -1}, "epsilon of lrp.* must be a finite number of at least 0, got -1"),
+    (lrp, {"gamma": float("nan")}, "gamma of lrp.* must be a finite number of at least 0, got nan"),
+    (lrp_gamma, {"gamma": float("inf")}, "gamma of lrp.* must be a finite number"),
+    (lrp_epsilon, {"epsilon": "much"}, "epsilon of lrp.* must be a finite number .* got 'much'"),
+    (lrp_epsilon, {"epsilon": True}, "epsilon of lrp.* must be a finite number .* got True"),
+    (
+        lrp_alpha_beta,
+        {"alpha": 2, "beta": 2},
+        r"alpha − beta of .* must be 1, .* got 2\.0 and 2\.0",
+    ),
+    (
+        lrp_alpha_beta,
+        {"alpha": 0.5, "beta": -0.5},
+        "beta of .* must be .* of at least 0",
+    ),
 ]
 
 

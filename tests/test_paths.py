@@ -19,9 +19,10 @@ from nnviz.inspection.attribution import (
 )
 from nnviz.inspection.attribution.baseline import baseline_scores, baselines, references
 from nnviz.inspection.attribution.blur_ig import Blurred
+from nnviz.inspection.attribution.gap import completeness
 from nnviz.inspection.attribution.guided_ig import advance
 from nnviz.inspection.attribution.path import drawn
-from nnviz.inspection.attribution.quadrature import QUADRATURES, gaps, quadrature_points
+from nnviz.inspection.attribution.quadrature import QUADRATURES, quadrature_points
 from nnviz.inspection.attribution.question import Question
 
 PATHS = {
@@ -102,12 +103,12 @@ def test_a_large_gap_is_named_with_its_remedy():
 
 def test_what_a_gap_is_where_nothing_differs():
     one = np.array([1.0, 1.0, 2.0])
-    gap, warnings = gaps(np.array([0.0, 0.5, 1.5]), one, np.array([1.0, 1.0, 1.0]), "do so")
+    gap, warnings = completeness(np.array([0.0, 0.5, 1.5]), one, np.array([1.0, 1.0, 1.0]), "do so")
     np.testing.assert_array_equal(gap, [0, np.inf, 0.5])
     assert [w.split(":")[0] for w in warnings] == ["picture 1", "picture 2"]
     # differences of rounding's size are not spoken of
     small = np.float32(1) + np.float32(1e-7)
-    gap, warnings = gaps(np.zeros(1), np.array([small]), np.ones(1, np.float32), "do so")
+    gap, warnings = completeness(np.zeros(1), np.array([small]), np.ones(1, np.float32), "do so")
     assert gap[0] == -1
     assert warnings == ()
 
@@ -152,7 +153,7 @@ def test_several_baselines_are_the_mean_of_each():
     np.testing.assert_allclose(got.raw, np.mean([e.raw for e in each], axis=0), rtol=1e-10)
     assert np.abs(got.gap).max() < 1e-10
     said = got.provenance.settings["baseline"]
-    assert said[:3] == ["black", 0.25, [0.1, 0.9]]
+    assert said[:3] == ("black", 0.25, (0.1, 0.9))
     assert said[3] != said[4]
 
 
@@ -202,7 +203,7 @@ BAD_BASELINES = [
     ([], "needs at least one baseline, got an empty list"),
     (True, "needs finite pixel values, got "),
     (np.zeros((4, 2)), r"needs pixels of shape \(6, 5, 2\)"),
-    ((1, (2, 3)), "a baseline must be one array, got rows of different shapes"),
+    ((1, (2, 3)), "baseline of .* must be one array, got rows of different shapes"),
     ({"a": 1}, "needs finite pixel values"),
 ]
 
@@ -220,26 +221,54 @@ def test_bad_baselines_are_refused(method, given, message):
 @pytest.mark.parametrize(
     ("method", "options", "message"),
     [
-        ("integrated_gradients", {"steps": 0}, "steps of gauss_legendre must be a whole number"),
+        (
+            "integrated_gradients",
+            {"steps": 0},
+            "steps of integrated_gradients with gauss_leg",
+        ),
         ("integrated_gradients", {"steps": 2000}, "from 1 to 1,000, got 2000"),
         ("integrated_gradients", {"steps": 2.5}, "whole number from 1 to 1,000, got 2.5"),
         ("integrated_gradients", {"steps": True}, "got True"),
         (
             "integrated_gradients",
             {"steps": 1, "quadrature": "trapezoid"},
-            "steps of trapezoid must be a whole number from 2 to 100,000, got 1",
+            "with trapezoid must be a whole number from 2 to 100,000, got 1",
         ),
         ("integrated_gradients", {"quadrature": "simpson"}, "no quadrature named 'simpson'"),
-        ("expected_gradients", {"samples": 0}, "samples must be a whole number from 1"),
+        (
+            "expected_gradients",
+            {"samples": 0},
+            "samples of expected_gradients must be a whole",
+        ),
         ("expected_gradients", {"samples": 10**9}, "from 1 to 100,000, got 1000000000"),
-        ("expected_gradients", {"seed": -1}, "seed must be a whole number of at least 0, got -1"),
-        ("expected_gradients", {"seed": None}, "seed must be a whole number"),
-        ("blur_ig", {"max_sigma": -1}, r"max_sigma must be a finite number from 0 to 1e\+06"),
-        ("blur_ig", {"max_sigma": "a"}, "max_sigma must be a finite number"),
-        ("guided_ig", {"fraction": 2}, "fraction must be a finite number from 0 to 1, got 2"),
-        ("guided_ig", {"max_distance": np.nan}, "max_distance must be a finite number from 0 to 1"),
-        ("guided_ig", {"quadrature": "simpson"}, "no quadrature named 'simpson'; nnviz has"),
-        ("guided_ig", {"within": 0}, "within of gauss_legendre must be a whole number from 1"),
+        (
+            "expected_gradients",
+            {"seed": -1},
+            "seed of expected_gradients must .*, got -1",
+        ),
+        ("expected_gradients", {"seed": None}, "seed of expected_gradients must be a whole number"),
+        (
+            "blur_ig",
+            {"max_sigma": -1},
+            "max_sigma of blur_ig must be .* of at least 0",
+        ),
+        ("blur_ig", {"max_sigma": "a"}, "max_sigma of blur_ig must be a finite number"),
+        (
+            "guided_ig",
+            {"fraction": 2},
+            "fraction of guided_ig .* and at most 1, got 2",
+        ),
+        (
+            "guided_ig",
+            {"max_distance": np.nan},
+            "max_distance of guided_ig must be a finite",
+        ),
+        ("guided_ig", {"quadrature": "simpson"}, "no quadrature named 'simpson'; guided_ig has"),
+        (
+            "guided_ig",
+            {"within": 0},
+            "within of guided_ig with gauss_legendre must be",
+        ),
     ],
 )
 def test_bad_options_are_refused(method, options, message):

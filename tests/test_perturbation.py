@@ -427,7 +427,18 @@ def test_fills_are_pixels():
     each = np.stack([np.full(x.shape[1:], 0.2), x[1]])
     assert feature_ablation(model, x, 0, segments=labels, fill=each).values[0].any()
     assert got.provenance.settings["fill"] == (0.1, 0.5, 0.9)
-    assert same.provenance.settings["fill"] == "pixels of shape (2, 4, 4, 3)"
+    assert same.provenance.settings["fill"].startswith("float64 (2, 4, 4, 3), sha256")
+
+
+def test_of_several_fills_the_mean_counts():
+    model = digits()
+    x = pictures(model, 2)
+    fills = ["black", 0.7, x[::-1].copy()]
+    for method in (shapley_exact, feature_ablation):
+        each = [method(model, x, 1, count=4, fill=fill).parts for fill in fills]
+        got = method(model, x, 1, count=4, fill=fills)
+        np.testing.assert_allclose(got.parts, np.mean(each, axis=0), atol=1e-6)
+    assert got.provenance.settings["fill"][:2] == ("black", 0.7)
 
 
 def test_a_blurred_fill():
@@ -484,33 +495,40 @@ def test_results_are_saved_and_come_back(tmp_path):
 
 
 BAD = [
-    ("feature_ablation", {"fill": "black"}, "fill must be pixel values or 'blur', got 'black'"),
+    ("feature_ablation", {"fill": "blak"}, r"no fill named 'blak' .* feature_ablation has bl"),
     ("feature_ablation", {"fill": np.nan}, "needs finite pixel values"),
-    ("feature_permutation", {"references": 3}, "references must be a list of pictures"),
-    ("feature_permutation", {"references": []}, "references must be a list of pictures"),
+    ("feature_permutation", {"references": []}, "needs at least one reference, got an empty list"),
     ("feature_permutation", {"references": [np.inf]}, "needs finite pixel values"),
-    ("feature_permutation", {"samples": 0}, "samples must be a whole number of 1 … 100000, got 0"),
-    ("shapley_sampling", {"samples": 3}, "samples must be even, got 3"),
-    ("shapley_sampling", {"samples": 2.0}, "samples must be a whole number"),
-    ("shapley_sampling", {"samples": 10**12}, "samples must be a whole number"),
-    ("shapley_sampling", {"antithetic": 1}, "antithetic must be True or False, got 1"),
-    ("shapley_sampling", {"seed": -1}, "seed must be a whole number of 0 …"),
-    ("shapley_sampling", {"seed": None}, "seed must be a whole number"),
+    ("feature_permutation", {"samples": 0}, "samples of .* from 1 to 100,000, got 0"),
+    ("shapley_sampling", {"samples": 3}, "samples of shapley_sampling must be even, got 3"),
+    ("shapley_sampling", {"samples": 2.0}, "samples of .* must be a whole number"),
+    ("shapley_sampling", {"samples": 10**12}, "samples of .* must be a whole number"),
+    (
+        "shapley_sampling",
+        {"antithetic": 1},
+        "antithetic of .* must be True or False, got 1",
+    ),
+    ("shapley_sampling", {"seed": -1}, "seed of shapley_sampling must be a whole number from 0"),
+    ("shapley_sampling", {"seed": None}, "seed of .* must be a whole number"),
     ("shapley_exact", {"count": 25}, r"asks 2\^25 coalitions for 25 segments: use at most 16"),
-    ("kernel_shap", {"samples": True}, "samples must be a whole number"),
-    ("lime", {"width": 0}, "width must be a number above 0 and at most 1e"),
-    ("lime", {"width": np.nan}, "width must be a number"),
-    ("lime", {"alpha": -1}, "alpha must be a number at least 0"),
-    ("lime", {"alpha": "1"}, "alpha must be a number at least 0"),
+    ("kernel_shap", {"samples": True}, "samples of .* must be a whole number"),
+    ("lime", {"width": 0}, "width of lime must be a finite number above 0 and at most 1e"),
+    ("lime", {"width": np.nan}, "width of lime must be a finite number"),
+    ("lime", {"alpha": -1}, "alpha of lime must be a finite number of at least 0"),
+    ("lime", {"alpha": "1"}, "alpha of lime must be a finite number of at least 0"),
     ("lime", {"penalty": "rigde"}, r"no penalty named 'rigde' \(did you mean 'ridge'\?\)"),
-    ("rise", {"probability": 0}, "probability must be a number above 0 and at most 1, got 0"),
-    ("rise", {"probability": 1.5}, "probability must be a number above 0 and at most 1"),
-    ("rise", {"cells": 0}, "cells must be one or two whole numbers of at least 1"),
+    (
+        "rise",
+        {"probability": 0},
+        "probability of rise must be .* above 0 and at most 1, got 0",
+    ),
+    ("rise", {"probability": 1.5}, "probability of rise must be .* number above 0 and at most 1"),
+    ("rise", {"cells": 0}, "cells of rise must be one or two whole numbers of at least 1"),
     ("rise", {"divisor": "mask"}, "no divisor named 'mask'"),
-    ("sobol", {"samples": 12}, "samples must be a power of two such as 32, got 12"),
-    ("sobol", {"samples": 1}, "samples must be a whole number of 2"),
+    ("sobol", {"samples": 12}, "samples of .* must be a power of two such as 32, got 12"),
+    ("sobol", {"samples": 1}, "samples of sobol must be a whole number from 2"),
     ("sobol", {"order": "second"}, "no order named 'second'"),
-    ("hsic", {"samples": 3}, "samples must be a whole number of 4 … 20000"),
+    ("hsic", {"samples": 3}, "samples of hsic must be a whole number from 4 to 20,000"),
 ]
 
 

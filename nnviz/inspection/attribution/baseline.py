@@ -1,7 +1,8 @@
-"""Baselines: the picture that shows nothing, against which a path method counts.
+"""Baselines and fills: the picture that shows nothing, against which a method counts.
 
-A baseline is given in pixels, as pictures are, and becomes the network's input by the same
-preparation: 0 is a black pixel whatever mean and spread the network was trained with.
+A path begins there, DeepLIFT compares with it, and a mask uncovers it. All methods take it in the
+same words, in pixels, as pictures are, and it becomes the network's input by the same preparation:
+0 is a black pixel whatever mean and spread the network was trained with.
 """
 
 from __future__ import annotations
@@ -14,44 +15,56 @@ import numpy as np
 
 from ...engine.input import as_array
 from ...engine.layer import Array
-from ...errors import ArgumentError, unknown
+from ...errors import ArgumentError
+from .checks import choice
 from .question import Question
 
 PIXELS = {"black": 0.0, "grey": 0.5, "white": 1.0}
 """Flat pictures with a name, as pixel values."""
 
-NAMES = (*PIXELS, "mean", "zero")
+NAMES = (*PIXELS, "mean", "zero", "blur")
 """The names of baselines: those of `PIXELS`; "mean", each picture's own mean colour; "zero", all 0
-after the preparation (the training pictures' mean colour, where the model subtracts it)."""
+after the preparation (the training pictures' mean colour, where the model subtracts it); "blur",
+each picture blurred by a Gaussian of σ = `BLUR` of its longer side."""
 
 FLAT = [0.0, 0.25, 0.5, 0.75, 1.0]
 """Five flat pictures from black to white: what stands in where no reference pictures are given."""
 
+BLUR = 0.1
+
 BATCH = 256
 
 
-def baselines(question: Question, given: Any) -> list[Array]:
+def baselines(question: Question, given: Any, option: str = "baseline") -> list[Array]:
     """What the caller gave as baseline(s) as network input, each (N or 1, rows, cols, channels).
 
     given: a name of `NAMES`; a pixel value; a colour, as a tuple or array of `channels` values; a
-        picture; an array (N, rows, cols, channels) with one for each picture; or a list of these:
-        several baselines.
+        picture; an array (N, rows, cols, channels) with one for each picture; or a list of these
+        (or a tuple that holds names or arrays): several baselines.
+    option: what it is called in the method's options, for errors.
     """
-    every = list(given) if isinstance(given, list) else [given]
+    every = list(given) if several(given) else [given]
     if not every:
-        raise ArgumentError(f"{question.method} needs at least one baseline, got an empty list")
-    return [_one(question, each) for each in every]
+        raise ArgumentError(f"{question.method} needs at least one {option}, got an empty list")
+    return [_one(question, each, option) for each in every]
 
 
-def references(question: Question, given: Any) -> list[Array]:
+def several(given: Any) -> bool:
+    """Whether these are several baselines; a tuple of numbers is a colour."""
+    if isinstance(given, tuple):
+        return any(isinstance(each, str | np.ndarray) for each in given)
+    return isinstance(given, list)
+
+
+def references(question: Question, given: Any, option: str = "baseline") -> list[Array]:
     """Reference pictures as network input: an array (M, rows, cols, channels) is M of them, for
     any M; everything else is as for `baselines`; None is `FLAT`."""
     if given is None:
-        return baselines(question, list(FLAT))
+        return baselines(question, FLAT)
     if isinstance(given, np.ndarray) and given.ndim >= 3:
         pixels = question.model.input.check(given)
         return [question.ready(picture[None]) for picture in pixels]
-    return baselines(question, given)
+    return baselines(question, given, option)
 
 
 def baseline_scores(question: Question, bases: Sequence[Array]) -> Array:
@@ -74,28 +87,37 @@ def baseline_scores(question: Question, bases: Sequence[Array]) -> Array:
 
 
 def described(given: Any) -> Any:
-    """Baselines as the provenance keeps them: names and numbers as they are, pictures by shape and
-    the beginning of their sha256."""
-    if isinstance(given, list):
-        return [described(each) for each in given]
+    """Baselines as the provenance keeps them: names, numbers and colours as they are, pictures by
+    shape and the beginning of their sha256."""
+    if several(given):
+        return tuple(described(each) for each in given)
     if given is None or isinstance(given, str):
         return given
     values = np.asarray(given)
     if values.size <= 4:
-        return values.tolist()
+        plain = values.tolist()
+        return tuple(values.ravel().tolist()) if isinstance(plain, list) else plain
     digest = hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()
     return f"{values.dtype} {values.shape}, sha256 {digest[:16]}"
 
 
-def _one(question: Question, given: Any) -> Array:
+def blurred(x: Array, sigma: float, border: str = "nearest") -> Array:
+    """Pictures (N, rows, cols, channels) blurred by a Gaussian of σ pixels."""
+    from scipy.ndimage import gaussian_filter
+
+    return gaussian_filter(x, (0, sigma, sigma, 0), mode=border).astype(x.dtype, copy=False)
+
+
+def _one(question: Question, given: Any, option: str) -> Array:
     x = question.x
     if not isinstance(given, str):
-        as_array(given, "a baseline")
+        as_array(given, f"{option} of {question.method}")
         return question.ready(given)
-    if given == "mean":
+    name = choice(given, option, question.method, NAMES)
+    if name == "mean":
         return np.broadcast_to(x.mean(axis=(1, 2), keepdims=True), x.shape)
-    if given == "zero":
+    if name == "zero":
         return np.zeros_like(x[:1])
-    if given not in PIXELS:
-        raise unknown("baseline", given, NAMES, "nnviz")
-    return question.ready(PIXELS[given])
+    if name == "blur":
+        return blurred(x, BLUR * max(x.shape[1:3]))
+    return question.ready(PIXELS[name])

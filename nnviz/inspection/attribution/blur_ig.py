@@ -17,9 +17,10 @@ from ...engine.layer import Array
 from ...engine.model import Model
 from ..results import Attribution
 from .checks import number
+from .gap import completeness, total
 from .methods import method
-from .path import MORE_STEPS, total
-from .quadrature import gaps, quadrature_points
+from .path import MORE_STEPS
+from .quadrature import quadrature_points
 from .question import Question
 
 CAUSE = (
@@ -96,8 +97,8 @@ def blur_ig(
     """
     question = Question.of(model, x, target, "blur_ig")
     longer = max(question.x.shape[1:3])
-    most = longer / 2 if max_sigma is None else number(max_sigma, "max_sigma", most=1e6)
-    points, weights = quadrature_points(quadrature, steps)
+    most = longer / 2 if max_sigma is None else number(max_sigma, "max_sigma", question.method)
+    points, weights = quadrature_points(quadrature, steps, question.method)
     pictures, dtype = Blurred(question.x), question.x.dtype
 
     def along() -> Iterator[Array]:
@@ -110,7 +111,7 @@ def blur_ig(
         # dσ/dt = 2 σ_max t; minus, since the way leads from the blur to the picture
         raw -= weight * 2 * most * t * pictures.slope(most * t * t) * walk.gradient
     scores, before = question.scores([question.x, pictures.at(most).astype(dtype)])
-    gap, warnings = gaps(total(raw), scores, before, MORE_STEPS)
+    gap, warnings = completeness(total(raw), scores, before, MORE_STEPS)
     return question.answer(
         raw.sum(axis=-1),
         scores=scores,

@@ -29,7 +29,7 @@ from ...engine.walk import RuleFor
 from ...errors import ArgumentError
 from ..anatomy.receptive import place_on_picture
 from ..results import Attribution
-from .cam_options import generator
+from .checks import generator
 from .methods import method
 from .places import spatial_node
 from .question import Question
@@ -283,7 +283,7 @@ def random_cam(
     weights = rng.uniform(-1, 1, maps.shape[-1])
     at_node = positive(maps @ weights)
     cause = "the random weights of all channels that answer are negative; try another seed or node"
-    return here.answer(at_node, scores, seed=int(seed), cause=cause)
+    return here.answer(at_node, scores, seed=seed, cause=cause)
 
 
 def _pooled_head(question: Question) -> tuple[str, str]:

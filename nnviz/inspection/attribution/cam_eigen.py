@@ -15,7 +15,7 @@ from ...engine.model import Model
 from ...errors import ArgumentError
 from ..results import Attribution
 from .cam import PLACES, AtNode, positive, varies
-from .cam_options import amount, chosen
+from .checks import choice, number
 from .methods import method
 
 MOST_PLACES = 4096
@@ -77,8 +77,8 @@ def kpca_cam(
     values, at_node, node: as for `grad_cam`. Karmani et al. 2024, arXiv:2410.00267;
     kernel PCA: Schölkopf, Smola, Müller 1998.
     """
-    chosen(kernel, KERNELS, "kernel", "kpca_cam")
-    slope = None if gamma is None else amount(gamma, "gamma of kpca_cam", zero=False)
+    choice(kernel, "kernel", "kpca_cam", KERNELS)
+    slope = None if gamma is None else number(gamma, "gamma", "kpca_cam", above=True)
     here = AtNode.of(model, x, target, "kpca_cam", node)
     rows, cols, channels = model.shapes[here.name]
     if rows * cols > MOST_PLACES:
@@ -106,7 +106,7 @@ def fem(
     values, at_node, node: as for `grad_cam`. Fuad, Martin, Giot, Bourqui, Benois-Pineau, Zemmari
     2020, doi:10.1109/IPTA50016.2020.9286629; they scale each map to 0 … 1.
     """
-    k = amount(k, "k of fem")
+    k = number(k, "k", "fem")
     here = AtNode.of(model, x, target, "fem", node)
     maps, scores = here.look()
     mean, spread = (f(maps, axis=(1, 2), keepdims=True) for f in (np.mean, np.std))

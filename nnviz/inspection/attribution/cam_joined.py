@@ -21,10 +21,10 @@ from ...errors import ArgumentError
 from ..anatomy.receptive import has_places, receptive_field
 from ..results import Attribution
 from .cam import CAUSE, PLACES, AtNode, divided, positive, weighted
-from .cam_options import amount, base_method, chosen, counted, generator
+from .checks import choice, generator, number, whole_number
 from .goal import Goal, as_goal
 from .gradients import without_channels
-from .methods import method
+from .methods import METHODS, method
 from .places import spatial_node
 from .question import Question
 from .rules import rule_set
@@ -61,7 +61,7 @@ def smooth_grad_cam_plus_plus(
     arXiv:1908.01224.
     """
     owner = "smooth_grad_cam_plus_plus"
-    samples, noise = counted(samples, f"samples of {owner}"), amount(noise, f"noise of {owner}")
+    samples, noise = whole_number(samples, "samples", owner), number(noise, "noise", owner)
     rng = generator(seed, owner)
     here = AtNode.of(model, x, target, owner, node)
     maps, scores = here.look()
@@ -76,7 +76,7 @@ def smooth_grad_cam_plus_plus(
     weights = (divided(second, below) * positive(first / samples)).sum(axis=(1, 2))
     at_node = positive(weighted(maps, weights))
     settings = {"samples": samples, "noise": noise}
-    return here.answer(at_node, scores, settings=settings, seed=int(seed))
+    return here.answer(at_node, scores, settings=settings, seed=seed)
 
 
 @method("cam", reference="Cai 2025, arXiv:2501.06261", needs=PLACES, cost="3 f + 3 b")
@@ -95,7 +95,7 @@ def shapley_cam(
     scores: the target's, not the utility's. values, at_node, node: as for `grad_cam`. Cai 2025,
     arXiv:2501.06261.
     """
-    chosen(utility, ("rest", "target"), "utility", "shapley_cam")
+    choice(utility, "utility", "shapley_cam", ("rest", "target"))
     here = AtNode.of(model, x, target, "shapley_cam", node)
     question = here.question
     goal = _rest(question) if utility == "rest" else question.goal
@@ -132,7 +132,8 @@ def finer_cam(
     scores: of class c. values, at_node, node: as for the base. Zhang et al. 2025,
     arXiv:2501.11309; the mean over D is taken before the map.
     """
-    alpha, classes = amount(alpha, "alpha of finer_cam"), counted(classes, "classes of finer_cam")
+    alpha = number(alpha, "alpha", "finer_cam")
+    classes = whole_number(classes, "classes", "finer_cam")
     function = base_method(base, "finer_cam")
     question = Question.of(model, x, target, "finer_cam")
     asked = question.goal.terms[0][2]
@@ -239,6 +240,12 @@ def guided_grad_cam(
 
 
 # What they are made of ------------------------------------------------------------------------
+
+
+def base_method(name: Any, owner: str) -> Any:
+    """Another class activation map by name, one that takes a node and reads the target."""
+    fit = [m.name for m in METHODS.values() if m.family == "cam" and "node" in m.options]
+    return METHODS[choice(name, "base", owner, [n for n in fit if n != owner])].function
 
 
 def _slices(question: Question) -> Iterator[list[int]]:

@@ -16,8 +16,9 @@ import numpy as np
 from ...engine.layer import Array
 from ...engine.model import Model
 from ..results import Attribution
+from .baseline import blurred
 from .cam import PLACES, AtNode, positive, varies, weighted
-from .cam_options import amount, chosen, counted, generator
+from .checks import choice, generator, number, whole_number
 from .methods import method
 from .question import BATCH_BYTES
 
@@ -57,7 +58,7 @@ def fast_score_cam(
     values, at_node, node: as for `grad_cam`. The choice by variance is that of the "faster"
     Score-CAM of the Keras tools; Wang et al. 2020, arXiv:1910.01279.
     """
-    most = counted(most, "most of fast_score_cam")
+    most = whole_number(most, "most", "fast_score_cam")
     here = AtNode.of(model, x, target, "fast_score_cam", node)
     maps, scores = here.look()
     spread = maps.var(axis=(1, 2))
@@ -89,8 +90,8 @@ def ss_cam(
     values, at_node, node: as for `score_cam`. Wang, Naidu, Michael, Kundu 2020,
     arXiv:2006.14255.
     """
-    chosen(smooth, ("channels", "input"), "smooth", "ss_cam")
-    samples, noise = counted(samples, "samples of ss_cam"), amount(noise, "noise of ss_cam")
+    choice(smooth, "smooth", "ss_cam", ("channels", "input"))
+    samples, noise = whole_number(samples, "samples", "ss_cam"), number(noise, "noise", "ss_cam")
     rng = generator(seed, "ss_cam")
     here = AtNode.of(model, x, target, "ss_cam", node)
     maps, scores = here.look()
@@ -101,11 +102,11 @@ def ss_cam(
     settings = {"smooth": smooth, "samples": samples, "noise": noise}
     if smooth == "channels":
         return _by_masks(
-            here, maps, scores, lambda mask: [here.question.x * mask], copies, settings, int(seed)
+            here, maps, scores, lambda mask: [here.question.x * mask], copies, settings, seed
         )
     noisy = list(copies)
     return _by_masks(
-        here, maps, scores, lambda mask: [c * mask for c in noisy], None, settings, int(seed)
+        here, maps, scores, lambda mask: [c * mask for c in noisy], None, settings, seed
     )
 
 
@@ -121,7 +122,7 @@ def is_cam(
     arXiv:2010.03023. Read as the integral that the paper is named for; adding the scaled pictures
     up, as its sum can also be read, would show pictures several times as bright as x.
     """
-    steps = counted(steps, "steps of is_cam")
+    steps = whole_number(steps, "steps", "is_cam")
     here = AtNode.of(model, x, target, "is_cam", node)
     maps, scores = here.look()
     shares = [np.asarray(i / steps, maps.dtype) for i in range(1, steps + 1)]
@@ -155,9 +156,9 @@ def group_cam(
     3, arXiv:2103.13859. S is the target as given (for a class its logit; the authors' program takes
     the probability: `target=Probability(c)`).
     """
-    groups = counted(groups, "groups of group_cam")
-    keep = amount(keep, "keep of group_cam", most=100, zero=False)
-    width = None if blur is None else amount(blur, "blur of group_cam", zero=False)
+    groups = whole_number(groups, "groups", "group_cam")
+    keep = number(keep, "keep", "group_cam", most=100, above=True)
+    width = None if blur is None else number(blur, "blur", "group_cam", above=True)
     here = AtNode.of(model, x, target, "group_cam", node)
     question = here.wide  # the weights are differences, as in `ablation_cam`
     maps, slopes, scores = here.walk()
@@ -167,7 +168,9 @@ def group_cam(
     joined = positive(np.add.reduceat(shares, starts, axis=-1))
     least = np.percentile(joined, 100 - keep, axis=(1, 2), keepdims=True)
     joined *= joined > least if keep < 100 else joined >= least
-    soft = _blurred(question.x, min(question.x.shape[1:3]) / 10 if width is None else width)
+    soft = blurred(
+        question.x, min(question.x.shape[1:3]) / 10 if width is None else width, "reflect"
+    )
     masks, again = tee(_masks(here, joined))
     seen = (question.x * m[..., None] + soft * (1 - m[..., None]) for m in masks)
     (base,) = question.scores([soft])
@@ -299,10 +302,3 @@ def _drops(here: AtNode) -> Array:
 def _normal(rng: np.random.Generator, like: Array) -> Array:
     """Standard normal numbers for one picture, the same for all pictures of a batch."""
     return rng.standard_normal(like.shape[1:]).astype(like.dtype)
-
-
-def _blurred(x: Array, width: float) -> Array:
-    """The pictures blurred by a Gaussian; the border is mirrored."""
-    from scipy.ndimage import gaussian_filter
-
-    return gaussian_filter(x, (0, width, width, 0), mode="reflect").astype(x.dtype, copy=False)

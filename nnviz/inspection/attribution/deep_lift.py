@@ -16,13 +16,14 @@ from ...engine.layer import Array, Call, Layer, Mode, Rule
 from ...engine.model import Model
 from ...engine.trace import Trace
 from ...engine.walk import RuleFor
-from ...errors import ArgumentError
 from ..results import Attribution
+from .baseline import baselines, described, references
+from .gap import relative_gap, total
 from .goal import Goal
 from .gradients import without_channels
 from .methods import method
 from .question import Question
-from .relevance import Sides, added, both_sides, relative_gap, rules_for
+from .relevance import Sides, added, both_sides, rules_for
 from .target import LogProbability, Norm, Probability
 
 CAUSE = (
@@ -47,7 +48,7 @@ def deep_lift(model: Model, x: Any, target: Any = None, *, baseline: Any = 0.0) 
     Linear layers pass m back as they pass gradients; an activation multiplies it by Δy / Δx (the
     rescale rule). values: (N, rows, cols), signed, the channels added up; raw: by channel.
     Σ_i C_i = S(x) − S(x⁰), so gap, the relative difference of both sides, is rounding.
-    baseline: x⁰ in pixel values: a number, a colour, one picture or one for each.
+    baseline: x⁰, as for `integrated_gradients`; the maps of several are averaged.
 
     Max pooling: where the maximum rose, the place of the new one gets the rise; where it fell, the
     place of the old one gets the fall. Products, a softmax inside the network, response
@@ -58,7 +59,7 @@ def deep_lift(model: Model, x: Any, target: Any = None, *, baseline: Any = 0.0) 
     nothing of max pooling and products.
     """
     question = Question.of(model, x, target, "deep_lift")
-    return _explained(question, [question.ready(baseline)], {"baseline": _said(baseline)})
+    return _explained(question, baselines(question, baseline), {"baseline": described(baseline)})
 
 
 @method(
@@ -68,40 +69,37 @@ def deep_lift(model: Model, x: Any, target: Any = None, *, baseline: Any = 0.0) 
     cost="(2 f + 1 b) · baselines",
 )
 def deep_lift_shap(
-    model: Model, x: Any, target: Any = None, *, baselines: Any = (0.0, 0.5, 1.0)
+    model: Model,
+    x: Any,
+    target: Any = None,
+    *,
+    baselines: Any = ("black", "grey", "white"),
 ) -> Attribution:
     """φ_i = 1/K Σ_k C_i(x⁰_k): the mean of DeepLIFT over K baselines.
 
     values, raw and gap as for `deep_lift`, the sum being S(x) − 1/K Σ_k S(x⁰_k).
-    baselines: K pictures, or anything that `deep_lift` takes as one, in a sequence; by default
-        evenly black, grey and white. A few dozen pictures of the training set are usual.
+    baselines: K pictures, (K, rows, cols, channels), or a list of anything that `deep_lift` takes
+        as one; None for five flat pictures from black to white. A few dozen pictures of the
+        training set are usual.
     Lundberg and Lee 2017, section 4.2 ("Deep SHAP"), arXiv:1705.07874.
     """
     question = Question.of(model, x, target, "deep_lift_shap")
-    try:
-        ready = [question.ready(one) for one in baselines]
-    except TypeError:
-        ready = []
-    if not ready:
-        raise ArgumentError(
-            "baselines must be pictures or pixel values in a sequence, at least one, got "
-            f"{baselines!r}"
-        )
-    return _explained(question, ready, {"baselines": _said(baselines)})
+    ready = references(question, baselines)
+    return _explained(question, ready, {"baselines": described(baselines)})
 
 
-def _explained(question: Question, baselines: list[Array], said: dict[str, Any]) -> Attribution:
+def _explained(question: Question, bases: list[Array], said: dict[str, Any]) -> Attribution:
     """The mean over the baselines of the multipliers times the differences."""
     raw = np.zeros(question.x.shape)
     scores = np.zeros((len(question), 2))
     walks = question.contrasts(
-        baselines, rule_for=lambda base: _rules(question, base), seeds=mean_seeds
+        bases, rule_for=lambda base: _rules(question, base), seeds=mean_seeds
     )
-    for baseline, walk in zip(baselines, walks, strict=True):
+    for baseline, walk in zip(bases, walks, strict=True):
         raw += walk.gradient * (question.x - baseline)
         scores += walk.scores
-    raw, scores = raw / len(baselines), scores / len(baselines)
-    gap = relative_gap(raw.sum(axis=(1, 2, 3)), scores[:, 0] - scores[:, 1])
+    raw, scores = raw / len(bases), scores / len(bases)
+    gap = relative_gap(total(raw), scores[:, 0] - scores[:, 1])
     return question.answer(
         without_channels(raw, "sum"),
         scores=scores[:, 0],
@@ -111,12 +109,6 @@ def _explained(question: Question, baselines: list[Array], said: dict[str, Any])
         cause=CAUSE,
         settings=said,
     )
-
-
-def _said(baseline: Any) -> Any:
-    """Small baselines as they were given; of pictures only the shape."""
-    values = np.asarray(baseline)
-    return values.tolist() if values.size <= 16 else f"pixels of shape {values.shape}"
 
 
 # Rules ----------------------------------------------------------------------------------------

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from ...engine.graph import INPUT, Node
 from ...engine.layer import Rule
 from ...engine.model import Model
@@ -18,6 +16,7 @@ from ...engine.walk import RuleFor
 from ...errors import ArgumentError
 from ..anatomy.receptive import place_on_picture
 from ..results import Attribution
+from .checks import flag
 from .composites import BY_KIND
 from .gradients import without_channels
 from .lrp import refuse_probabilities
@@ -74,14 +73,13 @@ def excitation_backprop(
     share by what is positive; a product's factors share alike.
     Zhang, Lin, Brandt, Shen, Sclaroff 2016, sections 3.1 to 3.3, arXiv:1608.00507.
     """
-    if not isinstance(contrastive, bool | np.bool_):
-        raise ArgumentError(f"contrastive is True or False, got {contrastive!r}")
+    contrastive = flag(contrastive, "contrastive", "excitation_backprop")
     question = Question.of(model, x, target, "excitation_backprop")
     refuse_probabilities(question)
     place = INPUT if node is None else spatial_node(model, node)
     keep = (*question.goal.nodes, place)
     folded = question.with_model(fold_batch_norm(model, keep=keep))
-    rules = _rules(folded, contrastive=bool(contrastive))
+    rules = _rules(folded, contrastive=contrastive)
     walk = folded.walk(at=(place,), rule_for=rules)
     found = without_channels(walk.gradients[place], "sum")
     return question.answer(
@@ -92,7 +90,7 @@ def excitation_backprop(
         at_node=None if node is None else found,
         node=node,
         cause=CAUSE,
-        settings={"contrastive": bool(contrastive)},
+        settings={"contrastive": contrastive},
     )
 
 

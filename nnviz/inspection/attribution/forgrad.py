@@ -12,9 +12,9 @@ import numpy as np
 
 from ...engine.layer import Array
 from ...engine.model import Model
-from ...errors import ArgumentError, unknown
+from ...errors import ArgumentError
 from ..results import Attribution
-from .checks import number
+from .checks import choice, number
 from .gradients import CAUSE
 from .methods import method
 from .question import Question
@@ -43,7 +43,7 @@ def low_pass(maps: Array, cutoff: float) -> Array:
         raise ArgumentError(
             f"low_pass filters floating maps (N, rows, cols, …), got {maps.dtype} {maps.shape}"
         )
-    cutoff = number(cutoff, "cutoff")
+    cutoff = number(cutoff, "cutoff", "low_pass")
     rows, cols = maps.shape[1:3]
     longer = max(rows, cols)
     u, v = np.fft.fftfreq(rows) * longer, np.fft.rfftfreq(cols) * longer
@@ -78,11 +78,10 @@ def forgrad(
     for each network, as the one that makes the maps of a validation set most faithful (on ImageNet
     at 224×224 about 15 cycles); the default here knows nothing of the network, so compare a few.
     """
-    if of not in FILTERED:
-        raise unknown("map to filter", of, FILTERED, "nnviz")
+    choice(of, "map to filter", "forgrad", FILTERED)
     question = Question.of(model, x, target, "forgrad")
     sigma = max(question.x.shape[1:3]) / PIXELS_PER_CYCLE if cutoff is None else cutoff
-    sigma = number(sigma, "cutoff")
+    sigma = number(sigma, "cutoff", "forgrad")
     rule_for, warnings = rule_set(model, FILTERED[of])
     walk = question.walk(rule_for=rule_for)
     raw = walk.gradient * (question.x if of == "input_x_gradient" else 1)

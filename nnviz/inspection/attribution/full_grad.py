@@ -29,7 +29,8 @@ from ...engine.trace import Trace
 from ..anatomy.receptive import has_places, place_on_picture, receptive_field
 from ..results import Attribution
 from .cam import divided
-from .cam_options import amount, counted, generator
+from .checks import generator, number, whole_number
+from .gap import relative_gap, total
 from .goal import Goal
 from .methods import method
 from .question import Question
@@ -61,10 +62,9 @@ class FullGradients:
 
     @property
     def gap(self) -> Array:
-        """(N,): Σ terms − S, relative to S (as it is where S is 0)."""
-        terms = [self.pixels, *self.biases.values()]
-        total = self.rest + sum(t.reshape(len(t), -1).sum(axis=1, dtype=np.float64) for t in terms)
-        return (total - self.scores) / np.where(self.scores != 0, np.abs(self.scores), 1)
+        """(N,): (Σ terms − S) / S."""
+        found = sum(map(total, self.biases.values()), self.rest + total(self.pixels))
+        return relative_gap(found, self.scores)
 
 
 @method("gradient", reference="Srinivas and Fleuret 2019, arXiv:1905.00780", cost="1 f + 1 b")
@@ -103,8 +103,8 @@ def smooth_full_grad(
     network's input); ε depends on the seed alone. values: (N, rows, cols), not negative. Srinivas
     and Fleuret 2019, arXiv:1905.00780, with the noise of Smilkov et al. 2017, arXiv:1706.03825.
     """
-    samples = counted(samples, "samples of smooth_full_grad")
-    noise = amount(noise, "noise of smooth_full_grad")
+    samples = whole_number(samples, "samples", "smooth_full_grad")
+    noise = number(noise, "noise", "smooth_full_grad")
     rng = generator(seed, "smooth_full_grad")
     question = Question.of(model, x, target, "smooth_full_grad")
     plain = question.x
@@ -114,9 +114,7 @@ def smooth_full_grad(
         noisy = plain + size * rng.standard_normal(plain.shape[1:]).astype(plain.dtype)
         map_ = map_ + _map(question, full_gradients(question, noisy)) / samples
     settings = {"samples": samples, "noise": noise}
-    return question.answer(
-        map_, scores=question.score(), cause=CAUSE, settings=settings, seed=int(seed)
-    )
+    return question.answer(map_, scores=question.score(), cause=CAUSE, settings=settings, seed=seed)
 
 
 def full_gradients(question: Question, points: Array | None = None) -> FullGradients:

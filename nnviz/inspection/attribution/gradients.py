@@ -8,8 +8,8 @@ import numpy as np
 
 from ...engine.layer import Array
 from ...engine.model import Model
-from ...errors import unknown
 from ..results import Attribution
+from .checks import choice
 from .methods import method
 from .question import Question
 from .rules import rule_name, rule_set
@@ -33,9 +33,7 @@ size with its sign, or the largest size."""
 
 def without_channels(raw: Array, channels: str) -> Array:
     """(N, rows, cols) from (N, rows, cols, channels), by one of `CHANNELS`."""
-    if channels not in CHANNELS:
-        raise unknown("way to join channels", channels, CHANNELS, "nnviz")
-    return CHANNELS[channels](raw)
+    return CHANNELS[choice(channels, "way to join channels", "nnviz", CHANNELS)](raw)
 
 
 @method(

@@ -16,10 +16,11 @@ from ...engine.layer import Array
 from ...engine.model import Model
 from ..results import Attribution
 from .baseline import baseline_scores, baselines, described
-from .checks import count, number
+from .checks import number, whole_number
+from .gap import completeness, total
 from .methods import method
-from .path import CAUSE, MORE_STEPS, total
-from .quadrature import gaps, quadrature_points
+from .path import CAUSE, MORE_STEPS
+from .quadrature import quadrature_points
 from .question import Question
 
 TIE = 1e-5
@@ -61,17 +62,17 @@ def guided_ig(
     S(x'). Features of equal gradient (to 1e-5) move together.
     """
     question = Question.of(model, x, target, "guided_ig")
-    steps = count(steps, "steps")
-    share = number(fraction, "fraction", most=1)
-    window = number(max_distance, "max_distance", most=1)
-    rule = quadrature_points(quadrature, within, "within")
+    steps = whole_number(steps, "steps", question.method)
+    share = number(fraction, "fraction", question.method, most=1)
+    window = number(max_distance, "max_distance", question.method, most=1)
+    rule = quadrature_points(quadrature, within, question.method, "within")
     bases = baselines(question, baseline)
     raw = np.zeros(question.x.shape)
     for base in bases:
         raw += _along(question, base, steps, share, window, rule)
     raw /= len(bases)
     scores, before = question.score(), baseline_scores(question, bases).mean(axis=0)
-    gap, warnings = gaps(total(raw), scores, before, MORE_STEPS)
+    gap, warnings = completeness(total(raw), scores, before, MORE_STEPS)
     return question.answer(
         raw.sum(axis=-1),
         scores=scores,

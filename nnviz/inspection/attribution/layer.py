@@ -14,15 +14,15 @@ import numpy as np
 from ...engine.graph import INPUT
 from ...engine.layer import Array
 from ...engine.model import Model
-from ...errors import unknown
 from ..anatomy.receptive import place_on_picture
 from ..results import Attribution
 from .baseline import baseline_scores, baselines, described
-from .checks import count
+from .checks import choice, whole_number
+from .gap import completeness, total
 from .methods import method
-from .path import MORE_STEPS, straight, total
+from .path import MORE_STEPS, straight
 from .places import spatial_node
-from .quadrature import gaps, quadrature_points
+from .quadrature import quadrature_points
 from .question import TRACE_BYTES, Question
 
 CAUSE = (
@@ -88,7 +88,7 @@ def internal_influence(
     """
     question = Question.of(model, x, target, "internal_influence")
     name, bases = spatial_node(model, node), baselines(question, baseline)
-    points, weights = quadrature_points(quadrature, steps)
+    points, weights = quadrature_points(quadrature, steps, question.method)
     walks = question.walks(straight(question, bases, points), at=(name,))
     mean = np.zeros((len(question), *model.shapes[name]))
     for weight, walk in zip(np.tile(weights, len(bases)).tolist(), walks, strict=True):
@@ -127,11 +127,10 @@ def layer_conductance(
     alone.
     Dhamdhere, Sundararajan, Yan 2018, eq. 2, arXiv:1805.12233.
     """
-    if quadrature not in DIFFERENCES:
-        raise unknown("quadrature", quadrature, DIFFERENCES, "layer_conductance")
+    choice(quadrature, "quadrature", "layer_conductance", DIFFERENCES)
     question = Question.of(model, x, target, "layer_conductance")
     name, bases = spatial_node(model, node), baselines(question, baseline)
-    points = np.linspace(0, 1, count(steps, "steps", least=2))
+    points = np.linspace(0, 1, whole_number(steps, "steps", question.method, least=2))
     walks = question.walks(straight(question, bases, points), at=(name,))
     later = {"trapezoid": 0.5, "left": 0.0, "right": 1.0}[quadrature]
     flow = np.zeros((len(question), *model.shapes[name]))
@@ -148,7 +147,7 @@ def layer_conductance(
     if leads_round(question, name):
         around = f"ways lead round {name}, so its map is only a part of the target's change"
         return _placed(question, name, flow, scores, settings=settings, warnings=(around,))
-    gap, warnings = gaps(total(flow), scores, start, MORE_STEPS)
+    gap, warnings = completeness(total(flow), scores, start, MORE_STEPS)
     return _placed(question, name, flow, scores, settings=settings, gap=gap, warnings=warnings)
 
 
@@ -180,7 +179,7 @@ def layer_integrated_gradients(
     """
     question = Question.of(model, x, target, "layer_integrated_gradients")
     name, bases = spatial_node(model, node), baselines(question, baseline)
-    points, weights = quadrature_points(quadrature, steps)
+    points, weights = quadrature_points(quadrature, steps, question.method)
     size = sum(int(np.prod(s)) for s in model.shapes.values()) * question.x.itemsize
     most = max(1, TRACE_BYTES // (4 * size))
     parts = []
@@ -190,7 +189,7 @@ def layer_integrated_gradients(
         own = [base if len(base) == 1 else base[start : rows.stop] for base in bases]
         parts.append(_inside(part, name, own, points, weights))
     inside, scores, before = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    gap, warnings = gaps(total(inside), scores, before, MORE_STEPS)
+    gap, warnings = completeness(total(inside), scores, before, MORE_STEPS)
     settings = {"baseline": described(baseline), "steps": len(points), "quadrature": quadrature}
     return _placed(question, name, inside, scores, settings=settings, gap=gap, warnings=warnings)
 

@@ -15,13 +15,15 @@ from ...engine.layer import Array
 from ...engine.layers.rectifier import ReLU
 from ...engine.model import Model
 from ...engine.rewrite import fold_batch_norm, up_to
-from ...errors import ArgumentError, listing, unknown
+from ...errors import ArgumentError, listing
 from ..results import Attribution
+from .checks import choice, number
 from .composites import COMPOSITES, DEEP_TAYLOR, Composite, Settings, composite_rules
+from .gap import relative_gap, total
 from .gradients import without_channels
 from .methods import method
 from .question import Question
-from .relevance import first_layers, kind_of, relative_gap
+from .relevance import first_layers, kind_of
 from .target import Probability
 
 CAUSE = (
@@ -73,10 +75,9 @@ def lrp(
     Bach et al. 2015, doi:10.1371/journal.pone.0130140; Kohlbrenner et al. 2020, arXiv:1910.09840;
     the formulas stand in `composites`.
     """
-    if composite not in COMPOSITES:
-        raise unknown("composite", composite, COMPOSITES, "nnviz")
+    composite = choice(composite, "composite", "lrp", COMPOSITES)
     given = {"epsilon": epsilon, "gamma": gamma, "alpha": alpha, "beta": beta}
-    settings = _settings(**given)
+    settings = _settings("lrp", **given)
     question = Question.of(model, x, target, "lrp")
     said = {"composite": composite, **given}
     return _explained(question, COMPOSITES[composite], settings, said)
@@ -116,7 +117,7 @@ def lrp_epsilon(model: Model, x: Any, target: Any = None, *, epsilon: float = 1e
     Kohlbrenner et al. 2020, arXiv:1910.09840.
     """
     question = Question.of(model, x, target, "lrp_epsilon")
-    settings = _settings(epsilon=epsilon)
+    settings = _settings("lrp_epsilon", epsilon=epsilon)
     return _explained(question, COMPOSITES["epsilon"], settings, {"epsilon": epsilon})
 
 
@@ -136,7 +137,8 @@ def lrp_gamma(model: Model, x: Any, target: Any = None, *, gamma: float = 0.25) 
     arXiv:1910.09840. values, raw, gap and refusals as for `lrp`.
     """
     question = Question.of(model, x, target, "lrp_gamma")
-    return _explained(question, COMPOSITES["gamma"], _settings(gamma=gamma), {"gamma": gamma})
+    settings = _settings("lrp_gamma", gamma=gamma)
+    return _explained(question, COMPOSITES["gamma"], settings, {"gamma": gamma})
 
 
 @method(
@@ -158,7 +160,8 @@ def lrp_alpha_beta(
     """
     question = Question.of(model, x, target, "lrp_alpha_beta")
     given = {"alpha": alpha, "beta": beta}
-    return _explained(question, COMPOSITES["alpha_beta"], _settings(**given), given)
+    settings = _settings("lrp_alpha_beta", **given)
+    return _explained(question, COMPOSITES["alpha_beta"], settings, given)
 
 
 @method(
@@ -179,8 +182,7 @@ def deep_taylor(model: Model, x: Any, target: Any = None, *, first: str = "z_box
     0 meets a weight below 0, x_i w_ij counts as well. Sums and means share by what is positive, a
     normalization that cannot be folded passes all on, a product's factors share alike.
     """
-    if first not in ("z_box", "w_square"):
-        raise unknown("first rule", first, ("z_box", "w_square"), "deep_taylor")
+    first = choice(first, "first rule", "deep_taylor", ("z_box", "w_square"))
     composite = Composite(**{**vars(DEEP_TAYLOR), "first": first})
     question = Question.of(model, x, target, "deep_taylor")
     return _explained(question, composite, Settings(), {"first": first}, only_positive=True)
@@ -206,13 +208,12 @@ def _explained(
 
     walk = folded.walk(rule_for=rules, seed_of=start)
     started = np.maximum(walk.scores, 0) if only_positive else walk.scores
-    found = walk.gradient.astype(np.float64).sum(axis=(1, 2, 3))
     return question.answer(
         without_channels(walk.gradient, "sum"),
         scores=walk.scores,
         signed=not only_positive,
         raw=walk.gradient,
-        gap=relative_gap(found, started),
+        gap=relative_gap(total(walk.gradient), started),
         cause=TAYLOR_CAUSE if only_positive else CAUSE,
         settings=said,
         warnings=warnings,
@@ -252,17 +253,13 @@ def refuse_probabilities(question: Question) -> None:
             )
 
 
-def _settings(
-    epsilon: float = 1e-6, gamma: float = 0.25, alpha: float = 2.0, beta: float = 1.0
-) -> Settings:
-    """The numbers, checked."""
-    for name, value in (("epsilon", epsilon), ("gamma", gamma), ("alpha", alpha), ("beta", beta)):
-        number = isinstance(value, int | float | np.floating) and not isinstance(value, bool)
-        if not number or not np.isfinite(value) or value < 0:
-            raise ArgumentError(f"{name} must be a finite number of at least 0, got {value!r}")
-    if abs(alpha - beta - 1) > 1e-9:
+def _settings(owner: str, **given: Any) -> Settings:
+    """The numbers, checked; those that are not given are the usual ones."""
+    checked = {name: number(value, name, owner, most=np.inf) for name, value in given.items()}
+    settings = Settings(**checked)
+    if abs(settings.alpha - settings.beta - 1) > 1e-9:
         raise ArgumentError(
-            f"alpha − beta must be 1, so that no relevance is made or lost, got {alpha!r} and "
-            f"{beta!r}"
+            f"alpha − beta of {owner} must be 1, so that no relevance is made or lost, got "
+            f"{settings.alpha!r} and {settings.beta!r}"
         )
-    return Settings(float(epsilon), float(gamma), float(alpha), float(beta))
+    return settings

@@ -16,10 +16,11 @@ from ...engine.layer import Array
 from ...engine.model import Model
 from ..results import Attribution
 from .baseline import baseline_scores, baselines, described, references
-from .checks import count, generator
+from .checks import generator, whole_number
 from .draws import Moments, with_sum
+from .gap import completeness, total
 from .methods import method
-from .quadrature import gaps, quadrature_points
+from .quadrature import quadrature_points
 from .question import Question
 
 CAUSE = (
@@ -33,11 +34,6 @@ MORE_SAMPLES = "raise samples"
 ROUNDS = 20
 """Draws are made in this many rounds, which are independent of each other: from their spread the
 standard error is known, whatever is done within a round."""
-
-
-def total(raw: Array) -> Array:
-    """(N,): what maps (N, …) add up to, in float64."""
-    return raw.reshape(len(raw), -1).sum(axis=1, dtype=np.float64)
 
 
 def straight(question: Question, bases: list[Array], points: Array) -> Iterator[Array]:
@@ -67,9 +63,9 @@ def integrated_gradients(
     S: the target (for a class, its logit). x': the baseline as network input.
     values: (N, rows, cols), signed; raw: by channel. They add up to S(x) − S(x') but for `gap`,
     (N,), relative to that difference.
-    baseline: a name ("black", "grey", "white", "mean", "zero": see `baseline.NAMES`), a pixel
-        value, a colour, a picture, an array with one for each picture, or a list of several, whose
-        maps are averaged.
+    baseline: a name ("black", "grey", "white", "mean", "zero", "blur": see `baseline.NAMES`), a
+        pixel value, a colour, a picture, an array with one for each picture, or a list of several,
+        whose maps are averaged.
     steps: gradients for each baseline. quadrature: "gauss_legendre", "midpoint", "trapezoid",
         "left" or "right", see `quadrature.QUADRATURES`.
     Sundararajan, Taly, Yan 2017, eq. 1, arXiv:1703.01365. Their sum (eq. 3) is quadrature="right".
@@ -82,7 +78,7 @@ def integrated_gradients(
 def integrated(question: Question, baseline: Any, steps: Any, rule: Any) -> Attribution:
     """`integrated_gradients` for a question that has been asked already."""
     bases = baselines(question, baseline)
-    points, weights = quadrature_points(rule, steps)
+    points, weights = quadrature_points(rule, steps, question.method)
     x = question.x
     walks = question.walks(straight(question, bases, points))
     raw = np.zeros(x.shape)
@@ -93,7 +89,7 @@ def integrated(question: Question, baseline: Any, steps: Any, rule: Any) -> Attr
         raw += slope * (x - base)
     raw /= len(bases)
     scores, before = question.score(), baseline_scores(question, bases).mean(axis=0)
-    gap, warnings = gaps(total(raw), scores, before, MORE_STEPS)
+    gap, warnings = completeness(total(raw), scores, before, MORE_STEPS)
     return question.answer(
         raw.sum(axis=-1),
         scores=scores,
@@ -135,7 +131,8 @@ def expected_gradients(
     well-known toolkit adds noise to the picture as well, and is another thing.)
     """
     question = Question.of(model, x, target, "expected_gradients")
-    samples, rng = count(samples, "samples"), generator(seed)
+    owner = question.method
+    samples, rng = whole_number(samples, "samples", owner), generator(seed, owner)
     bases = references(question, baselines)
     rounds = drawn(rng, samples, len(bases))
     walks = question.walks(
@@ -149,7 +146,7 @@ def expected_gradients(
         moments.add(with_sum(raw))
     raw, error = moments.mean[..., :-1], moments.error()
     scores, before = question.score(), baseline_scores(question, bases).mean(axis=0)
-    gap, warnings = gaps(total(raw), scores, before, MORE_SAMPLES)
+    gap, warnings = completeness(total(raw), scores, before, MORE_SAMPLES)
     return question.answer(
         raw.sum(axis=-1),
         scores=scores,

@@ -1,5 +1,4 @@
-"""Adding up along a path: where an integral over 0..1 is sampled, and with which weights; and how
-far the sum misses what it should add up to.
+"""Adding up along a path: where an integral over 0..1 is sampled, and with which weights.
 
 | name           | points                        | error falls as          |
 |----------------|-------------------------------|-------------------------|
@@ -18,56 +17,32 @@ from typing import Any
 import numpy as np
 
 from ...engine.layer import Array
-from ...errors import unknown
-from .checks import MOST, count
+from .checks import MOST, choice, whole_number
 
 QUADRATURES = ("gauss_legendre", "midpoint", "trapezoid", "left", "right")
 
 MOST_ROOTS = 1000
 """The roots of larger polynomials take long to find, and gain nothing."""
 
-LARGE_GAP = 0.05
-"""A gap above this share of the difference is named in the warnings."""
 
-
-def quadrature_points(name: Any, steps: Any, what: str = "steps") -> tuple[Array, Array]:
+def quadrature_points(
+    name: Any, steps: Any, owner: str = "quadrature_points", option: str = "steps"
+) -> tuple[Array, Array]:
     """(points, weights), each (steps,), for ∫₀¹ h(α) dα ≈ Σ_i weight_i · h(point_i).
 
-    `steps` is the number of points, that is, of gradients; `what` is the option's name, for errors.
+    `steps` is the number of points, that is, of gradients; `option` is its
+    name in the method `owner`, for errors.
     """
-    if name not in QUADRATURES:
-        raise unknown("quadrature", name, QUADRATURES, "nnviz")
+    name = choice(name, "quadrature", owner, QUADRATURES)
+    least = 2 if name == "trapezoid" else 1
+    most = MOST_ROOTS if name == "gauss_legendre" else MOST
+    steps = whole_number(steps, option, f"{owner} with {name}", least=least, most=most)
     if name == "gauss_legendre":
-        steps = count(steps, f"{what} of gauss_legendre", most=MOST_ROOTS)
         roots, weights = np.polynomial.legendre.leggauss(steps)
         return (roots + 1) / 2, weights / 2
-    least = 2 if name == "trapezoid" else 1
-    steps = count(steps, f"{what} of {name}", least=least, most=MOST)
     if name == "trapezoid":
         weights = np.full(steps, 1 / (steps - 1))
         weights[[0, -1]] /= 2
         return np.linspace(0, 1, steps), weights
     offset = {"left": 0.0, "midpoint": 0.5, "right": 1.0}[name]
     return (np.arange(steps) + offset) / steps, np.full(steps, 1 / steps)
-
-
-def gaps(total: Array, scores: Array, before: Array, remedy: str) -> tuple[Array, tuple[str, ...]]:
-    """What each map misses, (N,), and warnings where that is much.
-
-    total: (N,), what the map adds up to. It should be scores − before, both (N,). The gap is
-    (total − difference) / difference: 0 where both are zero, infinite where only the difference is.
-    """
-    difference = scores.astype(np.float64) - before
-    miss = total - difference
-    # A miss that rounding explains is none; without this, equal scores would cry wolf.
-    eps = np.finfo(scores.dtype).eps * np.maximum(np.abs(scores), np.abs(before))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        gap = np.where(miss == 0, 0.0, miss / difference)
-    found = []
-    for i in np.flatnonzero((np.abs(miss) > 100 * eps) & ~(np.abs(gap) <= LARGE_GAP)):
-        place = f"picture {i}: " if len(gap) > 1 else ""
-        found.append(
-            f"{place}the map adds up to {total[i]:.4g}, but the target moved by "
-            f"{difference[i]:.4g} from the baseline (gap {gap[i]:+.0%}): {remedy}"
-        )
-    return gap.astype(scores.dtype), tuple(found)

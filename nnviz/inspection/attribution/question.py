@@ -250,18 +250,19 @@ class Question:
             target=self.goal.words,
             node=node,
             settings=dict(settings or {}),
-            seed=seed,
+            seed=None if seed is None else int(seed),
         )
 
         def fit(array: Array | None) -> Array | None:
-            return None if array is None else array.astype(self.x.dtype, copy=False)
+            with np.errstate(over="ignore"):
+                return None if array is None else array.astype(self.x.dtype, copy=False)
 
         return Attribution(
             values=values.astype(self.x.dtype, copy=False),
             scores=scores.astype(self.x.dtype, copy=False),
             raw=fit(raw),
             at_node=fit(at_node),
-            gap=gap,
+            gap=fit(gap),
             error=fit(error),
             warnings=tuple(dict.fromkeys(warnings + degenerate(values, cause))),
             provenance=made,

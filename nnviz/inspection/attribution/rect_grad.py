@@ -10,8 +10,8 @@ from ...engine.graph import Node
 from ...engine.layer import Array, Call, Layer, Rule
 from ...engine.layers.rectifier import ReLU
 from ...engine.model import Model
-from ...errors import ArgumentError
 from ..results import Attribution
+from .checks import number
 from .gradients import without_channels
 from .methods import method
 from .question import Question
@@ -45,13 +45,9 @@ def rect_grad(
     Kim, Seo, Jeon, Koo, Choe, Jeon 2019, arXiv:1902.04893, without their final product
     with the input and without the padding that they add to every picture.
     """
-    number = isinstance(percentile, int | float | np.floating) and not isinstance(percentile, bool)
-    if not number or not 0 <= percentile < 100:
-        raise ArgumentError(
-            f"percentile must be a number of at least 0 and below 100, got {percentile!r}"
-        )
+    percentile = number(percentile, "percentile", "rect_grad", most=100, below=True)
     question = Question.of(model, x, target, "rect_grad")
-    rule = most_important(float(percentile))
+    rule = most_important(percentile)
 
     def rule_for(node: Node) -> Rule:
         return rule if isinstance(node.layer, ReLU) else type(node.layer).backward
@@ -63,7 +59,7 @@ def rect_grad(
         signed=channels != "absolute",
         raw=walk.gradient,
         cause=CAUSE,
-        settings={"percentile": float(percentile), "channels": channels},
+        settings={"percentile": percentile, "channels": channels},
         warnings=relu_warnings(model, "rect_grad"),
     )
 

@@ -263,11 +263,3 @@ def first_layers(model: Model) -> dict[str, Box]:
 def less(bound: Array) -> Part:
     """x − bound, in the dtype of x."""
     return lambda x: x - bound.astype(x.dtype)
-
-
-def relative_gap(found: Array, wanted: Array) -> Array:
-    """(found − wanted) / wanted, (N,) float64: 0 where both are 0, infinite where one alone is."""
-    found, wanted = found.astype(np.float64), wanted.astype(np.float64)
-    gap = found - wanted
-    nowhere = np.where(gap == 0, 0.0, np.copysign(np.inf, gap))
-    return np.divide(gap, wanted, out=nowhere, where=wanted != 0)

@@ -24,7 +24,8 @@ from ...engine.layer import Array, Call, Layer, Rule
 from ...engine.layers.rectifier import ELU, GELU, SELU, HardSwish, LeakyReLU, PReLU, ReLU, Swish
 from ...engine.model import Model
 from ...engine.walk import RuleFor
-from ...errors import listing, unknown
+from ...errors import listing
+from .checks import choice
 
 
 def guided(layer: Layer, dy: Array, call: Call) -> Array:
@@ -47,15 +48,14 @@ RULES: Mapping[str, Mapping[type[Layer], Rule]] = {
 RELATIVES = (LeakyReLU, PReLU, ELU, SELU, GELU, Swish, HardSwish)
 """They hold back what is negative as a ReLU does, but the papers say nothing of them."""
 
-ALIASES = {"relu": "rectified", "deconv": "rectified", "deconvnet": "rectified", None: "plain"}
+ALIASES = {"relu": "rectified", "deconv": "rectified", "deconvnet": "rectified"}
 
 
 def rule_name(name: str | None) -> str:
     """The rule's own name for a name or an alias of it."""
-    name = ALIASES.get(name, name)
-    if name not in RULES:
-        raise unknown("rule", name, [*RULES, *(a for a in ALIASES if a)], "nnviz")
-    return str(name)
+    known = [*RULES, *(alias for alias in ALIASES if alias)]
+    name = "plain" if name is None else choice(name, "rule", "nnviz", known)
+    return ALIASES.get(name, name)
 
 
 def rule_set(model: Model, name: str) -> tuple[RuleFor | None, tuple[str, ...]]:

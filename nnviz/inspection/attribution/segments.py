@@ -13,6 +13,7 @@ import numpy as np
 
 from ...engine.layer import Array
 from ...errors import ArgumentError, unknown
+from .checks import whole_number
 
 KINDS = ("auto", "grid", "superpixels")
 
@@ -33,10 +34,7 @@ def segments(pictures: Any, *, kind: str = "auto", count: int = 50) -> Array:
             f"segments needs pictures of shape (N, rows, cols, channels), got {pictures.shape}"
         )
     n, rows, cols = pictures.shape[:3]
-    whole = isinstance(count, int | np.integer) and not isinstance(count, bool)
-    if not whole or count < 1:
-        raise ArgumentError(f"count must be a whole number of at least 1, got {count!r}")
-    count = min(int(count), rows * cols)
+    count = min(whole_number(count, "count", "segments", most=10**9), rows * cols)
     if kind_of(kind) == "grid":
         return np.broadcast_to(grid(rows, cols, count), (n, rows, cols))
     return np.stack([_superpixels(picture, count) for picture in pictures])

@@ -16,9 +16,8 @@ import numpy as np
 from ...engine.graph import INPUT
 from ...engine.layer import Array
 from ...engine.model import Model
-from ...errors import unknown
 from ..results import Attribution
-from .checks import count, generator, number
+from .checks import choice, generator, number, whole_number
 from .draws import Moments, joined_error, with_sum
 from .gradients import CAUSE, without_channels
 from .methods import method
@@ -47,11 +46,12 @@ class Noisy:
         rule: str,
         least: int = 1,
     ) -> None:
-        if of not in SMOOTHED:
-            raise unknown("map to smooth", of, SMOOTHED, "nnviz")
-        self.question, self.of, self.rule = question, of, rule_name(rule)
-        self.noise, self.samples = number(noise, "noise"), count(samples, "samples", least=least)
-        self.rng = generator(seed)
+        owner = question.method
+        self.question, self.rule = question, rule_name(rule)
+        self.of = choice(of, "map to smooth", owner, SMOOTHED)
+        self.noise = number(noise, "noise", owner)
+        self.samples = whole_number(samples, "samples", owner, least=least)
+        self.rng = generator(seed, owner)
         self.rule_for, self.warnings = rule_set(question.model, self.rule)
 
     def points(self) -> Iterator[Array]:

@@ -67,7 +67,6 @@ def xrai(
     of regions are shares of the picture's.
     """
     question = Question.of(model, x, target, "xrai")
-    baseline = list(baseline) if baseline == ("black", "white") else baseline
     kind, labels = regions(question, segments)
     least = _pixels(LEAST_NEW, *question.x.shape[1:3]) if kind == "felzenszwalb" else 1
     pixels = integrated(question, baseline, steps, quadrature)

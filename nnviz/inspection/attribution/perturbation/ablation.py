@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ....engine.layer import Array
 from ....engine.model import Model
-from ....errors import ArgumentError
+from ..baseline import described
+from ..baseline import references as as_references
+from ..checks import generator, whole_number
+from ..draws import Moments
 from ..methods import method
 from ..question import Question
-from .checks import seeded, whole
 from .masks import Game, SegmentAttribution, Solved, by_segment
 
 CAUSE = (
@@ -44,7 +45,9 @@ def feature_ablation(
         of segment j, signed; parts: φ.
     segments: "grid", "superpixels", "auto" (see `segments`), or whole numbers (rows, cols) or (N,
         rows, cols); count: about how many, where they are not given.
-    fill: pixels — a number, a colour, a picture, one for each — or "blur".
+    fill: what shows where a segment does not: a pixel value, a colour, a picture, an array with one
+        for each picture, a name ("black", "mean", "blur" …: see `baseline.NAMES`), or a list of
+        several, over which the target's mean is taken.
     With segments of one pixel it is occlusion with a patch of one (Zeiler and Fergus 2013,
     arXiv:1311.2901). The form for features is that of model reliance, Fisher, Rudin, Dominici 2019,
     arXiv:1801.01489, with a fill where they draw from the data, as `feature_permutation` does.
@@ -81,43 +84,38 @@ def feature_permutation(
 
     values: (N, rows, cols), φ_j at every pixel of segment j, signed; error: the standard error over
         the references, where there are two or more.
-    references: pictures (R, rows, cols, channels) or a list of pictures, colours or numbers, as
-        pixels; None — uniform noise from 0 to 1. samples: how many of them are drawn, without
-        replacement; all where there are no more.
+    references: pictures (R, rows, cols, channels), or a list of anything that `feature_ablation`
+        takes as fill; None — uniform noise from 0 to 1. samples: how many of them are drawn,
+        without replacement; all where there are no more.
     Fisher, Rudin, Dominici 2019, section 3, arXiv:1801.01489 (after Breiman 2001), for one picture
     instead of a data set. Permuting among the pictures of the batch, as other tools do, would make
     each map depend on its neighbours in the batch; so the reference pictures are given, or noise.
     """
-    samples = whole(samples, "samples", most=100_000)
-    rng = seeded(seed)
+    samples = whole_number(samples, "samples", "feature_permutation")
+    rng = generator(seed, "feature_permutation")
     question = Question.of(model, x, target, "feature_permutation")
     drawn = _drawn(question, references, samples, rng)
     return by_segment(
-        model, x, target, "feature_permutation", partial(_permute, references=drawn),
-        segments=segments, count=count, fill=0.0, cause=CAUSE, signed=True, seed=seed,
-        settings={"references": "noise" if references is None else len(references),
+        model, x, target, "feature_permutation", _permute,
+        segments=segments, count=count, bases=drawn, cause=CAUSE, signed=True, seed=seed,
+        settings={"references": "noise" if references is None else described(references),
                   "samples": len(drawn)},
     )  # fmt: skip
 
 
-def _drawn(
-    question: Question, references: Any, samples: int, rng: np.random.Generator
-) -> list[Array]:
-    """The reference pictures, each (1, rows, cols, channels), as the network's input."""
-    if references is None:
+def _drawn(question: Question, given: Any, samples: int, rng: np.random.Generator) -> list[Array]:
+    """The reference pictures as the network's input."""
+    if given is None:
         shape = question.model.input.shape
         return [question.ready(rng.random(shape)) for _ in range(samples)]
-    if not isinstance(references, Sequence | np.ndarray) or len(references) == 0:
-        raise ArgumentError(
-            f"references must be a list of pictures, colours or numbers, got {references!r}"
-        )
-    chosen = rng.permutation(len(references))[:samples]
-    return [question.ready(references[i]).reshape(1, *question.x.shape[1:]) for i in sorted(chosen)]
+    ready = as_references(question, given, "reference")
+    chosen = rng.permutation(len(ready))[:samples]
+    return [ready[i] for i in sorted(chosen)]
 
 
-def _permute(game: Game, references: Sequence[Array]) -> Solved:
-    without = ~np.eye(game.count, dtype=bool)
-    falls = [game.ends[1] - replace(game, fill=r).worth(without) for r in references]
-    n = len(falls)
-    error = np.std(falls, axis=0, ddof=1) / np.sqrt(n) if n > 1 else None
-    return Solved(np.mean(falls, axis=0), error)
+def _permute(game: Game) -> Solved:
+    without, everything = ~np.eye(game.count, dtype=bool), game.ends[1]
+    moments = Moments()
+    for reference in game.fills:
+        moments.add(everything - replace(game, fills=(reference,)).worth(without))
+    return Solved(moments.mean, moments.error())

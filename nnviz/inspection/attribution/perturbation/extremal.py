@@ -14,12 +14,13 @@ import numpy as np
 
 from ....engine.layer import Array, pair
 from ....engine.model import Model
-from ....errors import ArgumentError, unknown
+from ....errors import ArgumentError
 from ...results import Attribution
+from ..baseline import baselines, described
+from ..checks import choice, generator, number, whole_number
 from ..methods import method
 from ..question import Question
-from .checks import number, seeded, whole
-from .masks import Masked, masked, plain
+from .masks import Masked, masked
 from .rise import stretching
 
 CAUSE = (
@@ -61,16 +62,16 @@ def meaningful_perturbation(
         numbers, stretched bilinearly over the picture. TV: the mean |difference|³ of neighbouring
         cells. values: (N, rows, cols), 1 − m, from 0 (left alone) to 1 (deleted).
     cells: the size of m, at most 32 and one for each pixel. steps, rate: of Adam from m = 1, with m
-    cut to 0..1 after each step. size, smooth: λ₁ and λ₂. fill: pixels as for `feature_ablation`, or
-    "blur", a Gaussian of σ = a tenth of the longer side. shift: at each step the masked picture is
+    cut to 0..1 after each step. size, smooth: λ₁ and λ₂. fill: as for `feature_ablation`; "blur" is
+    a Gaussian of σ = a tenth of the longer side. shift: at each step the masked picture is
     moved (round the border) by up to so many pixels, at random from `seed`, the same for all
     pictures.
     Fong and Vedaldi 2017, section 4, arXiv:1704.03296. Deviations: g is relative, so that λ₁ and
     λ₂ mean the same for every target (theirs explain probabilities); they blur m after stretching.
     """
-    game = _Descent(steps, rate, shift, seed, cells)
-    size = number(size, "size")
-    smooth = number(smooth, "smooth")
+    game = _Descent("meaningful_perturbation", steps, rate, shift, seed, cells)
+    size = number(size, "size", game.owner)
+    smooth = number(smooth, "smooth", game.owner)
     question = Question.of(model, x, target, "meaningful_perturbation")
     shape = game.fitting(question)
     up = [stretching(n, c) for n, c in zip(question.x.shape[1:3], shape, strict=True)]
@@ -82,7 +83,7 @@ def meaningful_perturbation(
     def shown(m: Array) -> Array:
         return 1 - up[0] @ m @ up[1].T
 
-    settings = {"size": size, "smooth": smooth, "fill": plain(fill)}
+    settings = {"size": size, "smooth": smooth, "fill": described(fill)}
     return game.answer(question, fill, 1.0, step, shown, settings)
 
 
@@ -118,10 +119,9 @@ def extremal_perturbation(
     Fong, Patrick, Vedaldi 2019, section 3, arXiv:1910.08485, k as in their program. Deviations: g
     is relative (their λ is 300 on activations); they descend with momentum; one area at a time.
     """
-    descent = _Descent(steps, rate, shift, seed, cells)
-    area = number(area, "area", high=1, above=True)
-    if game not in GAMES:
-        raise unknown("game", game, GAMES, "extremal_perturbation")
+    descent = _Descent("extremal_perturbation", steps, rate, shift, seed, cells)
+    area = number(area, "area", descent.owner, most=1, above=True)
+    game = choice(game, "game", descent.owner, GAMES)
     question = Question.of(model, x, target, "extremal_perturbation")
     shape = descent.fitting(question)
     places = question.x.shape[1:3]
@@ -140,7 +140,7 @@ def extremal_perturbation(
         far[order] = m[order] - ranks
         return back(slope + FORCE**done * 2 * far / far.size).reshape(shape)
 
-    settings = {"area": area, "game": game, "fill": plain(fill)}
+    settings = {"area": area, "game": game, "fill": described(fill)}
     return descent.answer(
         question, fill, 0.5, step, lambda cells: mask(cells)[0].reshape(places), settings
     )
@@ -149,15 +149,20 @@ def extremal_perturbation(
 class _Descent:
     """Adam on the cells of a mask, with what both methods check and keep."""
 
-    def __init__(self, steps: Any, rate: Any, shift: Any, seed: Any, cells: Any) -> None:
-        self.steps = whole(steps, "steps", most=100_000)
-        self.rate = number(rate, "rate", above=True)
-        self.shift = whole(shift, "shift", least=0, most=1000)
-        self.most = pair(cells, "cells")
+    def __init__(
+        self, owner: str, steps: Any, rate: Any, shift: Any, seed: Any, cells: Any
+    ) -> None:
+        self.owner = owner
+        self.steps = whole_number(steps, "steps", owner)
+        self.rate = number(rate, "rate", owner, above=True)
+        self.shift = whole_number(shift, "shift", owner, least=0, most=1000)
+        self.most = pair(cells, f"cells of {owner}")
         if max(self.most) > MOST_CELLS:
-            raise ArgumentError(f"cells must be at most {MOST_CELLS} each way, got {cells!r}")
+            raise ArgumentError(
+                f"cells of {owner} must be at most {MOST_CELLS} each way, got {cells!r}"
+            )
         self.seed = seed
-        seeded(seed)
+        generator(seed, owner)
 
     def fitting(self, question: Question) -> tuple[int, int]:
         """The cells down and along, at most one for each pixel."""
@@ -176,7 +181,7 @@ class _Descent:
         """The maps shown(cells) after all steps, each against `step(cells, relative, done)`, the
         slope of what is made small, where relative(mask) is ∂g/∂mask and done runs from 0 to 1."""
         maps, shape = [], self.fitting(question)
-        for one in masked(question, fill):
+        for one in masked(question, baselines(question, fill, "fill")):
             cells = self._run(one, np.full(shape, start), step)
             maps.append(np.zeros(question.x.shape[1:3]) if cells is None else shown(cells))
         own = {"cells": shape, "steps": self.steps, "rate": self.rate,
@@ -197,7 +202,7 @@ class _Descent:
         empty, full = one.scores([nothing, ~nothing])
         if empty == full:
             return None
-        rng = seeded(self.seed)
+        rng = generator(self.seed, self.owner)
         m, v = np.zeros_like(cells), np.zeros_like(cells)
         for t in range(1, self.steps + 1):
             moved = tuple(rng.integers(-self.shift, self.shift + 1, 2).tolist())

@@ -9,8 +9,8 @@ import numpy as np
 
 from ....engine.layer import Array
 from ....engine.model import Model
+from ..checks import generator, whole_number
 from ..methods import method
-from .checks import seeded, whole
 from .masks import Game, SegmentAttribution, Solved, by_segment
 from .sobol import CAUSE
 
@@ -41,8 +41,8 @@ def hsic(
     Novello, Fel, Vigouroux 2022, section 3, arXiv:2206.06219; Gretton et al. 2005 for the
     estimator. Where more than half of the pairs are equal, σ is the median of those that are not.
     """
-    samples = whole(samples, "samples", least=4, most=MOST_SAMPLES)
-    seeded(seed)
+    samples = whole_number(samples, "samples", "hsic", least=4, most=MOST_SAMPLES)
+    generator(seed, "hsic")
     return by_segment(
         model, x, target, "hsic", partial(_dependence, samples=samples, seed=seed),
         segments=segments, count=count, fill=fill, cause=CAUSE, signed=False, seed=seed,
@@ -53,7 +53,7 @@ def hsic(
 def balanced(count: int, samples: int, seed: int) -> Array:
     """(samples, count): truth values, one half of each column true, in random order."""
     half = np.arange(samples) < samples // 2
-    return seeded(seed).permuted(np.tile(half, (count, 1)), axis=1).T
+    return generator(seed, "hsic").permuted(np.tile(half, (count, 1)), axis=1).T
 
 
 def _dependence(game: Game, samples: int, seed: int) -> Solved:

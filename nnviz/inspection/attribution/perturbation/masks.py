@@ -11,57 +11,59 @@ last bit alone and in any batch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from ....engine.layer import Array
 from ....engine.model import Model
-from ....errors import ArgumentError
 from ...results import Attribution
+from ..baseline import baselines, described
 from ..question import Question
 from ..segments import kind_of, label_maps
-
-BLUR = 0.1
-"""The standard deviation of `fill="blur"`, as a part of the picture's longer side."""
 
 
 @dataclass(frozen=True)
 class Masked:
     """One picture seen through masks.
 
-    question: of this picture alone. fill: (1, rows, cols, channels), the network's input where a
-    mask is 0.
+    question: of this picture alone. fills: one or several (1, rows, cols, channels), the network's
+    input where a mask is 0; of several, the target's mean over them counts.
     """
 
     question: Question
-    fill: Array
+    fills: tuple[Array, ...]
 
-    def through(self, mask: Array) -> Array:
+    def through(self, mask: Array, fill: Array) -> Array:
         """m ⊙ x + (1 − m) ⊙ fill, (1, rows, cols, channels), for a mask m (rows, cols).
 
         `Model.input` is a straight line for each channel, so that blending here is blending pixels.
         """
         m = mask[..., None]
         if m.dtype == bool:
-            return np.where(m, self.question.x, self.fill)
-        m = m.astype(self.fill.dtype)
-        return m * self.question.x + (1 - m) * self.fill
+            return np.where(m, self.question.x, fill)
+        m = m.astype(fill.dtype)
+        return m * self.question.x + (1 - m) * fill
 
     def scores(self, masks: Iterable[Array]) -> Iterator[float]:
         """The target's value behind each mask, in order."""
-        for score in self.question.scores(self.through(mask) for mask in masks):
-            yield float(score[0])
+        points = (self.through(mask, fill) for mask in masks for fill in self.fills)
+        found = (float(score[0]) for score in self.question.scores(points))
+        while each := list(islice(found, len(self.fills))):
+            yield sum(each) / len(each)
 
     def slope(self, mask: Array, moved: tuple[int, ...] = (0, 0)) -> Array:
         """∂f/∂m, (rows, cols), for the picture behind the mask, moved round the border by (rows,
         cols)."""
-        point = np.roll(self.through(mask), moved, axis=(1, 2))
-        gradient = next(self.question.walks([point])).gradient
-        back = np.roll(gradient, tuple(-by for by in moved), axis=(1, 2))
-        return (back * (self.question.x - self.fill)).sum(axis=(0, 3), dtype=np.float64)
+        points = (np.roll(self.through(mask, f), moved, axis=(1, 2)) for f in self.fills)
+        total = np.zeros(mask.shape)
+        for fill, walk in zip(self.fills, self.question.walks(points), strict=True):
+            back = np.roll(walk.gradient, tuple(-by for by in moved), axis=(1, 2))
+            total += (back * (self.question.x - fill)).sum(axis=(0, 3), dtype=np.float64)
+        return total / len(self.fills)
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ class Solved:
 
     parts: Array
     error: Array | None = None
-    gap: float | None = None
+    gap: Array | float | None = None
     warnings: tuple[str, ...] = ()
 
 
@@ -110,37 +112,28 @@ class SegmentAttribution(Attribution):
     parts: Array | None = None
 
 
-def fills(question: Question, fill: Any) -> Array:
-    """What shows where a mask is 0, (N, rows, cols, channels), as the network's input: a pixel
-    value, a colour, a picture, N pictures, or "blur" for the pictures themselves, blurred."""
-    if isinstance(fill, str):
-        if fill != "blur":
-            raise ArgumentError(f"fill must be pixel values or 'blur', got {fill!r}")
-        from scipy.ndimage import gaussian_filter
-
-        wide = BLUR * max(question.x.shape[1:3])
-        return gaussian_filter(question.x, (0, wide, wide, 0), mode="nearest")
-    return np.broadcast_to(question.ready(fill), question.x.shape)
-
-
 def alone(question: Question) -> Iterator[Question]:
     """The question of each picture by itself."""
     for i in range(len(question)):
         yield replace(question, x=question.x[i : i + 1], goal=question.goal.take([i]))
 
 
-def masked(question: Question, fill: Any) -> list[Masked]:
-    """Each picture with its fill, ready to be seen through masks."""
-    each = fills(question, fill)
-    return [Masked(one, each[i : i + 1]) for i, one in enumerate(alone(question))]
+def masked(question: Question, bases: Sequence[Array]) -> list[Masked]:
+    """Each picture with its fills, each (N or 1, …), ready to be seen through masks."""
+    return [
+        Masked(one, tuple(base if len(base) == 1 else base[i : i + 1] for base in bases))
+        for i, one in enumerate(alone(question))
+    ]
 
 
-def games(question: Question, pixels: Array, segments: Any, count: int, fill: Any) -> list[Game]:
-    """Each picture with its fill and its segments."""
+def games(
+    question: Question, pixels: Array, segments: Any, count: int, bases: Sequence[Array]
+) -> list[Game]:
+    """Each picture with its fills and its segments."""
     labels = label_maps(segments, pixels, count)
     return [
-        Game(one.question, one.fill, map_, int(map_.max()) + 1)
-        for one, map_ in zip(masked(question, fill), labels, strict=True)
+        Game(one.question, one.fills, map_, int(map_.max()) + 1)
+        for one, map_ in zip(masked(question, bases), labels, strict=True)
     ]
 
 
@@ -153,18 +146,24 @@ def by_segment(
     *,
     segments: Any,
     count: int,
-    fill: Any,
+    fill: Any = None,
+    bases: Sequence[Array] = (),
     cause: str,
     signed: bool,
     settings: Mapping[str, Any],
     seed: int | None = None,
 ) -> SegmentAttribution:
-    """The map that `solve` makes of each picture's game; `settings` are the method's own."""
+    """The map that `solve` makes of each picture's game; `settings` are the method's own.
+
+    bases: fills as network input, in place of `fill`.
+    """
     question = Question.of(model, x, target, name)
-    every = games(question, model.input.check(x), segments, count, fill)
+    bases = bases or baselines(question, fill, "fill")
+    every = games(question, model.input.check(x), segments, count, bases)
     solved = [solve(game) for game in every]
     made = {"segments": kind_of(segments), "count": count} if isinstance(segments, str) else {
         "segments": "given"}  # fmt: skip
+    filled = {} if fill is None else {"fill": described(fill)}
     labels = np.stack([game.labels for game in every])
     errors = [one.error for one in solved if one.error is not None]
     gaps = [one.gap for one in solved if one.gap is not None]
@@ -175,7 +174,7 @@ def by_segment(
         cause=cause,
         gap=np.array(gaps) if gaps else None,
         error=_spread(errors, every) if errors else None,
-        settings={**made, "fill": plain(fill), **settings},
+        settings={**made, **filled, **settings},
         seed=seed,
         warnings=tuple(w for one in solved for w in one.warnings),
     )
@@ -183,23 +182,6 @@ def by_segment(
     for row, one in zip(parts, solved, strict=True):
         row[: len(one.parts)] = one.parts
     return SegmentAttribution(**vars(answer), labels=labels, parts=parts.astype(question.x.dtype))
-
-
-def plain(value: Any) -> Any:
-    """An option as provenance keeps it: numbers and short lists as they are, pictures in words."""
-    array = np.asarray(value)
-    if array.ndim == 0:
-        return array.item()
-    if array.size <= 4:
-        return tuple(array.ravel().tolist())
-    return f"pixels of shape {array.shape}"
-
-
-def relative_gap(total: float, difference: float) -> float:
-    """(Σ parts − difference) / |difference|; 0 where both are 0."""
-    if total == difference:
-        return 0.0
-    return (total - difference) / abs(difference) if difference else float("inf")
 
 
 def _spread(parts: list[Array], every: list[Game]) -> Array:

@@ -9,12 +9,12 @@ import numpy as np
 
 from ....engine.layer import Array, pair
 from ....engine.model import Model
-from ....errors import unknown
 from ...results import Attribution
+from ..baseline import baselines, described
+from ..checks import MOST_RUNS, choice, generator, number, whole_number
 from ..methods import method
 from ..question import Question
-from .checks import number, seeded, whole
-from .masks import Masked, masked, plain
+from .masks import Masked, masked
 
 CAUSE = (
     "the target is the same behind every mask, or every mask shows the same; try another fill, "
@@ -52,16 +52,16 @@ def rise(
     Petsiuk, Das, Saenko 2018, section 3, arXiv:1806.07421. The paper stretches by ⌊size / cells⌋,
     which does not cover every size; ⌈ ⌉ is what the authors' program does.
     """
-    samples = whole(samples, "samples")
-    probability = number(probability, "probability", high=1, above=True)
-    if divisor not in DIVISORS:
-        raise unknown("divisor", divisor, DIVISORS, "rise")
+    samples = whole_number(samples, "samples", "rise", most=MOST_RUNS)
+    probability = number(probability, "probability", "rise", most=1, above=True)
+    divisor = choice(divisor, "divisor", "rise", DIVISORS)
+    most = pair(cells, "cells of rise")
+    generator(seed, "rise")
     question = Question.of(model, x, target, "rise")
     rows, cols = question.x.shape[1:3]
-    down, along = (min(c, n) for c, n in zip(pair(cells, "cells"), (rows, cols), strict=True))
-    seeded(seed)
+    down, along = (min(c, n) for c, n in zip(most, (rows, cols), strict=True))
     maps, errors, unseen = [], [], np.zeros((rows, cols), bool)
-    for one in masked(question, fill):
+    for one in masked(question, baselines(question, fill, "fill")):
         masks = random_masks((rows, cols), (down, along), probability, samples, seed)
         sums = _sums(one, masks)
         values, error = _mean_where_shown(*sums, samples, probability, divisor)
@@ -79,7 +79,7 @@ def rise(
         cause=CAUSE,
         error=np.stack(errors) if samples > 1 else None,
         settings={"samples": samples, "cells": (down, along), "probability": probability,
-                  "fill": plain(fill), "divisor": divisor},
+                  "fill": described(fill), "divisor": divisor},
         seed=seed,
         warnings=warnings if unseen.any() else (),
     )  # fmt: skip
@@ -89,7 +89,7 @@ def random_masks(
     size: tuple[int, int], cells: tuple[int, int], probability: float, samples: int, seed: int
 ) -> Iterator[Array]:
     """`samples` masks (rows, cols) with values 0..1."""
-    rng = seeded(seed)
+    rng = generator(seed, "rise")
     cell = tuple(-(-n // c) for n, c in zip(size, cells, strict=True))
     for _ in range(samples):
         mask = (rng.random(cells) < probability).astype(np.float64)

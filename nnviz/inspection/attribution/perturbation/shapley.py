@@ -19,9 +19,11 @@ import numpy as np
 from ....engine.layer import Array
 from ....engine.model import Model
 from ....errors import ArgumentError
+from ..checks import MOST_RUNS, flag, generator, whole_number
+from ..draws import Moments
+from ..gap import relative_gap
 from ..methods import method
-from .checks import seeded, whole
-from .masks import Game, SegmentAttribution, Solved, by_segment, relative_gap
+from .masks import Game, SegmentAttribution, Solved, by_segment
 
 CAUSE = (
     "showing the segments changes nothing, perhaps because the fill is what the picture already "
@@ -64,12 +66,14 @@ def shapley_sampling(
     2010, algorithm 1, with a fill in place of draws from the data; backward orders: Mitchell et al.
     2021, arXiv:2104.12199. Exact for a linear model from one order on.
     """
-    samples = whole(samples, "samples")
-    if not isinstance(antithetic, bool):
-        raise ArgumentError(f"antithetic must be True or False, got {antithetic!r}")
+    samples = whole_number(samples, "samples", "shapley_sampling", most=MOST_RUNS)
+    antithetic = flag(antithetic, "antithetic", "shapley_sampling")
     if antithetic and samples % 2:
-        raise ArgumentError(f"antithetic orders come in pairs: samples must be even, got {samples}")
-    seeded(seed)
+        raise ArgumentError(
+            "antithetic orders come in pairs: samples of shapley_sampling must be even, got "
+            f"{samples}"
+        )
+    generator(seed, "shapley_sampling")
     return by_segment(
         model, x, target, "shapley_sampling",
         partial(_walk_orders, samples=samples, antithetic=antithetic, seed=seed),
@@ -80,7 +84,7 @@ def shapley_sampling(
 
 def orders(count: int, samples: int, antithetic: bool, seed: int) -> Iterator[Array]:
     """`samples` random orders (count,) of the segments."""
-    rng = seeded(seed)
+    rng = generator(seed, "shapley_sampling")
     for _ in range(samples // 2 if antithetic else samples):
         order = rng.permutation(count)
         yield order
@@ -106,10 +110,11 @@ def _walk_orders(game: Game, samples: int, antithetic: bool, seed: int) -> Solve
     rises = np.empty((samples, k))
     np.put_along_axis(rises, np.array(every), np.diff(ways, axis=1), axis=1)
     draws = rises.reshape(-1, 2, k).mean(axis=1) if antithetic else rises
-    n = len(draws)
-    parts = draws.mean(axis=0)
-    error = draws.std(axis=0, ddof=1) / np.sqrt(n) if n > 1 else None
-    return Solved(parts, error, relative_gap(parts.sum(), everything - nothing))
+    moments = Moments()
+    for draw in draws:
+        moments.add(draw)
+    gap = relative_gap(moments.mean.sum(), everything - nothing)
+    return Solved(moments.mean, moments.error(), gap)
 
 
 @method(

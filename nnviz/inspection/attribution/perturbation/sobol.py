@@ -9,9 +9,9 @@ import numpy as np
 
 from ....engine.layer import Array
 from ....engine.model import Model
-from ....errors import ArgumentError, unknown
+from ....errors import ArgumentError
+from ..checks import choice, generator, whole_number
 from ..methods import method
-from .checks import seeded, whole
 from .masks import Game, SegmentAttribution, Solved, by_segment
 
 CAUSE = (
@@ -50,12 +50,11 @@ def sobol(
     Fel, Cadène, Chalvidal, Cord, Vigouroux, Serre 2021, section 3, arXiv:2111.04138; Jansen 1999,
     https://doi.org/10.1016/S0010-4655(98)00154-4. The paper takes V over A alone.
     """
-    samples = whole(samples, "samples", least=2, most=2**20)
+    samples = whole_number(samples, "samples", "sobol", least=2, most=2**20)
     if samples & (samples - 1):
-        raise ArgumentError(f"samples must be a power of two such as 32, got {samples}")
-    if order not in ORDERS:
-        raise unknown("order", order, ORDERS, "sobol")
-    seeded(seed)
+        raise ArgumentError(f"samples of sobol must be a power of two such as 32, got {samples}")
+    order = choice(order, "order", "sobol", ORDERS)
+    generator(seed, "sobol")
     return by_segment(
         model, x, target, "sobol", partial(_indices, samples=samples, order=order, seed=seed),
         segments=segments, count=count, fill=fill, cause=CAUSE, signed=False, seed=seed,
@@ -69,7 +68,7 @@ def designs(count: int, samples: int, seed: int) -> tuple[Array, Array]:
 
     if count > MOST_SEGMENTS:
         raise ArgumentError(f"sobol takes at most {MOST_SEGMENTS} segments, got {count}")
-    points = qmc.Sobol(2 * count, seed=seeded(seed)).random(samples)
+    points = qmc.Sobol(2 * count, seed=generator(seed, "sobol")).random(samples)
     return points[:, :count], points[:, count:]
 
 

@@ -14,10 +14,10 @@ import numpy as np
 
 from ....engine.layer import Array
 from ....engine.model import Model
-from ....errors import unknown
+from ..checks import MOST_RUNS, choice, generator, number, whole_number
+from ..gap import relative_gap
 from ..methods import method
-from .checks import number, seeded, whole
-from .masks import Game, SegmentAttribution, Solved, by_segment, relative_gap
+from .masks import Game, SegmentAttribution, Solved, by_segment
 from .shapley import CAUSE, all_coalitions
 
 PENALTIES = {"ridge": 1.0, "lasso": 0.01}
@@ -59,8 +59,8 @@ def kernel_shap(
     Covert and Lee 2021, arXiv:2012.01536. Their paper draws all coalitions; taking sizes whole is
     the authors' later practice.
     """
-    samples = whole(samples, "samples")
-    seeded(seed)
+    samples = whole_number(samples, "samples", "kernel_shap", most=MOST_RUNS)
+    generator(seed, "kernel_shap")
     return by_segment(
         model, x, target, "kernel_shap", partial(_kernel_shap, samples=samples, seed=seed),
         segments=segments, count=count, fill=fill, cause=CAUSE, signed=True, seed=seed,
@@ -97,7 +97,7 @@ def shap_coalitions(count: int, samples: int, seed: int) -> tuple[Array, Array]:
         every = all_coalitions(k)[1:-1]
         mass = np.array([_mass(k, s) / comb(k, s) for s in range(1, k)])
         return every, mass[every.sum(axis=1) - 1]
-    rng = seeded(seed)
+    rng = generator(seed, "kernel_shap")
     sizes = list(range(1, k // 2 + 1))  # with each goes its complement's size
     rows, weights, budget = [], [], samples
     while sizes:
@@ -174,12 +174,11 @@ def lime(
     for pictures, with ridge at α = 1. That package takes √π as the weight and each superpixel's
     mean colour as the fill; the paper's π is used here.
     """
-    samples = whole(samples, "samples")
-    width = number(width, "width", above=True)
-    if penalty not in PENALTIES:
-        raise unknown("penalty", penalty, PENALTIES, "lime")
-    alpha = PENALTIES[penalty] if alpha is None else number(alpha, "alpha")
-    seeded(seed)
+    samples = whole_number(samples, "samples", "lime", most=MOST_RUNS)
+    width = number(width, "width", "lime", above=True)
+    penalty = choice(penalty, "penalty", "lime", PENALTIES)
+    alpha = PENALTIES[penalty] if alpha is None else number(alpha, "alpha", "lime")
+    generator(seed, "lime")
     return by_segment(
         model, x, target, "lime",
         partial(_lime, samples=samples, width=width, penalty=penalty, alpha=alpha, seed=seed),
@@ -190,7 +189,7 @@ def lime(
 
 def _lime(game: Game, samples: int, width: float, penalty: str, alpha: float, seed: int) -> Solved:
     k = game.count
-    shown = seeded(seed).random((samples, k)) < 0.5
+    shown = generator(seed, "lime").random((samples, k)) < 0.5
     shown[0] = True
     distance = 1 - np.sqrt(shown.mean(axis=1))
     weights = np.exp(-((distance / width) ** 2))
