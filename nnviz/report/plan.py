@@ -16,7 +16,7 @@ from ..draw.colour import DIVERGING, limits
 from ..draw.image import heat
 from ..errors import NnvizError
 from ..inspection.anatomy import health
-from . import adjust, fails, firmness, why, works
+from . import adjust, excited, fails, firmness, why, works
 from .figure import Cell, Chapter, Figure, Finding
 from .study import Study
 from .words import place_words, say
@@ -75,12 +75,12 @@ def _works(study: Study, tell: Tell) -> Chapter:
         first, last = study.convolutions[0], study.convolutions[-1]
         answers = (study.answer_of(first), study.answer_of(last))
         makers += [
-            ("filters-first", lambda: works.first_filters(study)),
+            ("filters-first", lambda: excited.first_filters(study)),
             ("features-first", lambda: works.features(study, answers[0], "features-first")),
         ]
         if last != first:
             makers += [
-                ("ideal-filters", lambda: works.ideal_channels(study)),
+                ("ideal-filters", lambda: excited.ideal_channels(study)),
                 ("features-deep", lambda: works.features(study, answers[1], "features-deep")),
                 ("filters-deep", lambda: works.deep_filters(study)),
             ]

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..errors import listing
+from .phrases import PHRASES
 
 EN: dict[str, str] = {
     # the top
@@ -83,10 +84,6 @@ EN: dict[str, str] = {
     "classes.caption": "Starting from noise, each picture was changed step by step so that the "
     "score of its class rose. It shows what the network looks for, which is not what a person "
     "would draw. Under each picture: how sure the network is that it is this class.",
-    "channels.title": "The patch that each of the {n} filters of {node} answers to most",
-    "channels.caption": "Each tile is the patch of {rows}×{cols} pixels, as much as one filter of "
-    "this layer can see, that makes it answer most strongly; found by climbing from noise. The "
-    "filter wants brightness where its tile is bright.",
     # what to adjust
     "curves.title.level": "Training had levelled off: the last {k} of {n} epochs changed the "
     "held-out accuracy by no more than {change:.2f} percentage points",
@@ -259,8 +256,8 @@ EN: dict[str, str] = {
     "foot.glossary": "Words",
     "foot.data": "The pictures",
     "picture": "picture",
-    "legend": "Colours of the answers",
-}
+    "legend": "What the colours mean",
+} | PHRASES
 
 GLOSSARY: dict[str, str] = {
     "accuracy": "the share of pictures that were answered rightly",
