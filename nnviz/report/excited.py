@@ -8,7 +8,7 @@ import numpy as np
 
 from ..draw.anatomy import BESIDE, patch_picture
 from ..draw.colour import DIVERGING
-from ..draw.image import number, opaque, pixels, sheet
+from ..draw.image import beside, blank, number, opaque, pixels
 from ..draw.results import signed_tiles
 from ..engine.graph import INPUT
 from ..engine.layer import Array
@@ -183,8 +183,18 @@ def _strips(first: Sequence[Array], seen: TopPatches) -> list[list[Array]]:
 def _cells(
     strips: Sequence[Sequence[Array]], alts: Sequence[str], columns: int
 ) -> list[list[Cell]]:
-    cells = [Cell(sheet(s, len(s), 1), "", alt) for s, alt in zip(strips, alts, strict=True)]
+    cells = [Cell(_strip(strip), "", alt) for strip, alt in zip(strips, alts, strict=True)]
     return rows_of(cells, columns)
+
+
+def _strip(tiles: Sequence[Array]) -> Array:
+    """The first tile, and a little apart from it the others; behind them room to the next strip."""
+    if len(tiles) == 1:
+        return tiles[0]
+    rows = tiles[0].shape[0]
+    gap = max(1, rows // 8)
+    others = beside(tiles[1:], gap)
+    return beside([tiles[0], others, blank(rows, 1)], 2 * gap)
 
 
 def _silent(seen: TopPatches) -> list[str]:

@@ -16,7 +16,7 @@ from ..draw.colour import DIVERGING, limits
 from ..draw.image import heat
 from ..errors import NnvizError
 from ..inspection.anatomy import health
-from . import adjust, excited, fails, firmness, why, works
+from . import adjust, excited, fails, firmness, inside, methods, spare, why, works
 from .figure import Cell, Chapter, Figure, Finding
 from .study import Study
 from .words import place_words, say
@@ -84,6 +84,10 @@ def _works(study: Study, tell: Tell) -> Chapter:
                 ("features-deep", lambda: works.features(study, answers[1], "features-deep")),
                 ("filters-deep", lambda: works.deep_filters(study)),
             ]
+    makers += [
+        ("embedding", lambda: inside.arranged(study)),
+        ("sizes", lambda: inside.sizes(study)),
+    ]
     figures = []
     for ident, make in makers:
         tell(ident)
@@ -95,7 +99,14 @@ def _adjust(study: Study, tell: Tell) -> Chapter:
     tell("health")
     found = health(study.model, study.data.x)
     curves = adjust.curves(study)
-    figures = _made([curves, adjust.answers(study, found), adjust.weights(study, found)])
+    figures = _made(
+        [
+            curves,
+            spare.work(study, found),
+            adjust.answers(study, found),
+            adjust.weights(study, found),
+        ]
+    )
     lead = say("adjust.lead" if curves else "adjust.lead.plain")
     return Chapter("adjust", say("adjust"), lead, figures, adjust.advice(study, found))
 
@@ -131,15 +142,20 @@ def _why(study: Study, tell: Tell, covered: why.Covered | Figure | None) -> Chap
     else:
         figures.append(covered.figure)
         advice = why.advice(study, covered)
-    makers: list[tuple[str, Callable[[], Figure]]] = [
+    drawn = None if isinstance(covered, Figure) else covered
+    makers: list[tuple[str, Callable[[], Figure | None]]] = [
+        ("methods", lambda: methods.beside_each_other(study, drawn)),
+        ("contrast", lambda: methods.contrast(study)),
         ("occlusion-guide", lambda: why.guide(study)),
         ("saliency", lambda: why.matrix(study, "saliency")),
     ]
     if study.has_places:
-        makers.insert(1, ("cam", lambda: why.matrix(study, "cam")))
+        makers.insert(3, ("cam", lambda: why.matrix(study, "cam")))
+    made: list[Figure | None] = []
     for ident, make in makers:
         tell(ident)
-        figures.append(_try(ident, make))
+        made.append(_try(ident, make))
+    figures += _made(made)
     lead = say("why.lead" if study.has_places else "why.lead.two")
     return Chapter("why", say("why"), lead, figures, advice)
 
