@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -125,24 +126,19 @@ def _histograms(spreads: Sequence[Spread]) -> dict[str, Array]:
 
 
 def answers(study: Study, health: Health) -> Figure | None:
-    """A histogram of the activations of each ReLU, and the dead channels."""
-    if not health.answers:
-        return None
-    dead = len(health.dead)
+    """Which channels do no work of their own; with ReLUs, a histogram of what each one answers."""
+    table = spare.work(study, health)
+    if table is None or not health.answers:
+        return table
     shown = few(health.answers, PANELS)
-    key = "answers.title.dead" if dead else "answers.title.alive"
-    return Figure(
-        id="activations",
-        title=say(key, dead=dead, n=health.channels, pictures=health.pictures),
-        caption=say("answers.caption", zeros=_zeros(health)) + _limit(shown, health.answers),
+    words = say("answers.caption", zeros=_zeros(health))
+    return replace(
+        table,
+        caption=f"{table.caption} {words}{_limit(shown, health.answers)}",
         alt="; ".join(f"{s.name}: {s.zero:.0%} zeros, mean {s.mean:.3g}" for s in shown),
         chart=chart.histograms(shown, "activation", logarithmic=True),
-        method=f"outputs of every ReLU over {health.pictures:,} pictures",
-        code=f"{study.model_code}\n{study.data_code}\nnv.health(model, data.x).dead",
-        numbers=_histograms(health.answers)
-        | {f"{s.name}:dead": np.array([c for n, c in health.dead if n == s.name], int)
-           for s in health.answers},
-    )  # fmt: skip
+        numbers=table.numbers | _histograms(health.answers),
+    )
 
 
 def _zeros(health: Health) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,6 +18,7 @@ from ..errors import listing
 from ..inspection.anatomy import Filters, TopPatches, filters, receptive_field, top_patches
 from ..inspection.attribution import Channel
 from ..inspection.maximize import Decay, Maximized, TotalVariation, maximize
+from .crop import crop
 from .figure import Cell, Figure, Scale, rows_of, short_settings
 from .study import Study
 from .words import ends, say, told
@@ -25,6 +27,7 @@ MOST_CHANNELS, LEAST_CHANNELS = 64, 8
 """How many channels of a layer are shown: the most, and the most of those that see very much."""
 ROOM = 1 << 20
 """Pixels that all tiles of one figure may have together, before they are enlarged."""
+STEPS = 64
 PATCHES = 4
 """Real patches beside each filter."""
 ABSENT = (128, 128, 128)
@@ -89,20 +92,25 @@ def ideal_channels(study: Study) -> Figure:
     """For each channel of the last convolution the patch that its neuron in the middle answers to
     most, beside the real patches that excite it most."""
     node = study.convolutions[-1]
-    at = tuple(size // 2 for size in study.model.shapes[node][:2])
+    rows, cols, all_channels = study.model.shapes[node]
+    at = (rows // 2, cols // 2)
+    small, place = crop(study.model, node, at)
     seen = _patches(study, node, _shown(study, node))
-    count, all_channels = len(seen.channels), study.model.shapes[node][2]
+    count = len(seen.channels)
+    # The target is scaled by its slope's norm, which falls with the root of the area.
+    share = math.sqrt(math.prod(small.input.shape) / math.prod(study.model.input.shape))
+    priors = (TotalVariation(round(0.1 * share, 4)), Decay(round(0.5 * share, 4)))
     result = maximize(
-        study.model,
-        Channel(node, tuple(range(count)), at),
-        steps=32,
+        small,
+        Channel(node, tuple(range(count)), place),
+        steps=STEPS,
         image="pixels",
         transforms=(),
-        priors=(TotalVariation(0.1), Decay(0.5)),
+        priors=priors,
         rate=0.2,
         seed=study.seed,
     )
-    top, left, bottom, right = receptive_field(study.model, node).reads[at].tolist()
+    top, left, bottom, right = receptive_field(small, node).reads[place].tolist()
     made = [pixels(value) for value in result.values[:, top:bottom, left:right]]
     above = int((result.activation > seen.maximum).sum())
     caption = say("channels.caption", rows=bottom - top, cols=right - left)
@@ -122,10 +130,12 @@ def ideal_channels(study: Study) -> Figure:
         settings=short_settings(result.provenance.settings),
         seed=study.seed,
         code=f"{study.model_code}\n{study.data_code}\n"
-        f"target = nv.Channel({node!r}, tuple(range({count})), at={at})\n"
         "from nnviz.inspection.maximize import Decay, TotalVariation\n"
-        'made = nv.maximize(model, target, steps=32, image="pixels", transforms=(), '
-        f"priors=(TotalVariation(0.1), Decay(0.5)), rate=0.2, seed={study.seed})\n"
+        "from nnviz.report.crop import crop\n"
+        f"small, place = crop(model, {node!r}, {at})\n"
+        f"target = nv.Channel({node!r}, tuple(range({count})), at=place)\n"
+        f'made = nv.maximize(small, target, steps={STEPS}, image="pixels", transforms=(), '
+        f"priors={priors}, rate=0.2, seed={study.seed})\n"
         f"best = {_again(seen, node)}",
         numbers={"values": result.values, "activation": result.activation} | _numbers(seen),
     )  # fmt: skip

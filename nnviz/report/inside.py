@@ -21,7 +21,7 @@ from .words import say
 
 SAMPLED = 128
 """Pictures whose answers are spread out: enough for millions of numbers a layer."""
-POINTS = 1000
+POINTS = 500
 """Points of the embedding at the most."""
 BARS = 24
 """Layers in one chart at the most."""

@@ -22,6 +22,8 @@ NAMES = ("gradient", "integrated_gradients", "deep_lift", "lrp", "grad_cam")
 """The rows; occlusion comes after them, from the figure that has it already."""
 MOST = 5
 """How many mistakes are asked about."""
+ZOOM = 95
+"""Five pictures of 28 or 45 pixels fit side by side into half of the page, each pixel whole."""
 CONTRAST = "integrated_gradients"
 
 
@@ -62,7 +64,7 @@ def beside_each_other(study: Study, covered: Covered | None) -> Figure:
         row_heads=row_heads,
         col_heads=names,
         scale=Scale(-1, 1, DIVERGING, ends("scale.for_against"), words_only=True),
-        zoom=112,
+        zoom=ZOOM,
         warnings=list(dict.fromkeys(warnings)),
         method=", ".join(results),
         paper="; ".join(dict.fromkeys(METHODS[name].reference for name in results)),
@@ -75,7 +77,6 @@ def beside_each_other(study: Study, covered: Covered | None) -> Figure:
         numbers={"pictures": np.array(chosen)}
         | {name: result.values for name, result in results.items()}
         | {f"{name}_gap": gap for name in gaps if (gap := results[name].gap) is not None},
-        wide=True,
     )
 
 
@@ -200,7 +201,7 @@ def contrast(study: Study) -> Figure | None:
         row_heads=heads("contrast.rows"),
         col_heads=titles,
         scale=Scale(low, high, DIVERGING, ends("scale.contrast")),
-        zoom=112,
+        zoom=ZOOM,
         warnings=told(result.warnings, titles),
         method=f"{CONTRAST} of the difference of two scores",
         paper=METHODS[CONTRAST].reference,

@@ -57,27 +57,34 @@ PHRASES: dict[str, str] = {
     "apart in a direction that is not shown.",
     # what to adjust
     "answers.zeros.many": "between {low:.0%} (in {a}) and {high:.0%} (in {b})",
-    "spare.title": "{n} of {of} filters do no work of their own: {kinds}",
-    "spare.title.one": "One of {of} filters does no work of its own: {kinds}",
-    "spare.title.none": "Each of {of} filters does work of its own: none is dead, a copy, or stuck",
+    "spare.title": "{n} of {of} channels do no work of their own: {kinds}",
+    "spare.title.one": "One of {of} channels does no work of its own: {kinds}",
+    "spare.title.none": "Each of {of} channels does work of its own: none is dead, a copy, or "
+    "stuck",
     "spare.kind.dead": "{n} never change their answer",
     "spare.kind.duplicate": "{n} copy another",
     "spare.kind.saturated": "{n} are stuck",
+    "spare.kind.dead.one": "1 never changes its answer",
+    "spare.kind.duplicate.one": "1 copies another",
+    "spare.kind.saturated.one": "1 is stuck",
     "spare.head": "what was looked for|found|which, and what shows it",
     "spare.dead": "always the same answer (dead)",
-    "spare.duplicate": "copy of another filter",
+    "spare.duplicate": "copy of another (duplicate)",
     "spare.saturated": "stuck at an end of its curve (saturated)",
     "spare.which": "{node} {channels}: {evidence}",
     "spare.more": "and {count} more",
     "spare.none": "–",
     "spare.caption": "All {pictures:,} pictures were shown to the network, and the weights of "
-    "every filter were compared with those of the others of its layer. A dead filter tells nothing of a "
-    "picture; a copy tells what another one tells already; a stuck one answers nearly the same to "
-    "most of them, and can hardly learn any more. Whether other pictures would wake them, nobody "
-    "knows.",
-    "todo.copies": "The copies ({where}) can each be joined with the filter that they copy: add "
+    "every channel were compared with those of the others of its layer. A dead channel tells "
+    "nothing of these pictures; a copy tells what another one tells already; a stuck one "
+    "answers nearly the same to most of them, and can hardly learn any more. Whether other "
+    "pictures would wake them, nobody knows.",
+    "answers.caption": "The charts: how strongly the channels of each layer answer, over all "
+    "pictures (the scale of the percentages is logarithmic). Exact zeros, where a channel found "
+    "nothing, are left out; their share is {zeros}.",
+    "todo.copies": "The copies ({where}) can each be joined with the channel that they copy: add "
     "up the weights that read them.",
-    "todo.stuck": "Filters are stuck at the ends of their curves ({where}): a smaller learning "
+    "todo.stuck": "Channels are stuck at the ends of their curves ({where}): a smaller learning "
     "rate, a normalization before them or smaller initial weights would free them.",
     # why, by several methods
     "methods.title": "{n} methods, one question: {a} and {b} agree most, {c} and {d} least",
@@ -88,13 +95,13 @@ PHRASES: dict[str, str] = {
     "methods.agreement": "Agreement is the correlation of two maps: {high:.2f} for {a} and {b}, "
     "{low:.2f} for {c} and {d}, where 1 would be the same map and 0 nothing in common.",
     "methods.gap": "Some methods share the score out among the pixels, as against a plain {colour} "
-    "picture or among the layers' inputs: under their maps stands by how much the sum of the map "
-    "misses what it should share out.",
+    "picture or among the layers' inputs: under their maps stands the gap by which the sum "
+    "of the map misses what it should share out.",
     "methods.row": "{name}: {words}; {low} to {high}",
-    "methods.gap.label": "misses {gap}",
-    "gap.little": "less than 0.1%",
+    "methods.gap.label": "gap {gap}",
+    "gap.little": "< 0.1%",
     "gap.share": "{gap:.1%}",
-    "gap.all": "more than all of it",
+    "gap.all": "> 100%",
     "counts": "no|One|Two|Three|Four|Five|Six|Seven|Eight|Nine",
     "methods.failed": "{name} is not shown: {reason}",
     "methods.picture": "the picture",
@@ -107,14 +114,14 @@ PHRASES: dict[str, str] = {
     "method.occlusion": "occlusion|what covering each place costs the score",
     "scale.for_against": "against, the row's largest value|for, the row's largest value",
     "scale.contrast": "for the right answer|for the wrong one",
-    "contrast.title": "Why {answer} and not {true}: the {place} of this picture tips it",
+    "contrast.title": "Why {answer} and not {true}: the {place} of the first picture tips it",
     "contrast.title.plain": "Why the wrong answer and not the right one",
     "contrast.caption": "The mistakes that it was surest of, and the question why it gave this "
     "answer and not the right one. Red places speak for the wrong answer more than for the right "
     "one, blue places for the right one more; white ones for both alike. What is explained is the "
     "lead of the wrong answer's score over the right one's, as against a plain {colour} picture. "
-    "All maps share one scale. Under each: the lead, and by how much the sum of the map misses "
-    "what it should share out.",
+    "All maps share one scale. Under each: the lead, and the gap by which the sum of the map "
+    "misses what it should share out.",
     "contrast.rows": "the picture|why this and not that",
-    "contrast.label": "lead {lead}, misses {gap}",
+    "contrast.label": "lead {lead}, gap {gap}",
 }

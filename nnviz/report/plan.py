@@ -16,7 +16,7 @@ from ..draw.colour import DIVERGING, limits
 from ..draw.image import heat
 from ..errors import NnvizError
 from ..inspection.anatomy import health
-from . import adjust, excited, fails, firmness, inside, methods, spare, why, works
+from . import adjust, excited, fails, firmness, inside, methods, why, works
 from .figure import Cell, Chapter, Figure, Finding
 from .study import Study
 from .words import place_words, say
@@ -102,7 +102,6 @@ def _adjust(study: Study, tell: Tell) -> Chapter:
     figures = _made(
         [
             curves,
-            spare.work(study, found),
             adjust.answers(study, found),
             adjust.weights(study, found),
         ]

@@ -1,4 +1,4 @@
-"""Chapter two: filters that do no work of their own, and what shows it."""
+"""Chapter two: channels that do no work of their own, and what shows it."""
 
 from __future__ import annotations
 
@@ -19,17 +19,19 @@ MOST = 6
 
 
 def work(study: Study, health: Health) -> Figure | None:
-    """A table of what was looked for, how often it was found, and in which filters."""
-    total = filters_in(study)
+    """A table of what was looked for, how often it was found, and in which channels."""
+    total = channels_in(study)
     if not total:
         return None
     found = {(f.node, f.channel) for f in health.findings}
     counts = {kind: len(health.of(kind)) for kind in FOUND}
-    kinds = ", ".join(say(f"spare.kind.{kind}", n=n) for kind, n in counts.items() if n)
+    kinds = ", ".join(
+        say(f"spare.kind.{kind}{'.one' if n == 1 else ''}", n=n) for kind, n in counts.items() if n
+    )
     key = ".none" if not found else ".one" if len(found) == 1 else ""
     rows = [[say(f"spare.{kind}"), str(counts[kind]), evidence(health.of(kind))] for kind in FOUND]
     return Figure(
-        id="spare",
+        id="activations",
         title=say(f"spare.title{key}", n=len(found), of=f"{total:,}", kinds=kinds),
         caption=say("spare.caption", pictures=health.pictures),
         table=Table(heads("spare.head"), rows),
@@ -45,8 +47,8 @@ def work(study: Study, health: Health) -> Figure | None:
     )
 
 
-def filters_in(study: Study) -> int:
-    """How many filters the model has: channels of convolutions and units of dense layers."""
+def channels_in(study: Study) -> int:
+    """How many channels learn: those of convolutions, and units of dense layers."""
     model = study.model
     return sum(
         model.shapes[node.name][-1]
@@ -56,7 +58,7 @@ def filters_in(study: Study) -> int:
 
 
 def evidence(findings: Sequence[Finding]) -> str:
-    """The findings with their evidence; what is said of many filters of a layer is said once."""
+    """The findings with their evidence; what is said of many channels of a layer is said once."""
     alike: dict[tuple[str, str], list[int]] = {}
     for one in findings:
         alike.setdefault((one.node, one.evidence), []).append(one.channel)
@@ -70,7 +72,7 @@ def evidence(findings: Sequence[Finding]) -> str:
 
 
 def advice(health: Health) -> list[str]:
-    """What to do about copies and stuck filters."""
+    """What to do about copies and stuck channels."""
     keys = (("duplicate", "todo.copies"), ("saturated", "todo.stuck"))
     return [say(key, where=where(health.of(kind))) for kind, key in keys if health.of(kind)]
 

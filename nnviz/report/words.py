@@ -106,13 +106,6 @@ EN: dict[str, str] = {
     "weights.caption": "One histogram for each layer with weights. A healthy layer has a hill "
     "around zero; a single needle at zero would mean that it has learnt nothing, heaps at both "
     "ends that it has run away.",
-    "answers.title.dead": "{dead} of {n} channels never answer to any of {pictures:,} pictures: "
-    "they could be removed",
-    "answers.title.alive": "No channel is dead: each of the {n} answers to at least one of "
-    "{pictures:,} pictures",
-    "answers.caption": "How strongly the channels of each layer answer, over all pictures (the "
-    "scale of the percentages is logarithmic). Exact zeros, where a channel found nothing, are "
-    "left out; their share is {zeros}. A channel that is always zero is called dead.",
     "answers.zeros": "{share:.0%} in {node}",
     "todo.dead": "The dead channels ({where}) can be removed without changing any of these "
     "answers.",
