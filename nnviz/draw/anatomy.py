@@ -123,7 +123,7 @@ def _(result: TopPatches, pictures: Array | None = None, cmap: str | None = None
     side = int(np.ceil(np.sqrt(k)))
     blocks = []
     for i, few in enumerate(patches):
-        tiles = [enlarge(_patch(patch), factor) for patch in few]
+        tiles = [enlarge(patch_picture(patch), factor) for patch in few]
         words = f"{result.channels[i]}: {number(float(result.maximum[i]))}"
         if result.constant[i]:  # whatever patches there are, they show nothing
             tiles = [heat(np.full(t.shape[:2], np.nan), 0, 1, SEQUENTIAL) for t in tiles]
@@ -139,7 +139,7 @@ def _(result: TopPatches, pictures: Array | None = None, cmap: str | None = None
     return below(parts + limited(len(patches), len(result.patches), "channels"))
 
 
-def _patch(values: Array) -> Array:
+def patch_picture(values: Array) -> Array:
     """A patch as RGBA; what lies beside the picture has a colour of its own."""
     beside_it = np.isnan(values).any(axis=-1)
     drawn = pixels(np.where(beside_it[..., None], 0, values))
@@ -152,7 +152,7 @@ def _(result: Distributions, pictures: Array | None = None, cmap: str | None = N
     kernels = [s for s in result.weights if s.name.endswith("/weight")]
     parts = []
     for title, spreads in (("weights", kernels), ("activations", result.activations)):
-        shown = _evenly(spreads)
+        shown = evenly(spreads)
         if not shown:
             continue
         left_out = f", {len(shown)} of {len(spreads)}" if len(shown) < len(spreads) else ""
@@ -162,7 +162,7 @@ def _(result: Distributions, pictures: Array | None = None, cmap: str | None = N
     return below(parts)
 
 
-def _evenly(spreads: Sequence[Spread]) -> list[Spread]:
+def evenly(spreads: Sequence[Spread]) -> list[Spread]:
     """At most PANELS of them, evenly spread, the first and the last among them."""
     if len(spreads) <= PANELS:
         return list(spreads)
@@ -172,6 +172,16 @@ def _evenly(spreads: Sequence[Spread]) -> list[Spread]:
 
 @picture.register
 def _(result: Embedding, pictures: Array | None = None, cmap: str | None = None) -> Array:
+    parts = [plane(result)]
+    if result.labels is not None:
+        parts.append(_classes(result.labels))
+    parts += [text(words) for words in result.warnings]
+    return below(parts)
+
+
+def plane(result: Embedding) -> Array:
+    """The points with their axes, in the colours of `class_colours`; which class has which colour
+    stands elsewhere."""
     figure, axes = chart._canvas(5.6, 4.8)
     ax, points = axes[0, 0], result.points
     if result.labels is None:
@@ -186,11 +196,7 @@ def _(result: Embedding, pictures: Array | None = None, cmap: str | None = None)
     else:
         ax.set_xlabel("t-SNE: neighbours stay neighbours, distances mean little")
     ax.set_aspect("equal", "datalim")
-    parts = [chart._drawn(figure)]
-    if result.labels is not None:
-        parts.append(_classes(result.labels))
-    parts += [text(words) for words in result.warnings]
-    return below(parts)
+    return chart._drawn(figure)
 
 
 def _classes(labels: Array) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,15 +11,22 @@ import numpy as np
 from ..draw import chart
 from ..engine.layer import Array
 from ..engine.layers.dropout import Dropout
+from ..errors import listing
 from ..inspection.anatomy import Health, summary
 from ..inspection.anatomy.health import Spread
+from . import spare
 from .figure import Figure
+from .inside import few
 from .study import Study
 from .words import say
 
 LEVEL = 0.001
 """A change of the held-out accuracy below a tenth of a percent counts as none."""
 LAST = 3
+PANELS = 16
+"""Histograms in one chart at the most."""
+NAMED = 4
+"""Layers whose share of zeros is named one by one at the most."""
 GAP = 0.02
 """From which gap between learnt and held-out accuracy on the report speaks of overfitting."""
 
@@ -94,12 +102,13 @@ def _curves_title(held_out: list[float], n: int) -> str:
 
 def weights(study: Study, health: Health) -> Figure:
     """A histogram of the weights of each layer."""
+    shown = few(health.weights, PANELS)
     return Figure(
         id="weights",
         title=say("weights.title"),
-        caption=say("weights.caption"),
-        alt="; ".join(f"{s.name}: mean {s.mean:.3g}, spread {s.std:.3g}" for s in health.weights),
-        chart=chart.histograms(health.weights, "weight", columns=4),
+        caption=say("weights.caption") + _limit(shown, health.weights),
+        alt="; ".join(f"{s.name}: mean {s.mean:.3g}, spread {s.std:.3g}" for s in shown),
+        chart=chart.histograms(shown, "weight", columns=4),
         wide=True,
         method="distribution of the weights",
         code=f"{study.model_code}\n{study.data_code}\nnv.health(model, data.x).weights",
@@ -117,24 +126,35 @@ def _histograms(spreads: Sequence[Spread]) -> dict[str, Array]:
 
 
 def answers(study: Study, health: Health) -> Figure | None:
-    """A histogram of the activations of each ReLU, and the dead channels."""
-    if not health.answers:
-        return None
-    dead = len(health.dead)
-    zeros = ", ".join(say("answers.zeros", share=s.zero, node=s.name) for s in health.answers)
-    key = "answers.title.dead" if dead else "answers.title.alive"
-    return Figure(
-        id="activations",
-        title=say(key, dead=dead, n=health.channels, pictures=health.pictures),
-        caption=say("answers.caption", zeros=zeros),
-        alt="; ".join(f"{s.name}: {s.zero:.0%} zeros, mean {s.mean:.3g}" for s in health.answers),
-        chart=chart.histograms(health.answers, "activation", logarithmic=True),
-        method=f"outputs of every ReLU over {health.pictures:,} pictures",
-        code=f"{study.model_code}\n{study.data_code}\nnv.health(model, data.x).dead",
-        numbers=_histograms(health.answers)
-        | {f"{s.name}:dead": np.array([c for n, c in health.dead if n == s.name], int)
-           for s in health.answers},
-    )  # fmt: skip
+    """Which channels do no work of their own; with ReLUs, a histogram of what each one answers."""
+    table = spare.work(study, health)
+    if table is None or not health.answers:
+        return table
+    shown = few(health.answers, PANELS)
+    words = say("answers.caption", zeros=_zeros(health))
+    return replace(
+        table,
+        caption=f"{table.caption} {words}{_limit(shown, health.answers)}",
+        alt="; ".join(f"{s.name}: {s.zero:.0%} zeros, mean {s.mean:.3g}" for s in shown),
+        chart=chart.histograms(shown, "activation", logarithmic=True),
+        numbers=table.numbers | _histograms(health.answers),
+    )
+
+
+def _zeros(health: Health) -> str:
+    """The share of exact zeros, layer by layer where there are few."""
+    if len(health.answers) <= NAMED:
+        return ", ".join(say("answers.zeros", share=s.zero, node=s.name) for s in health.answers)
+    order = sorted(health.answers, key=lambda s: s.zero)
+    a, b = order[0], order[-1]
+    return say("answers.zeros.many", low=a.zero, a=a.name, high=b.zero, b=b.name)
+
+
+def _limit(shown: Sequence[Spread], every: Sequence[Spread]) -> str:
+    """That not all layers are shown, where it is so."""
+    if len(shown) == len(every):
+        return ""
+    return " " + say("limit.even", shown=len(shown), of=len(every))
 
 
 def advice(study: Study, health: Health) -> list[str]:
@@ -148,8 +168,10 @@ def advice(study: Study, health: Health) -> list[str]:
         lines.append(say("todo.longer"))
     if health.dead:
         nodes = list(dict.fromkeys(node for node, _ in health.dead))
-        where = ", ".join(f"{sum(n == node for n, _ in health.dead)} in {node}" for node in nodes)
+        counts = (f"{sum(n == node for n, _ in health.dead)} in {node}" for node in nodes)
+        where = listing(counts, NAMED)
         lines.append(say("todo.dead", dead=len(health.dead), where=where))
+    lines += spare.advice(health)
     table = summary(study.model)
     heaviest = max(table.rows, key=lambda row: row.params)
     if table.total and heaviest.params / table.total > 0.5:

@@ -16,7 +16,7 @@ from ..draw.colour import DIVERGING, limits
 from ..draw.image import heat
 from ..errors import NnvizError
 from ..inspection.anatomy import health
-from . import adjust, fails, firmness, why, works
+from . import adjust, excited, fails, firmness, inside, methods, why, works
 from .figure import Cell, Chapter, Figure, Finding
 from .study import Study
 from .words import place_words, say
@@ -75,15 +75,19 @@ def _works(study: Study, tell: Tell) -> Chapter:
         first, last = study.convolutions[0], study.convolutions[-1]
         answers = (study.answer_of(first), study.answer_of(last))
         makers += [
-            ("filters-first", lambda: works.first_filters(study)),
+            ("filters-first", lambda: excited.first_filters(study)),
             ("features-first", lambda: works.features(study, answers[0], "features-first")),
         ]
         if last != first:
             makers += [
-                ("ideal-filters", lambda: works.ideal_channels(study)),
+                ("ideal-filters", lambda: excited.ideal_channels(study)),
                 ("features-deep", lambda: works.features(study, answers[1], "features-deep")),
                 ("filters-deep", lambda: works.deep_filters(study)),
             ]
+    makers += [
+        ("embedding", lambda: inside.arranged(study)),
+        ("sizes", lambda: inside.sizes(study)),
+    ]
     figures = []
     for ident, make in makers:
         tell(ident)
@@ -95,7 +99,13 @@ def _adjust(study: Study, tell: Tell) -> Chapter:
     tell("health")
     found = health(study.model, study.data.x)
     curves = adjust.curves(study)
-    figures = _made([curves, adjust.answers(study, found), adjust.weights(study, found)])
+    figures = _made(
+        [
+            curves,
+            adjust.answers(study, found),
+            adjust.weights(study, found),
+        ]
+    )
     lead = say("adjust.lead" if curves else "adjust.lead.plain")
     return Chapter("adjust", say("adjust"), lead, figures, adjust.advice(study, found))
 
@@ -131,15 +141,20 @@ def _why(study: Study, tell: Tell, covered: why.Covered | Figure | None) -> Chap
     else:
         figures.append(covered.figure)
         advice = why.advice(study, covered)
-    makers: list[tuple[str, Callable[[], Figure]]] = [
+    drawn = None if isinstance(covered, Figure) else covered
+    makers: list[tuple[str, Callable[[], Figure | None]]] = [
+        ("methods", lambda: methods.beside_each_other(study, drawn)),
+        ("contrast", lambda: methods.contrast(study)),
         ("occlusion-guide", lambda: why.guide(study)),
         ("saliency", lambda: why.matrix(study, "saliency")),
     ]
     if study.has_places:
-        makers.insert(1, ("cam", lambda: why.matrix(study, "cam")))
+        makers.insert(3, ("cam", lambda: why.matrix(study, "cam")))
+    made: list[Figure | None] = []
     for ident, make in makers:
         tell(ident)
-        figures.append(_try(ident, make))
+        made.append(_try(ident, make))
+    figures += _made(made)
     lead = say("why.lead" if study.has_places else "why.lead.two")
     return Chapter("why", say("why"), lead, figures, advice)
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..errors import listing
+from .phrases import PHRASES
 
 EN: dict[str, str] = {
     # the top
@@ -83,10 +84,6 @@ EN: dict[str, str] = {
     "classes.caption": "Starting from noise, each picture was changed step by step so that the "
     "score of its class rose. It shows what the network looks for, which is not what a person "
     "would draw. Under each picture: how sure the network is that it is this class.",
-    "channels.title": "The patch that each of the {n} filters of {node} answers to most",
-    "channels.caption": "Each tile is the patch of {rows}×{cols} pixels, as much as one filter of "
-    "this layer can see, that makes it answer most strongly; found by climbing from noise. The "
-    "filter wants brightness where its tile is bright.",
     # what to adjust
     "curves.title.level": "Training had levelled off: the last {k} of {n} epochs changed the "
     "held-out accuracy by no more than {change:.2f} percentage points",
@@ -109,13 +106,6 @@ EN: dict[str, str] = {
     "weights.caption": "One histogram for each layer with weights. A healthy layer has a hill "
     "around zero; a single needle at zero would mean that it has learnt nothing, heaps at both "
     "ends that it has run away.",
-    "answers.title.dead": "{dead} of {n} channels never answer to any of {pictures:,} pictures: "
-    "they could be removed",
-    "answers.title.alive": "No channel is dead: each of the {n} answers to at least one of "
-    "{pictures:,} pictures",
-    "answers.caption": "How strongly the channels of each layer answer, over all pictures (the "
-    "scale of the percentages is logarithmic). Exact zeros, where a channel found nothing, are "
-    "left out; their share is {zeros}. A channel that is always zero is called dead.",
     "answers.zeros": "{share:.0%} in {node}",
     "todo.dead": "The dead channels ({where}) can be removed without changing any of these "
     "answers.",
@@ -259,8 +249,8 @@ EN: dict[str, str] = {
     "foot.glossary": "Words",
     "foot.data": "The pictures",
     "picture": "picture",
-    "legend": "Colours of the answers",
-}
+    "legend": "What the colours mean",
+} | PHRASES
 
 GLOSSARY: dict[str, str] = {
     "accuracy": "the share of pictures that were answered rightly",

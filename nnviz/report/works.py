@@ -8,13 +8,12 @@ from ..draw import diagram as draw_diagram
 from ..draw import picture
 from ..draw.colour import DIVERGING, SEQUENTIAL, limits
 from ..draw.image import heat, number, pixels, sheet
-from ..draw.results import signed_tiles
-from ..inspection.anatomy import diagram, feature_maps, filters, receptive_field, summary
-from ..inspection.attribution import Channel
-from ..inspection.maximize import Decay, TotalVariation, maximize
+from ..inspection.anatomy import Summary, diagram, feature_maps, filters, summary
+from ..inspection.anatomy.table import COLUMNS, NONE
+from ..inspection.maximize import Maximized, maximize
 from .figure import Cell, Figure, Scale, Table, rows_of, short_settings
 from .study import MOST_CLASSES, Study
-from .words import ends, say, told
+from .words import ends, heads, say, told
 
 MOST_CHANNELS = 64
 """How many channels of a layer are shown at the most."""
@@ -24,7 +23,8 @@ WEIGHT = 14
 
 def structure(study: Study) -> Figure:
     """The block diagram with the summary's table beside it."""
-    drawn, table = diagram(study.model), summary(study.model)
+    drawn = diagram(study.model)
+    table = summary(study.model, ("parameters", "mult_adds", "receptive_field"))
     heaviest = max(table.rows, key=lambda row: row.trainable)
     steps = len(table.rows)
     title = (
@@ -37,48 +37,45 @@ def structure(study: Study) -> Figure:
         if table.trainable
         else say("diagram.title.empty", steps=steps)
     )
-    rows = [
-        (f"{row.name} ({row.kind})", "×".join(map(str, row.shape)), f"{row.params:,}")
-        for row in table.rows
-    ]
     return Figure(
         id="structure",
         title=title,
-        caption=say("diagram.caption"),
+        caption=f"{say('diagram.caption')} {say('diagram.caption.table')}",
         alt="; then ".join(f"{b.name}: {', '.join(draw_diagram.words(b))}" for b in drawn.blocks),
         svg=draw_diagram.svg(drawn),
         raster=picture(drawn),
-        table=Table(
-            ("Layer (type)", "Output", "Parameters"),
-            rows,
-            ("all", "", f"{table.total:,} ({table.non_trainable:,} not trainable)"),
-        ),
+        table=_table(table),
         method="summary and diagram",
-        code=f"{study.model_code}\nprint(model.summary())\n"
+        code=f"{study.model_code}\n"
+        'print(nv.summary(model, ("parameters", "mult_adds", "receptive_field")))\n'
         'nv.save_picture(nv.diagram(model), "structure.svg")',
         wide=True,
     )
 
 
-def first_filters(study: Study) -> Figure:
-    """The first convolution's kernels, one tile each."""
-    node = study.convolutions[0]
-    result = filters(study.model, node)
-    count, kh, kw, channels = result.values.shape
-    tiles, top = signed_tiles(result.values[:MOST_CHANNELS])
-    cells = [Cell(t, "", f"filter {i} of {node}") for i, t in enumerate(tiles)]
-    key = "filters.caption.colour" if channels == 3 else "filters.caption"
-    return Figure(
-        id="filters-first",
-        title=say("filters.title", n=count),
-        caption=say(key, rows=kh, cols=kw, top=number(top)),
-        cells=rows_of(cells, 8),
-        scale=None if channels == 3 else Scale(-top, top, DIVERGING, ends("scale.want")),
-        zoom=42 if channels in (1, 3) else 42 * channels,
-        method=f"weights of {node}",
-        code=f"{study.model_code}\nfilters = nv.filters(model, {node!r})",
-        numbers={"values": result.values},
-    )
+def _table(table: Summary) -> Table:
+    """The summary's rows, with as many digits as they deserve."""
+    rows = [
+        (
+            f"{row.name} ({row.kind})",
+            "×".join(map(str, row.shape)),
+            f"{row.params:,}",
+            in_short(row.mult_adds),
+            COLUMNS["receptive_field"][1](row),
+        )
+        for row in table.rows
+    ]
+    learnt = f"{table.total:,} ({table.non_trainable:,} not trainable)"
+    foot = (say("diagram.total"), "", learnt, in_short(table.mult_adds), "")
+    return Table(heads("diagram.head"), rows, foot)
+
+
+def in_short(count: int | None) -> str:
+    """A large number as `5.31 million`."""
+    for size, word in ((1e9, "billion"), (1e6, "million")):
+        if count is not None and count >= size:
+            return f"{count / size:.3g} {word}"
+    return NONE if count is None else f"{count:,}"
 
 
 def deep_filters(study: Study) -> Figure:
@@ -143,74 +140,57 @@ def features(study: Study, node: str, ident: str) -> Figure:
 def ideal_classes(study: Study) -> Figure:
     """Activation maximization of the classes."""
     count = min(study.judged.output_shape[0], MOST_CLASSES)
-    result = maximize(study.judged, list(range(count)), seed=study.seed)
-    assert result.probability is not None
+    against = study.data.x if len(study.data) > 1 else None
+    result = maximize(study.judged, list(range(count)), against=against, seed=study.seed)
+    names = [study.class_name(c) for c in range(count)]
     cells = [
-        Cell(
-            pixels(value),
-            f"{study.class_name(c)}: {result.probability[c]:.1%}",
-            f"picture maximizing class {study.class_name(c)}",
-        )
-        for c, value in enumerate(result.values)
+        Cell(pixels(value), _label(result, c, name), f"picture maximizing class {name}")
+        for c, (value, name) in enumerate(zip(result.values, names, strict=True))
     ]
+    title, caption = _reached(study, result)
+    compared = ", against=data.x" if against is not None else ""
     return Figure(
         id="ideal-classes",
-        title=say("classes.title"),
-        caption=say("classes.caption"),
+        title=title,
+        caption=caption,
         cells=rows_of(cells, 5),
         zoom=140,
         wide=True,
-        warnings=told(result.warnings, [study.class_name(c) for c in range(count)]),
+        warnings=told(result.warnings, names),
         method="activation maximization of the scores before the softmax",
         paper="Erhan et al. 2009; Simonyan et al. 2013, arXiv:1312.6034; Olah et al. 2017",
         settings=short_settings(result.provenance.settings),
         seed=study.seed,
-        code=f"{study.model_code}\n"
-        f"best = nv.maximize(model, list(range({count})), seed={study.seed})",
-        numbers={"values": result.values, "activation": result.activation},
+        code=f"{study.model_code}\n{study.data_code}\n"
+        f"best = nv.maximize(model, list(range({count})){compared}, seed={study.seed})",
+        numbers={"values": result.values, "activation": result.activation}
+        | {
+            name: array
+            for name, array in (("best", result.best), ("percentile", result.high))
+            if array is not None
+        },
     )
 
 
-def ideal_channels(study: Study) -> Figure:
-    """The patch that one neuron in the middle of the last convolution answers to most, per
-    channel."""
-    node = study.convolutions[-1]
-    rows, cols, channels = study.model.shapes[node]
-    count, at = min(channels, MOST_CHANNELS), (rows // 2, cols // 2)
-    target = Channel(node, tuple(range(count)), at)
-    result = maximize(
-        study.model,
-        target,
-        steps=32,
-        image="pixels",
-        transforms=(),
-        priors=(TotalVariation(0.1), Decay(0.5)),
-        rate=0.2,
-        seed=study.seed,
-    )
-    top, left, bottom, right = receptive_field(study.model, node).reads[at].tolist()
-    patches = result.values[:, top:bottom, left:right]
-    cells = [
-        Cell(pixels(value), "", f"patch that channel {k} of {node} answers to most")
-        for k, value in enumerate(patches)
-    ]
-    return Figure(
-        id="ideal-filters",
-        title=say("channels.title", n=count, node=node),
-        caption=say("channels.caption", rows=bottom - top, cols=right - left),
-        cells=rows_of(cells, 16),
-        zoom=56,
-        wide=True,
-        warnings=told(result.warnings, [f"channel {k}" for k in range(count)]),
-        method=f"activation maximization of the neurons at {at} of {node}, cut to their receptive "
-        "field",
-        paper="Erhan et al. 2009",
-        settings=short_settings(result.provenance.settings),
-        seed=study.seed,
-        code=f"{study.model_code}\n"
-        f"target = nv.Channel({node!r}, tuple(range({count})), at={at})\n"
-        "from nnviz.inspection.maximize import Decay, TotalVariation\n"
-        'best = nv.maximize(model, target, steps=32, image="pixels", transforms=(), '
-        f"priors=(TotalVariation(0.1), Decay(0.5)), rate=0.2, seed={study.seed})",
-        numbers={"values": result.values, "activation": result.activation},
-    )
+def _label(result: Maximized, c: int, name: str) -> str:
+    """How sure the network is of what was made, and how it compares to real pictures."""
+    assert result.probability is not None
+    sure = result.probability[c]
+    if result.best is None:
+        return say("classes.label.plain", name=name, sure=sure)
+    score, best = (number(float(values[c])) for values in (result.activation, result.best))
+    return say("classes.label", name=name, sure=sure, score=score, best=best)
+
+
+def _reached(study: Study, result: Maximized) -> tuple[str, str]:
+    """Title and caption: whether the climb went above every real picture."""
+    if result.best is None or result.high is None:
+        return say("classes.title"), say("classes.caption")
+    n, above, pictures = len(result.values), int(result.succeeded.sum()), len(study.data)
+    low, high = (number(float(value)) for value in (result.high.min(), result.high.max()))
+    caption = say("classes.caption.against", pictures=pictures, low=low, high=high)
+    title = say("classes.title.some", above=above, n=n, pictures=pictures)
+    if 2 <= above == n <= MOST_CLASSES:
+        every = heads("classes.all")[n - 2]
+        title = say("classes.title.all", all=every, pictures=pictures)
+    return title, f"{say('classes.caption')} {caption}"

@@ -1,0 +1,43 @@
+"""A chart of how far the numbers of each layer reach, from the first layer to the last."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..engine.layer import Array
+from ..inspection.anatomy.spread import Spread
+from .chart import INK, LINES, _canvas, _drawn, _short
+
+
+def ranges(weights: Sequence[Spread], activations: Sequence[Spread]) -> Array:
+    """A line a layer: thin from the smallest to the largest number, thick one standard deviation to
+    either side of the mean. On the left what was learnt, on the right what is answered.
+
+    The scale is linear around zero and logarithmic far from it.
+    """
+    parts = [(t, s) for t, s in (("learnt numbers", weights), ("answers", activations)) if s]
+    tall = 0.9 + 0.24 * max(len(spreads) for _, spreads in parts)
+    figure, axes = _canvas(5.6, 0.5 + tall * len(parts), (len(parts), 1))
+    figure.axes[0].get_gridspec().set_height_ratios([0.9 + 0.24 * len(s) for _, s in parts])
+    for ax, (title, spreads) in zip(axes[:, 0], parts, strict=True):
+        places = np.arange(len(spreads))
+        table = np.array([(s.mean, s.std, s.low or 0.0, s.high or 0.0) for s in spreads])
+        mean, std, low, high = table.T
+        ax.axvline(0, color=INK, linewidth=0.8, linestyle="--")
+        ax.hlines(places, low, high, color=LINES[0], linewidth=1.2)
+        ax.hlines(places, np.maximum(mean - std, low), np.minimum(mean + std, high),
+                  color=LINES[0], linewidth=6)  # fmt: skip
+        ax.plot(mean, places, "|", color=LINES[1], markersize=9, markeredgewidth=2)
+        names = [_short(s.name.removesuffix("/weight").encode("ascii", "replace").decode())
+                 for s in spreads]  # fmt: skip
+        ax.set_yticks(places, names, fontsize=8)
+        for label in ax.get_yticklabels():
+            label.set_parse_math(False)
+        ax.set_ylim(len(spreads) - 0.4, -0.6)
+        ax.set_title(title, fontsize=9, color=INK, loc="left")
+        typical = float(np.median(std)) or 1.0
+        if float(np.abs(table[:, 2:]).max()) > 20 * typical:
+            ax.set_xscale("symlog", linthresh=10.0 ** np.ceil(np.log10(typical)))
+    return _drawn(figure)

@@ -1,0 +1,232 @@
+"""Chapter four: several methods side by side, and why this answer and not that one."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from ..draw.colour import DIVERGING, limits
+from ..draw.image import heat, number
+from ..engine.layer import Array
+from ..errors import NnvizError
+from ..inspection.attribution import METHODS, Logit, explain
+from ..inspection.results import Attribution
+from .figure import Cell, Figure, Scale, short_settings
+from .study import Study, fill_for
+from .why import Covered, hardest
+from .words import ends, heads, place_words, say, told
+
+NAMES = ("gradient", "integrated_gradients", "deep_lift", "lrp", "grad_cam")
+"""The rows; occlusion comes after them, from the figure that has it already."""
+MOST = 5
+"""How many mistakes are asked about."""
+ZOOM = 95
+"""Five pictures of 28 or 45 pixels fit side by side into half of the page, each pixel whole."""
+CONTRAST = "integrated_gradients"
+
+
+def options_of(study: Study, name: str) -> dict[str, Any]:
+    """What a method is given: the plain picture that it counts from, where it counts from one."""
+    if "baseline" in METHODS[name].options:
+        return {"baseline": fill_for(study)}
+    return {"composite": "epsilon_plus"} if name == "lrp" else {}
+
+
+def colour_of(study: Study) -> str:
+    """The plain picture's colour in words."""
+    return heads("colours")[min(4, int(5 * fill_for(study)))]
+
+
+def beside_each_other(study: Study, covered: Covered | None) -> Figure:
+    """A row for each method, a column for each of the right answers that were least sure."""
+    chosen = covered.chosen if covered else hardest(study)
+    targets = study.predicted[chosen]
+    names = [study.class_name(int(t)) for t in targets]
+    results, warnings = _explained(study, chosen, targets)
+    if covered is not None:
+        results["occlusion"] = covered.result
+    rows, row_heads = [[study.original(i) for i in chosen]], [say("methods.picture")]
+    for name, result in results.items():
+        rows.append(_row(name, result, names))
+        row_heads.append(_head(name, result))
+        warnings += told(result.warnings, names, heads(f"method.{name}")[0])
+    title, agreement = _agreement(results)
+    gaps = [name for name, result in results.items() if result.gap is not None]
+    caption = say("methods.caption", agreement=agreement)
+    caption += " " + say("methods.gap", colour=colour_of(study)) if gaps else ""
+    return Figure(
+        id="methods",
+        title=title,
+        caption=caption,
+        cells=rows,
+        row_heads=row_heads,
+        col_heads=names,
+        scale=Scale(-1, 1, DIVERGING, ends("scale.for_against"), words_only=True),
+        zoom=ZOOM,
+        warnings=list(dict.fromkeys(warnings)),
+        method=", ".join(results),
+        paper="; ".join(dict.fromkeys(METHODS[name].reference for name in results)),
+        settings="; ".join(
+            f"{name}: {short_settings(result.provenance.settings)}"
+            for name, result in results.items()
+            if result.provenance.settings
+        ),
+        code=_again(study, chosen, targets, results),
+        numbers={"pictures": np.array(chosen)}
+        | {name: result.values for name, result in results.items()}
+        | {f"{name}_gap": gap for name in gaps if (gap := results[name].gap) is not None},
+    )
+
+
+def _explained(
+    study: Study, chosen: list[int], targets: Array
+) -> tuple[dict[str, Attribution], list[str]]:
+    """Each method's maps, and for those that cannot explain this model a line that says why."""
+    results: dict[str, Attribution] = {}
+    failed = []
+    for name in NAMES:
+        if name == "grad_cam" and not study.has_places:
+            continue
+        try:
+            results[name] = explain(
+                study.judged, study.data.x[chosen], targets, method=name, **options_of(study, name)
+            )
+        except NnvizError as error:
+            shown = heads(f"method.{name}")[0]
+            failed.append(say("methods.failed", name=shown, reason=error))
+    return results, failed
+
+
+def _row(name: str, result: Attribution, names: list[str]) -> list[Cell]:
+    low, high = limits(result.values, signed=True)
+    shown = heads(f"method.{name}")[0]
+    gaps = [None] * len(names) if result.gap is None else result.gap.tolist()
+    return [
+        Cell(heat(v, low, high, DIVERGING), "" if gap is None else say(
+            "methods.gap.label", gap=in_words(gap)), f"{shown} map of {of}")
+        for v, of, gap in zip(result.values, names, gaps, strict=True)
+    ]  # fmt: skip
+
+
+def in_words(gap: float) -> str:
+    """A completeness gap: `0.3%`, `less than 0.1%`, `more than all of it`."""
+    size = abs(gap)
+    if not size <= 1:
+        return say("gap.all")
+    return say("gap.little") if size < 0.001 else say("gap.share", gap=size)
+
+
+def _head(name: str, result: Attribution) -> str:
+    """What the method is called, what it says, and the ends of its row's scale."""
+    shown, words = heads(f"method.{name}")
+    top = number(limits(result.values, signed=True)[1])
+    low = f"−{top}" if METHODS[name].signed else "0"
+    return say("methods.row", name=shown, words=words, low=low, high=top)
+
+
+def _agreement(results: dict[str, Attribution]) -> tuple[str, str]:
+    """Which two methods agree most and which least, as a title and a sentence."""
+    pairs = []
+    for a, b in combinations(results, 2):
+        found = correlations(results[a].values, results[b].values)
+        if len(found):
+            pairs.append((float(found.mean()), a, b))
+    if len(pairs) < 2:
+        return say("methods.title.plain"), ""
+    (low, c, d), (high, a, b) = min(pairs), max(pairs)
+    a, b, c, d = (heads(f"method.{name}")[0] for name in (a, b, c, d))
+    sentence = say("methods.agreement", a=a, b=b, c=c, d=d, high=high, low=low)
+    count = heads("counts")[len(results)] if len(results) < 10 else str(len(results))
+    return say("methods.title", n=count, a=a, b=b, c=c, d=d), sentence
+
+
+def correlations(one: Array, other: Array) -> Array:
+    """(n,), Pearson's correlation of both maps of each picture; maps that are the same everywhere
+    have none and are left out."""
+    a, b = (m.reshape(len(m), -1).astype(np.float64) for m in (one, other))
+    a, b = a - a.mean(axis=1, keepdims=True), b - b.mean(axis=1, keepdims=True)
+    size = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
+    there = size > 0
+    found: Array = (a * b).sum(axis=1)[there] / size[there]
+    return found
+
+
+def _again(study: Study, chosen: list[int], targets: Array, results: dict[str, Attribution]) -> str:
+    lines = [
+        study.model_code,
+        study.data_code,
+        f"x, classes = data.x[{chosen}], {targets.tolist()}",
+    ]
+    for name in results:
+        if name in NAMES:
+            options = "".join(f", {k}={v!r}" for k, v in options_of(study, name).items())
+            lines.append(f"{name} = nv.explain(model, x, classes, method={name!r}{options})")
+    return "\n".join(lines)
+
+
+# Why this and not that --------------------------------------------------------------------------
+
+
+def contrast(study: Study) -> Figure | None:
+    """The most confident mistakes: what speaks for the answer more than for the truth."""
+    found = study.mistakes
+    if found is None or not len(found.wrong):
+        return None
+    chosen = found.wrong[:MOST].tolist()
+    answers, truths = (tuple(v[chosen].tolist()) for v in (found.predicted, found.labels))
+    options = options_of(study, CONTRAST)
+    target = Logit(answers) - Logit(truths)
+    result = explain(study.judged, study.data.x[chosen], target, method=CONTRAST, **options)
+    low, high = limits(result.values, signed=True)
+    titles = [
+        say("mistakes.head", true=study.class_name(t), answer=study.class_name(p),
+            sure=found.confidence[i])
+        for i, t, p in zip(chosen, truths, answers, strict=True)
+    ]  # fmt: skip
+    assert result.gap is not None
+    maps = [
+        Cell(heat(v, low, high, DIVERGING),
+             say("contrast.label", lead=number(float(lead)), gap=in_words(float(gap))),
+             f"why not the truth: {head}")
+        for v, lead, gap, head in zip(result.values, result.scores, result.gap, titles, strict=True)
+    ]  # fmt: skip
+    said = "".join(f", {k}={v!r}" for k, v in options.items())
+    return Figure(
+        id="contrast",
+        title=_tipped(study, result.values[0], chosen[0]),
+        caption=say("contrast.caption", colour=colour_of(study)),
+        cells=[[study.original(i) for i in chosen], maps],
+        row_heads=heads("contrast.rows"),
+        col_heads=titles,
+        scale=Scale(low, high, DIVERGING, ends("scale.contrast")),
+        zoom=ZOOM,
+        warnings=told(result.warnings, titles),
+        method=f"{CONTRAST} of the difference of two scores",
+        paper=METHODS[CONTRAST].reference,
+        settings=short_settings(result.provenance.settings),
+        code=f"{study.model_code}\n{study.data_code}\n"
+        f"lead = nv.Logit({answers}) - nv.Logit({truths})\n"
+        f"map_ = nv.explain(model, data.x[{chosen}], lead, method={CONTRAST!r}{said})",
+        numbers={"pictures": np.array(chosen), "values": result.values, "leads": result.scores,
+                 "gap": result.gap},
+    )  # fmt: skip
+
+
+def _tipped(study: Study, values: Array, i: int) -> str:
+    """Where in the surest mistake most speaks for the wrong answer, in windows of about a fifth of
+    the picture."""
+    window = tuple(max(1, round(size / 5)) for size in values.shape)
+    views = np.lib.stride_tricks.sliding_window_view(values, window)
+    means = views.mean(axis=(2, 3))
+    if not means.max() > 0:
+        return say("contrast.title.plain")
+    row, col = np.unravel_index(int(means.argmax()), means.shape)
+    middle = (row + (window[0] - 1) / 2, col + (window[1] - 1) / 2)
+    return say(
+        "contrast.title",
+        answer=study.class_name(int(study.predicted[i])),
+        true=study.class_name(int(study.labels[i])),
+        place=place_words(*middle, *values.shape),
+    )

@@ -1,0 +1,83 @@
+"""Chapter two: channels that do no work of their own, and what shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..errors import listing
+from ..inspection.anatomy import Finding, Health
+from ..inspection.anatomy.filters import KINDS
+from .figure import Figure, Table
+from .study import Study
+from .words import heads, say
+
+FOUND = ("dead", "duplicate", "saturated")
+MOST = 6
+"""Lines of evidence for each kind at the most."""
+
+
+def work(study: Study, health: Health) -> Figure | None:
+    """A table of what was looked for, how often it was found, and in which channels."""
+    total = channels_in(study)
+    if not total:
+        return None
+    found = {(f.node, f.channel) for f in health.findings}
+    counts = {kind: len(health.of(kind)) for kind in FOUND}
+    kinds = ", ".join(
+        say(f"spare.kind.{kind}{'.one' if n == 1 else ''}", n=n) for kind, n in counts.items() if n
+    )
+    key = ".none" if not found else ".one" if len(found) == 1 else ""
+    rows = [[say(f"spare.{kind}"), str(counts[kind]), evidence(health.of(kind))] for kind in FOUND]
+    return Figure(
+        id="activations",
+        title=say(f"spare.title{key}", n=len(found), of=f"{total:,}", kinds=kinds),
+        caption=say("spare.caption", pictures=health.pictures),
+        table=Table(heads("spare.head"), rows),
+        method="answers that never change, kernels that are multiples of another (cosine of at "
+        "least 0.999), and answers of which 95 % lie where the activation is flat",
+        code=f"{study.model_code}\n{study.data_code}\nprint(nv.health(model, data))",
+        numbers={
+            "nodes": np.array([f.node for f in health.findings], str),
+            "channels": np.array([f.channel for f in health.findings], int),
+            "kinds": np.array([f.kind for f in health.findings], str),
+            "amounts": np.array([f.amount for f in health.findings], float),
+        },
+    )
+
+
+def channels_in(study: Study) -> int:
+    """How many channels learn: those of convolutions, and units of dense layers."""
+    model = study.model
+    return sum(
+        model.shapes[node.name][-1]
+        for node in model.nodes
+        if isinstance(node.layer, KINDS) and model.homes[node.name] == node.name
+    )
+
+
+def evidence(findings: Sequence[Finding]) -> str:
+    """The findings with their evidence; what is said of many channels of a layer is said once."""
+    alike: dict[tuple[str, str], list[int]] = {}
+    for one in findings:
+        alike.setdefault((one.node, one.evidence), []).append(one.channel)
+    lines = [
+        say("spare.which", node=node, channels=listing(channels), evidence=words)
+        for (node, words), channels in alike.items()
+    ]
+    if len(lines) > MOST:
+        lines = [*lines[:MOST], say("spare.more", count=len(lines) - MOST)]
+    return "; ".join(lines) or say("spare.none")
+
+
+def advice(health: Health) -> list[str]:
+    """What to do about copies and stuck channels."""
+    keys = (("duplicate", "todo.copies"), ("saturated", "todo.stuck"))
+    return [say(key, where=where(health.of(kind))) for kind, key in keys if health.of(kind)]
+
+
+def where(findings: Sequence[Finding]) -> str:
+    """How many in which layers."""
+    nodes = [one.node for one in findings]
+    return listing((f"{nodes.count(node)} in {node}" for node in dict.fromkeys(nodes)), 4)
