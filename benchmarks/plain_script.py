@@ -107,7 +107,7 @@ def main(weights: str, digits: str, folder: str) -> None:
         strides=(1, 1, 1),
         baselines=0,
         target=y[hard],
-        perturbations_per_eval=16,
+        perturbations_per_eval=64,  # the fastest of 1, 4, 16, 64, 125 and 625
     )
     maps(out / "occlusion.png", x[hard], covered[:, 0].numpy(), signed=True)
 
