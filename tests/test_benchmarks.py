@@ -35,6 +35,8 @@ def test_the_ratio_is_the_median_of_the_rounds_not_the_ratio_of_medians():
     got = outcome(FAST, (1.0, 10.0, 100.0), (2.0, 10.0, 300.0))
     assert got.ratios == [2.0, 1.0, 3.0]
     assert got.ratio == 2.0
+    assert got.spread == (1.0, 3.0)
+    assert outcome(FAST, (1.0,) * 4, (9.0, 2.0, 3.0, 1.0)).spread == (2.0, 3.0)
     assert got.met
 
 
@@ -66,9 +68,11 @@ def test_the_table_is_written_three_times(tmp_path, monkeypatch):
     paths = table.write(outcomes, {"processor": "test"}, "head")
     text = paths[0].read_text("utf-8").splitlines()
     assert text[0] == "head"
-    assert " ".join(text[2].split()) == "a step 1,000 2,000 pictures/s 0.50 ≥ 1.5 NO theirs"
-    assert " ".join(text[3].split()) == "memory 100 400 MB 0.25 ≤ 0.5 yes theirs"
-    assert " ".join(text[4].split()) == "a step 1 2 MB 2.00 others"
+    assert (
+        " ".join(text[2].split()) == "a step 1,000 2,000 pictures/s 0.50 0.50-0.50 ≥ 1.5 NO theirs"
+    )
+    assert " ".join(text[3].split()) == "memory 100 400 MB 0.25 0.25-0.25 ≤ 0.5 yes theirs"
+    assert " ".join(text[4].split()) == "a step 1 2 MB 2.00 2.00-2.00 others"
     assert text[5] == "1 of 2 goals met"
     page = json.loads(paths[1].read_text("utf-8"))
     assert [row["met"] for row in page["rows"]] == [False, True, None]

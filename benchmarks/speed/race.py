@@ -107,6 +107,13 @@ class Outcome:
         return statistics.median(self.ratios)
 
     @property
+    def spread(self) -> tuple[float, float]:
+        """The ends of the middle half of the rounds' ratios: how far the machine can be trusted."""
+        ratios = sorted(self.ratios)
+        quarter = len(ratios) // 4
+        return ratios[quarter], ratios[-1 - quarter]
+
+    @property
     def met(self) -> bool | None:
         """None where nothing was asked for."""
         return self.row.goal.met(self.ratio) if self.row.is_goal else None

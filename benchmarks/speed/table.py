@@ -12,19 +12,20 @@ from .race import Outcome
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 HEAD = (
-    f"{'what':<48} {'ours':>9} {'theirs':>9} {'unit':<10} {'ratio':>6} {'goal':<7} {'':<4}against"
+    f"{'what':<48} {'ours':>9} {'theirs':>9} {'unit':<10} {'ratio':>6} {'middle half':<13} "
+    f"{'goal':<7} {'':<4}against"
 )
 COLOURS = {True: "#2f9e44", False: "#c2255c", None: "#767676"}
 
 
 def line(outcome: Outcome) -> str:
     """One row."""
-    row = outcome.row
+    row, (low, high) = outcome.row, outcome.spread
     ours, theirs = (row.unit.shown(statistics.median(c)) for c in (outcome.ours, outcome.theirs))
     goal, mark = (str(row.goal), "yes" if outcome.met else "NO") if row.is_goal else ("", "")
     return (
         f"{row.what:<48} {_short(ours):>9} {_short(theirs):>9} {row.unit.name:<10} "
-        f"{outcome.ratio:>6.2f} {goal:<7} {mark:<4}{row.against}"
+        f"{outcome.ratio:>6.2f} {f'{low:.2f}-{high:.2f}':<13} {goal:<7} {mark:<4}{row.against}"
     )
 
 
@@ -61,6 +62,7 @@ def entry(outcome: Outcome) -> dict[str, Any]:
         "ours": row.unit.shown(statistics.median(outcome.ours)),
         "theirs": row.unit.shown(statistics.median(outcome.theirs)),
         "ratio": outcome.ratio,
+        "spread": outcome.spread,
         "goal": str(row.goal) if row.is_goal else None,
         "met": outcome.met,
         "rounds": {
@@ -83,8 +85,7 @@ def chart(outcomes: Sequence[Outcome], machine: str, path: Path) -> None:
         goal = outcome.row.goal
         reached = goal.reached(outcome.ratio)
         ax.barh(place, reached - 1, left=1, color=COLOURS[outcome.met])
-        spread = sorted(goal.reached(ratio) for ratio in outcome.ratios)
-        ax.hlines(place, spread[len(spread) // 4], spread[-1 - len(spread) // 4], "black")
+        ax.hlines(place, *map(goal.reached, outcome.spread), "black")
         words = f"{outcome.ratio:.2f}" + (f" (goal {goal})" if outcome.row.is_goal else "")
         ax.annotate(words, (1, place), (1.01, 0), textcoords=("axes fraction", "offset points"),
                     xycoords=("axes fraction", "data"), va="center", fontsize=8)  # fmt: skip
