@@ -57,6 +57,7 @@ class Goal:
 
 
 FASTER, LESS = Goal("≥", 1.0), Goal("≤", 1.0)
+"""For rows that are printed beside, where nothing is asked for."""
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,8 @@ def chart(outcomes: Sequence[Outcome], machine: str, path: Path) -> None:
         range(len(outcomes)), [f"{o.row.what} | {o.row.against}" for o in outcomes], fontsize=8
     )
     ax.invert_yaxis()
-    ax.set_xlabel("ratio as a multiple of its goal: to the right of the line it is reached")
+    ax.set_xlabel(
+        "ratio as a multiple of its goal: to the right of the line it is reached; grey: none"
+    )
     ax.set_title(machine, fontsize=9)
     figure.savefig(path)

@@ -68,6 +68,6 @@ RACES = (
     }),
     race(RESIDUAL, "residual", {
         "net": "residual_net", "optimizer": "sgd", "default": 1.0, "last": 1.0,
-        "share": (0.7, False),
+        "share": (1.0, False),
     }),
 )  # fmt: skip
