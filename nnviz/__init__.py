@@ -10,7 +10,7 @@
     nv.write_report(model, digits, out="gallery")
 
 What is it made of: `summary`, `diagram`, `filters`, `feature_maps`, `top_patches`, `health`,
-`distributions`, `embedding`. What would it like to see: `maximize`. Why did it decide so:
+`distributions`, `embedding`, `profile`. What would it like to see: `maximize`. Why did it decide so:
 `saliency`, `grad_cam`, `occlusion`, or any of `METHODS` by name through `explain` (the functions
 themselves are in `nv.attribution`). Where is it wrong: `mistakes`, `calibration`, `flips`,
 `explain_mistakes`, and `compare` for two models. Every one of them returns arrays; pictures are
@@ -73,6 +73,7 @@ from .inspection.anatomy import (
     feature_maps,
     filters,
     health,
+    profile,
     receptive_field,
     summary,
     top_patches,
@@ -284,6 +285,7 @@ __all__ = [
     "numerical_gradient",
     "occlusion",
     "picture",
+    "profile",
     "receptive_field",
     "saliency",
     "save_animation",

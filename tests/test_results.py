@@ -12,7 +12,7 @@ from networks import SEEN, pictures, residual
 import nnviz as nv
 from nnviz.errors import FileError
 from nnviz.files import write_npz
-from nnviz.inspection.anatomy import distributions, embedding, top_patches
+from nnviz.inspection.anatomy import distributions, embedding, profile, top_patches
 from nnviz.inspection.attribution import feature_ablation
 from nnviz.inspection.evaluation import calibration, compare, explain_mistakes, flips
 from nnviz.inspection.results import PAGE, Provenance, Result, load_result
@@ -31,6 +31,7 @@ def results():
         "Health": nv.health(model, x),
         "Distributions": distributions(model, x, 5),
         "Embedding": embedding(model, x, y),
+        "Profile": profile(model, x, repeats=1),
         "ReceptiveField": nv.receptive_field(model, "conv2d_2"),
         "Attribution": nv.grad_cam(model, x, y),
         "Occlusion": nv.occlusion(model, x, 1, patch=(9, 10), stride=9),

@@ -79,15 +79,33 @@ def histograms(
         if logarithmic:
             ax.set_yscale("log")
             ax.tick_params(which="minor", labelleft=False)
-        name = spread.name.encode("ascii", "replace").decode()
-        ax.set_title(_short(name), fontsize=9, color=INK, parse_math=False)
+        ax.set_title(_label(spread.name), fontsize=9, color=INK, parse_math=False)
         ax.set_xlabel(xlabel, fontsize=8)
     for ax in axes[:, 0]:
         ax.set_ylabel("% of values", fontsize=8)
     return _drawn(figure)
 
 
-def _short(name: str, limit: int = 30) -> str:
+def bars(names: Sequence[str], parts: Mapping[str, Sequence[float]], xlabel: str) -> Array:
+    """One bar a name, the first on top, each of its parts behind the one before."""
+    figure, axes = _canvas(6.4, 1.1 + 0.22 * len(names))
+    ax, places = axes[0, 0], np.arange(len(names))
+    left = np.zeros(len(names))
+    for colour, (part, values) in zip(LINES, parts.items(), strict=False):
+        ax.barh(places, values, 0.7, left, color=colour, label=part)
+        left += values
+    ax.set_yticks(places, [_label(name) for name in names], parse_math=False)
+    ax.invert_yaxis()
+    ax.margins(y=0.02)
+    ax.set_xlabel(xlabel)
+    for words in ax.legend(frameon=False, fontsize=9, loc="lower right").get_texts():
+        words.set_color(INK)
+    return _drawn(figure)
+
+
+def _label(name: str, limit: int = 30) -> str:
+    """A name that every font has, and that is not too long."""
+    name = name.encode("ascii", "replace").decode()
     return name if len(name) <= limit else f"{name[: limit - 3]}..."
 
 

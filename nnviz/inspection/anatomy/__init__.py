@@ -7,6 +7,7 @@ from .features import FeatureMaps, feature_maps
 from .filters import Filters, filters
 from .health import Finding, Health, health
 from .patches import TopPatches, top_patches, top_patches_at
+from .profile import NodeTime, Profile, profile
 from .receptive import ReceptiveField, receptive_field
 from .summary import Summary, summary
 
@@ -18,6 +19,8 @@ __all__ = [
     "Filters",
     "Finding",
     "Health",
+    "NodeTime",
+    "Profile",
     "ReceptiveField",
     "Summary",
     "TopPatches",
@@ -27,6 +30,7 @@ __all__ = [
     "feature_maps",
     "filters",
     "health",
+    "profile",
     "receptive_field",
     "summary",
     "top_patches",

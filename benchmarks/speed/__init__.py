@@ -1,0 +1,1 @@
+"""How fast we are, beside the framework that people know: `python -m benchmarks`."""
