@@ -10,7 +10,7 @@
     nv.write_report(model, digits, out="gallery")
 
 What is it made of: `summary`, `diagram`, `filters`, `feature_maps`, `top_patches`, `health`,
-`distributions`, `embedding`, `profile`. What would it like to see: `maximize`. Why did it decide so:
+`distributions`, `embedding`, `profile`. What would it like to see: `maximize`. Why did it decide:
 `saliency`, `grad_cam`, `occlusion`, or any of `METHODS` by name through `explain` (the functions
 themselves are in `nv.attribution`). Where is it wrong: `mistakes`, `calibration`, `flips`,
 `explain_mistakes`, and `compare` for two models. Every one of them returns arrays; pictures are

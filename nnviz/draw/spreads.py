@@ -8,7 +8,7 @@ import numpy as np
 
 from ..engine.layer import Array
 from ..inspection.anatomy.spread import Spread
-from .chart import INK, LINES, _canvas, _drawn, _short
+from .chart import INK, LINES, _canvas, _drawn, _label
 
 
 def ranges(weights: Sequence[Spread], activations: Sequence[Spread]) -> Array:
@@ -30,7 +30,7 @@ def ranges(weights: Sequence[Spread], activations: Sequence[Spread]) -> Array:
         ax.hlines(places, np.maximum(mean - std, low), np.minimum(mean + std, high),
                   color=LINES[0], linewidth=6)  # fmt: skip
         ax.plot(mean, places, "|", color=LINES[1], markersize=9, markeredgewidth=2)
-        names = [_short(s.name.removesuffix("/weight").encode("ascii", "replace").decode())
+        names = [_label(s.name.removesuffix("/weight"))
                  for s in spreads]  # fmt: skip
         ax.set_yticks(places, names, fontsize=8)
         for label in ax.get_yticklabels():
