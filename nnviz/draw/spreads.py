@@ -37,7 +37,17 @@ def ranges(weights: Sequence[Spread], activations: Sequence[Spread]) -> Array:
             label.set_parse_math(False)
         ax.set_ylim(len(spreads) - 0.4, -0.6)
         ax.set_title(title, fontsize=9, color=INK, loc="left")
-        typical = float(np.median(std)) or 1.0
-        if float(np.abs(table[:, 2:]).max()) > 20 * typical:
-            ax.set_xscale("symlog", linthresh=10.0 ** np.ceil(np.log10(typical)))
+        if is_logarithmic(spreads):
+            ax.set_xscale("symlog", linthresh=10.0 ** np.ceil(np.log10(_typical(spreads))))
     return _drawn(figure)
+
+
+def is_logarithmic(spreads: Sequence[Spread]) -> bool:
+    """Whether the numbers of some layers are so much larger than those of most that the scale far
+    from zero goes by powers of ten."""
+    ends = [abs(end) for s in spreads for end in (s.low, s.high) if end is not None]
+    return max(ends, default=0.0) > 20 * _typical(spreads)
+
+
+def _typical(spreads: Sequence[Spread]) -> float:
+    return float(np.median([s.std for s in spreads])) or 1.0

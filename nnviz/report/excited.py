@@ -27,7 +27,8 @@ MOST_CHANNELS, LEAST_CHANNELS = 64, 8
 """How many channels of a layer are shown: the most, and the most of those that see very much."""
 ROOM = 1 << 20
 """Pixels that all tiles of one figure may have together, before they are enlarged."""
-STEPS = 64
+STEPS, STEPS_SMALL = 32, 64
+"""Of the climb: on the whole picture, and where a small window of it is enough."""
 PATCHES = 4
 """Real patches beside each filter."""
 ABSENT = (128, 128, 128)
@@ -50,7 +51,7 @@ def first_filters(study: Study) -> Figure:
     caption = say("filters.caption.colour" if colour else "filters.caption",
                   rows=kh, cols=kw, top=number(top))  # fmt: skip
     if fits is not None:
-        caption += " " + say("patches.caption", k=seen.patches.shape[1], pictures=seen.count)
+        caption += " " + _beside(seen)
     wide = 190 if fits is not None else 42 * (1 if colour else channels)
     return Figure(
         id="filters-first",
@@ -99,11 +100,12 @@ def ideal_channels(study: Study) -> Figure:
     count = len(seen.channels)
     # The target is scaled by its slope's norm, which falls with the root of the area.
     share = math.sqrt(math.prod(small.input.shape) / math.prod(study.model.input.shape))
+    steps = STEPS if small is study.model else STEPS_SMALL
     priors = (TotalVariation(round(0.1 * share, 4)), Decay(round(0.5 * share, 4)))
     result = maximize(
         small,
         Channel(node, tuple(range(count)), place),
-        steps=STEPS,
+        steps=steps,
         image="pixels",
         transforms=(),
         priors=priors,
@@ -118,8 +120,7 @@ def ideal_channels(study: Study) -> Figure:
         id="ideal-filters",
         title=say("channels.title.all" if above == count else "channels.title",
                   n=count, node=node, above=above, pictures=seen.count),
-        caption=f"{caption} {say('patches.caption', k=seen.patches.shape[1], pictures=seen.count)}"
-        + _limit(count, all_channels),
+        caption=f"{caption} {_beside(seen)}{_limit(count, all_channels)}",
         cells=_cells(_strips(made, seen), _told_strips(node, result, seen), 6),
         zoom=160,
         wide=True,
@@ -134,7 +135,7 @@ def ideal_channels(study: Study) -> Figure:
         "from nnviz.report.crop import crop\n"
         f"small, place = crop(model, {node!r}, {at})\n"
         f"target = nv.Channel({node!r}, tuple(range({count})), at=place)\n"
-        f'made = nv.maximize(small, target, steps={STEPS}, image="pixels", transforms=(), '
+        f'made = nv.maximize(small, target, steps={steps}, image="pixels", transforms=(), '
         f"priors={priors}, rate=0.2, seed={study.seed})\n"
         f"best = {_again(seen, node)}",
         numbers={"values": result.values, "activation": result.activation} | _numbers(seen),
@@ -166,6 +167,12 @@ def _patches(study: Study, node: str, count: int) -> TopPatches:
     """The patches of the pictures that excite a node's first channels most."""
     k = min(PATCHES, len(study.data))
     return top_patches(study.model, study.data.x, node, k, channels=range(count), seed=study.seed)
+
+
+def _beside(seen: TopPatches) -> str:
+    """What stands beside each filter, in words."""
+    words = say("patches.caption", k=seen.patches.shape[1], pictures=seen.count)
+    return f"{words} {say('patches.beside')}" if np.isnan(seen.patches).any() else words
 
 
 def _again(seen: TopPatches, node: str) -> str:

@@ -51,6 +51,8 @@ def sizes(study: Study) -> Figure:
     first, last = result.activations[0], result.activations[-1]
     logits = next((s for s in result.activations if s.name == study.model.logits_name), last)
     caption = say("sizes.caption", pictures=result.pictures)
+    if any(draw_spreads.is_logarithmic(part) for part in shown if part):
+        caption += " " + say("sizes.powers")
     if max(len(weights), len(result.activations)) > BARS:
         caption += " " + say("sizes.limit", most=BARS, of=len(result.activations))
     return Figure(

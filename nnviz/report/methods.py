@@ -22,8 +22,8 @@ NAMES = ("gradient", "integrated_gradients", "deep_lift", "lrp", "grad_cam")
 """The rows; occlusion comes after them, from the figure that has it already."""
 MOST = 5
 """How many mistakes are asked about."""
-ZOOM = 95
-"""Five pictures of 28 or 45 pixels fit side by side into half of the page, each pixel whole."""
+ZOOM = 96
+"""Five pictures of 28, 32 or 45 pixels fit side by side into half of the page, each pixel whole."""
 CONTRAST = "integrated_gradients"
 
 
@@ -137,7 +137,7 @@ def _agreement(results: dict[str, Attribution]) -> tuple[str, str]:
         return say("methods.title.plain"), ""
     (low, c, d), (high, a, b) = min(pairs), max(pairs)
     a, b, c, d = (heads(f"method.{name}")[0] for name in (a, b, c, d))
-    sentence = say("methods.agreement", a=a, b=b, c=c, d=d, high=high, low=low)
+    sentence = say("methods.agreement", a=a, b=b, c=c, d=d, high=high, low=round(low, 2) + 0.0)
     count = heads("counts")[len(results)] if len(results) < 10 else str(len(results))
     return say("methods.title", n=count, a=a, b=b, c=c, d=d), sentence
 

@@ -29,7 +29,8 @@ PHRASES: dict[str, str] = {
     "filter of this layer can see, that makes it answer most strongly; found by climbing from "
     "noise.",
     "patches.caption": "Then, from left to right, what excites it most in the {pictures:,} "
-    "pictures: the best place of each of the {k} best pictures. Blue-grey: beside the picture.",
+    "pictures: the best place of each of the {k} best pictures.",
+    "patches.beside": "Blue-grey is what lies beside the picture.",
     "patches.silent": "{n} of {of} filters answer the same at every place of all pictures "
     "({which}): grey tiles stand where their patches would be",
     "limit.first": "Shown are the first {shown} of {of}.",
@@ -39,8 +40,9 @@ PHRASES: dict[str, str] = {
     "sizes.caption": "Above: the numbers that each layer has learnt. Below: what each layer "
     "answers to {pictures:,} pictures, from the first layer to the last. Thin lines reach from the "
     "smallest to the largest number, thick ones one standard deviation to either side of the mean "
-    "(orange); far from zero the scale goes by powers of ten. A network learns well where the "
+    "(orange). A network learns well where the "
     "answers neither fade nor explode on the way.",
+    "sizes.powers": "Far from zero the scale goes by powers of ten.",
     "sizes.limit": "Of the {of} steps at most {most} are shown, evenly spread from the first to "
     "the last.",
     "embedding.title.apart": "Before it decides, the network has sorted the pictures: {near:.0%} "
