@@ -88,9 +88,7 @@ class Plan:
                 outs = math.prod(shape)
                 sizes = [0 if step.how == "difference" else math.prod(self.shapes[n][:-1])
                          for n in step.node.inputs]  # fmt: skip
-            ins = (
-                s * self.shapes[n][-1] for s, n in zip(sizes, step.node.inputs, strict=True)
-            )
+            ins = (s * self.shapes[n][-1] for s, n in zip(sizes, step.node.inputs, strict=True))
             every.append(outs + sum(ins))
         return max(every), sum(every)
 
@@ -234,9 +232,7 @@ class Run:
             return moved
         if step.how == "patches":
             reads = [read.part(copies) for read in step.needed]
-            xs = [
-                self._patch(node, i, read, values, regions) for i, read in enumerate(reads)
-            ]
+            xs = [self._patch(node, i, read, values, regions) for i, read in enumerate(reads)]
             return layer.on_patches(*xs, inside=reads[-1].inside, mode=mode)
         count = copies.stop - copies.start
         xs = [self._whole(n, values, regions, count) for n in node.inputs]
@@ -281,4 +277,3 @@ class Run:
         zeros = np.zeros(count, np.int64)
         paste(full, Region((rows, cols), zeros, zeros, (rows, cols)), values[name], region)
         return full.reshape(count, *base.shape)
-

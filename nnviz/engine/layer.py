@@ -168,9 +168,7 @@ class Layer:
         """Whether a box of outputs can be computed from what it reads, by `on_patches`."""
         return self.crops or self.window() == POINTWISE
 
-    def on_patches(
-        self, *xs: Array, inside: Callable[[], Array | None], mode: Mode
-    ) -> Array:
+    def on_patches(self, *xs: Array, inside: Callable[[], Array | None], mode: Mode) -> Array:
         """Boxes of outputs (P, h, w, channels) from all that they read, xs (P, h', w', …).
 
         inside: gives (P, h', w', 1), which cells of the last of the xs lie on the map, where the

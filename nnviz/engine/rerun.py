@@ -75,9 +75,9 @@ def _checked(model: Model, trace: Trace, changed: Mapping[str, Array]) -> dict[s
 
 MEMORY = 256 << 20
 """What `rerun_boxes` may take at a time, in bytes, where nothing else is said."""
-CHUNK = 2 << 20
-"""The largest step of one batch of copies should take about this much: half of what a usual
-second-level cache holds is cut, pasted and read again before it is gone."""
+CHUNK = 8 << 20
+"""The largest step of one batch of copies should take about this much; smaller ones would stay in
+cache but cost more calls than they save."""
 
 
 def rerun_boxes(
@@ -95,8 +95,9 @@ def rerun_boxes(
     each of P boxes by itself, `{name: (P, …)}` for the nodes wanted.
 
     boxes: (P, 4), each (top, left, bottom, right) on the source's map. values: what stands in the
-    boxes, in the network's own input (after `Model.input`): a number, (channels,), or anything that
-    stretches to (P, h, w, channels) where all boxes have one size. source: "input" or a node with
+    boxes, in the network's own input (after `Model.input`): a number, (channels,), anything that
+    stretches to (P, h, w, channels) where all boxes have one size, or a whole map (rows, cols,
+    channels), of which each box shows the part at its own place. source: "input" or a node with
     rows and cols. sample: which picture of the trace. memory: bytes to stay below, besides the
     trace and what is returned.
     Equal to full recomputation to rounding; see `boxes` for how. The copies are cut into batches by
@@ -170,6 +171,8 @@ def _checked_boxes(boxes: Any, shape: Shape, source: str) -> Array:
 def _checked_values(values: Any, boxes: Array, base: Array) -> Array:
     """What stands in the boxes, in the source's dtype; it must stretch over them."""
     fills = np.asarray(values, base.dtype)
+    if fills.shape == base.shape:
+        return fills
     sizes = np.unique(boxes[:, 2:] - boxes[:, :2], axis=0)
     try:
         shapes = [(len(boxes), *size, base.shape[2]) for size in sizes.tolist()]
@@ -187,11 +190,22 @@ def _checked_values(values: Any, boxes: Array, base: Array) -> Array:
 def _filled(base: Array, region: Region, boxes: Array, copies: slice, fills: Array) -> Array:
     """The source's regions with the boxes filled, (copies, *region.size, channels)."""
     given = fills[copies] if fills.ndim == 4 and len(fills) > 1 else fills
+    if fills.shape == base.shape:
+        given = Sheet.of(fills, region, 0.0).cut(region)
     sizes = boxes[:, 2:] - boxes[:, :2]
     shape = (len(boxes), *region.size, base.shape[2])
     if (sizes == region.size).all():
         return np.array(np.broadcast_to(given, shape))
     fresh = Sheet.of(base, region, 0.0).cut(region)
+    if fills.shape == base.shape:
+        rows, cols = (np.arange(n) for n in region.size)
+        on = [
+            (starts[:, None] + cells >= boxes[:, a, None])
+            & (starts[:, None] + cells < boxes[:, a + 2, None])
+            for a, starts, cells in ((0, region.top, rows), (1, region.left, cols))
+        ]
+        np.copyto(fresh, given, where=(on[0][:, :, None] & on[1][:, None, :])[..., None])
+        return fresh
     for high, wide in np.unique(sizes, axis=0).tolist():
         chosen = np.flatnonzero((sizes == (high, wide)).all(axis=1))
         part = given[chosen] if given.ndim == 4 and len(given) > 1 else given

@@ -98,9 +98,7 @@ class BatchNormalization(Layer):
         y += self.param("beta", x.dtype)
         return y, _Saved(normal, inverse, batch)
 
-    def on_patches(
-        self, *xs: Array, inside: Callable[[], Array | None], mode: Mode
-    ) -> Array:
+    def on_patches(self, *xs: Array, inside: Callable[[], Array | None], mode: Mode) -> Array:
         (x,) = xs
         mean, variance = (
             self.buffers[name].astype(np.float64) for name in ("moving_mean", "moving_variance")

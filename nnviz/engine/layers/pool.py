@@ -132,9 +132,7 @@ class AveragePooling2D(_Pooling):
         y /= self._counts(x, out)
         return y, None
 
-    def on_patches(
-        self, *xs: Array, inside: Callable[[], Array | None], mode: Mode
-    ) -> Array:
+    def on_patches(self, *xs: Array, inside: Callable[[], Array | None], mode: Mode) -> Array:
         mean, on = super().on_patches(*xs, inside=inside, mode=mode), inside()
         if on is not None:
             mean /= super().on_patches(on.astype(mean.dtype), inside=inside, mode=mode)
