@@ -236,6 +236,8 @@ class Run:
             return layer.on_patches(*xs, inside=reads[-1].inside, mode=mode)
         count = copies.stop - copies.start
         xs = [self._whole(n, values, regions, count) for n in node.inputs]
+        if layer.has_patches and not layer.crops:  # what works cell by cell, without a backward
+            return layer.on_patches(*xs, inside=_everywhere, mode=mode)
         return layer.forward(*xs, mode=mode)[0]
 
     def _patch(
@@ -277,3 +279,8 @@ class Run:
         zeros = np.zeros(count, np.int64)
         paste(full, Region((rows, cols), zeros, zeros, (rows, cols)), values[name], region)
         return full.reshape(count, *base.shape)
+
+
+def _everywhere() -> None:
+    """All cells lie on the map."""
+    return None

@@ -12,6 +12,7 @@ import numpy as np
 from ...engine.layer import Array, pair
 from ...engine.model import Model
 from ...engine.rerun import MEMORY
+from ...engine.rewrite import fold_batch_norm
 from ...errors import ArgumentError, unknown
 from ..results import Attribution, Provenance, degenerate
 from .covering import Job, Ledger, cover, digest
@@ -146,7 +147,9 @@ def occlusions(
     settings = {"patch": patch, "stride": stride, "fill": _told(fill), "border": border}
     if _is(fill, "noise"):
         settings["repeats"] = repeats
-    job = Job(model, ready, goals, shown, [boxes for boxes, _ in cuts], memory)
+    # Which batch normalizations are folded away is no one's business who does not ask for them.
+    asked = {model.output_name, *(node for goal in goals for node in goal.nodes)}
+    job = Job(fold_batch_norm(model, keep=asked), ready, goals, shown, [boxes for boxes, _ in cuts], memory)
     key = {} if resume is None else {
         "model": model.fingerprint(), "pictures": digest(ready),
         "targets": [goal.words for goal in goals], "fill": digest(*shown), "memory": memory,
