@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ...engine.input import as_array
 from ...engine.layer import Array, pair
 from ...engine.model import Model
 from ...engine.rerun import MEMORY
@@ -139,6 +140,8 @@ def occlusions(
     cuts = [places(size, one, steps, border) for one in sizes(patch)]
     memory, repeats = whole(memory, "memory", most=1 << 50), whole(repeats, "repeats", most=10_000)
     seed = whole(seed, "seed", least=0, most=2**63 - 1)
+    if resume is not None and not isinstance(resume, str | Path):
+        raise ArgumentError(f"resume must be the path of a file, got {resume!r}")
     predictions = None
     if any(target is None for target in targets):
         predictions = model.run(ready, prepared=True, keep=()).output
@@ -149,7 +152,14 @@ def occlusions(
         settings["repeats"] = repeats
     # Which batch normalizations are folded away is no one's business who does not ask for them.
     asked = {model.output_name, *(node for goal in goals for node in goal.nodes)}
-    job = Job(fold_batch_norm(model, keep=asked), ready, goals, shown, [boxes for boxes, _ in cuts], memory)
+    job = Job(
+        fold_batch_norm(model, keep=asked),
+        ready,
+        goals,
+        shown,
+        [boxes for boxes, _ in cuts],
+        memory,
+    )
     key = {} if resume is None else {
         "model": model.fingerprint(), "pictures": digest(ready),
         "targets": [goal.words for goal in goals], "fill": digest(*shown), "memory": memory,
@@ -241,7 +251,7 @@ def fills(question: Question, fill: Any, repeats: int, seed: int) -> list[Array]
             return [np.zeros((1, *spec.shape), x.dtype)]
         mean = x.mean(axis=(1, 2), keepdims=True, dtype=np.float64)
         return [np.broadcast_to(mean.astype(x.dtype), x.shape)]
-    number = np.asarray(fill).dtype.kind in "uif" if not isinstance(fill, str) else False
+    number = not isinstance(fill, str) and as_array(fill, "fill").dtype.kind in "uif"
     if not number or not np.isfinite(fill).all():
         raise ArgumentError(
             f"fill must be a finite pixel value such as 0.5, got {_told(fill)!r}; a colour, a "
