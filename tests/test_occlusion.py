@@ -260,3 +260,24 @@ def test_the_command_line_takes_all_of_it(tmp_path, capsys):
     assert main(words) == 0
     assert (tmp_path / "map.png").exists()
     assert (tmp_path / "run.npz").exists()
+
+
+@pytest.mark.parametrize("fill", [0.25, "blur"])
+def test_ablating_rectangles_is_ablating_any_segments(fill, monkeypatch):
+    from nnviz.inspection.attribution import feature_ablation
+    from nnviz.inspection.attribution.perturbation import masks
+
+    model = centred()
+    x = pictures(model, 2, np.float64)
+    got = feature_ablation(model, x, 1, count=12, fill=fill)
+    monkeypatch.setattr(masks, "rectangles", lambda labels, count: None)
+    slow = feature_ablation(model, x, 1, count=12, fill=fill)
+    np.testing.assert_allclose(got.values, slow.values, atol=1e-12)
+
+
+def test_which_segments_are_rectangles():
+    from nnviz.inspection.attribution.perturbation.masks import rectangles
+
+    labels = np.array([[0, 0, 1], [0, 0, 1], [2, 2, 2]])
+    assert rectangles(labels, 3).tolist() == [[0, 0, 2, 2], [0, 2, 2, 3], [2, 0, 3, 3]]
+    assert rectangles(np.array([[0, 1], [1, 1]]), 2) is None

@@ -25,6 +25,7 @@ from ...errors import FileError
 from ...files import read_npz, write_npz
 from ..probability import probabilities
 from .goal import Goal
+from .question import Question
 
 LEAST, MOST = 64, 4096
 """How many places one batch has at least and at most, memory permitting."""
@@ -153,6 +154,16 @@ def _enter(
         book.probability[g, i, repeat, places] = sure[
             :, answer if classes is None else int(classes[i])
         ]
+
+
+def box_scores(question: Question, boxes: Array, fill: Array) -> Array:
+    """(P,): the target's value of the question's only picture with each of the boxes filled.
+
+    fill: (rows, cols, channels), as the network's input."""
+    model, goal = question.model, question.goal
+    trace = model.run(question.x, prepared=True)
+    found = rerun_boxes(model, trace, boxes, fill, goal.nodes)
+    return goal.take([0] * len(boxes)).values(found)
 
 
 # The file -----------------------------------------------------------------------------------------

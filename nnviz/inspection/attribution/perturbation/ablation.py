@@ -56,7 +56,7 @@ def feature_ablation(
 
 
 def _ablate(game: Game) -> Solved:
-    return Solved(game.ends[1] - game.worth(~np.eye(game.count, dtype=bool)))
+    return Solved(game.ends[1] - game.left_out())
 
 
 @method(
@@ -116,8 +116,7 @@ def _drawn(
 
 
 def _permute(game: Game, references: Sequence[Array]) -> Solved:
-    without = ~np.eye(game.count, dtype=bool)
-    falls = [game.ends[1] - replace(game, fill=r).worth(without) for r in references]
+    falls = [game.ends[1] - replace(game, fill=r).left_out() for r in references]
     n = len(falls)
     error = np.std(falls, axis=0, ddof=1) / np.sqrt(n) if n > 1 else None
     return Solved(np.mean(falls, axis=0), error)
