@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 import nnviz as nv
-from nnviz.engine.graph import Input
+from nnviz.engine.graph import Input, Symbol
 from nnviz.engine.input import InputSpec
 from nnviz.engine.layers import AveragePooling2D, Concatenate, DepthwiseConv2D
 
@@ -74,6 +74,69 @@ def smooth(seed: int) -> nv.Model:
     ]
     return nv.Sequential(layers, (20, 45, 1), seed=seed)
 
+
+def digits(seed: int) -> nv.Model:
+    """The network of the tutorial, 28×28×1: 1,199,882 parameters."""
+    layers = [
+        nv.Conv2D(32, 3, activation="relu"),
+        nv.Conv2D(64, 3, activation="relu"),
+        nv.MaxPooling2D(2),
+        nv.Dropout(0.25),
+        nv.Flatten(),
+        nv.Dense(128, activation="relu"),
+        nv.Dropout(0.5),
+        nv.Dense(10, activation="softmax"),
+    ]
+    return nv.Sequential(layers, (28, 28, 1), seed=seed)
+
+
+def resnet(seed: int) -> nv.Model:
+    """32×32×3, He et al. 2016's network of 20 layers: three stages of three blocks."""
+    x = Input((32, 32, 3))
+    y = _normal(nv.Conv2D(16, 3, padding="same", use_bias=False)(x), relu=True)
+    for stage, channels in enumerate((16, 32, 64)):
+        for block in range(3):
+            step = 2 if stage and not block else 1
+            pads = ((1, 1), (1, 1))
+            way = nv.Conv2D(channels, 3, strides=step, padding=pads, use_bias=False)(y)
+            way = nv.Conv2D(channels, 3, padding=pads, use_bias=False)(_normal(way, relu=True))
+            if step == 2:
+                y = _normal(nv.Conv2D(channels, 1, strides=2, use_bias=False)(y), relu=False)
+            y = nv.ReLU()(nv.Add()(_normal(way, relu=False), y))
+    y = nv.Dense(10, activation="softmax")(nv.GlobalAveragePooling2D()(y))
+    return nv.Model(x, y, seed=seed)
+
+
+def _normal(y: Symbol, relu: bool) -> Symbol:
+    y = nv.BatchNormalization()(y)
+    return nv.ReLU()(y) if relu else y
+
+
+def eight(seed: int, channels: tuple[int, ...]) -> nv.Model:
+    """128×128×3: two 3×3 convolutions for each of the channels, pooling between."""
+    layers: list[nv.Layer] = []
+    for i, count in enumerate(channels):
+        layers += [nv.MaxPooling2D(2)] if i else []
+        layers += [nv.Conv2D(count, 3, padding="same", activation="relu") for _ in range(2)]
+    layers += [nv.GlobalAveragePooling2D(), nv.Dense(10, activation="softmax")]
+    return nv.Sequential(layers, (128, 128, 3), seed=seed)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A network with the patch and the stride that it is timed with."""
+
+    build: Callable[[int], nv.Model]
+    patch: int
+    stride: int
+
+
+TIMED: Mapping[str, Grid] = {
+    "digits": Grid(digits, 4, 1),
+    "resnet": Grid(resnet, 4, 2),
+    "narrow": Grid(lambda seed: eight(seed, (32, 32, 32, 32)), 16, 4),
+    "wide": Grid(lambda seed: eight(seed, (32, 64, 128, 256)), 16, 4),
+}
 
 NETS: Mapping[str, Callable[[int], nv.Model]] = {
     "plain": plain,

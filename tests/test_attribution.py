@@ -235,7 +235,7 @@ BAD_OCCLUSION = [
     ({"patch": 2.5}, "patch must be one or two whole numbers"),
     ({"stride": 0}, "stride must be one or two whole numbers"),
     ({"fill": float("nan")}, "fill must be a finite pixel value such as 0.5, got nan"),
-    ({"fill": "grey"}, "fill must be a finite pixel value such as 0.5, got 'grey'"),
+    ({"fill": "gray"}, "no fill named 'gray'"),
     ({"fill": True}, "fill must be a finite pixel value"),
     ({"border": "wrap"}, "no border named 'wrap'; occlusion has inside, beyond"),
 ]

@@ -86,12 +86,12 @@ def answers(result: Occlusion) -> list[Array]:
     assert result.predicted is not None
     rows, cols = result.values.shape[1:]
     down, along = result.grid
-    boxes = result.boxes.reshape(down, along, 4)
+    boxes = result.boxes[: down * along].reshape(down, along, 4)
     middle_rows = (boxes[:, 0, 0] + boxes[:, 0, 2] - 1) / 2
     middle_cols = (boxes[0, :, 1] + boxes[0, :, 3] - 1) / 2
     nearest_row = np.abs(np.arange(rows)[:, None] - middle_rows).argmin(axis=1)
     nearest_col = np.abs(np.arange(cols)[:, None] - middle_cols).argmin(axis=1)
-    grids = result.predicted.reshape(-1, down, along)
+    grids = result.predicted[:, : down * along].reshape(-1, down, along)  # the first size's
     palette = class_colours(result.predicted)
     return [opaque(palette[grid[nearest_row][:, nearest_col]]) for grid in grids]
 

@@ -21,8 +21,9 @@ number is either computed from what it reads, or it reads nothing that has chang
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,7 +31,7 @@ import numpy as np
 from .graph import Node
 from .layer import Array, Mode, Shape
 from .layers.reshape import Flatten
-from .window import Size, Window
+from .region import Region, Sheet, hull, needed, paste, touched
 
 if TYPE_CHECKING:
     from .model import Model
@@ -40,48 +41,72 @@ WORTH = 0.75
 
 
 @dataclass(frozen=True)
-class Region:
-    """Where a node's map may have changed: one size, and each copy's first row and col.
-
-    flat: the map was flattened since; the region is still that of the map before.
-    """
-
-    size: Size
-    top: Array
-    left: Array
-    map_size: Size
-    flat: bool = False
-
-    def rows(self, copies: slice) -> tuple[Array, Array]:
-        """The first rows and cols of some of the copies."""
-        return self.top[copies], self.left[copies]
-
-
-@dataclass(frozen=True)
 class Step:
     """One node of the plan.
 
     how: "patches", "difference", "flatten" or "whole". region: of its output; None where the whole
-    map is computed. needed: for each input, the size and the first rows and cols of what the
-    patches read (they may lie beside the map).
+    map is computed. needed: for each input, what the patches read (it may lie beside the map).
+    done: the values that nobody reads after this step.
     """
 
     node: Node
     how: str
     region: Region | None
-    needed: tuple[tuple[Size, Array, Array], ...] = ()
+    needed: tuple[Region, ...] = ()
+    done: tuple[str, ...] = ()
 
 
-def plan(model: Model, source: str, boxes: Array, want: Sequence[str]) -> list[Step]:
-    """What to do at each node between the source and the nodes wanted, for boxes (P, 4)."""
+@dataclass(frozen=True)
+class Plan:
+    """What to do at each node between the source and the nodes wanted, for P copies."""
+
+    source: str
+    start: Region
+    steps: tuple[Step, ...]
+    want: tuple[str, ...]
+    shapes: Mapping[str, Shape] = field(repr=False)
+
+    @property
+    def reads(self) -> set[str]:
+        """The nodes whose unchanged outputs it needs."""
+        names = {self.source, *self.want, *(s.node.name for s in self.steps)}
+        return names.union(*(step.node.inputs for step in self.steps))
+
+    @property
+    def numbers(self) -> tuple[int, int]:
+        """How many numbers one copy takes: at the largest step, and at all of them."""
+        every = [2 * math.prod(self.start.size) * self.shapes[self.source][-1]]
+        for step in self.steps:
+            shape = self.shapes[step.node.name]
+            if step.how == "flatten":
+                continue
+            if step.how == "patches":
+                assert step.region is not None
+                outs = math.prod(step.region.size) * shape[-1]
+                sizes = [math.prod(r.size) for r in step.needed]
+            else:
+                outs = math.prod(shape)
+                sizes = [0 if step.how == "difference" else math.prod(self.shapes[n][:-1])
+                         for n in step.node.inputs]  # fmt: skip
+            ins = (s * self.shapes[n][-1] for s, n in zip(sizes, step.node.inputs, strict=True))
+            every.append(outs + sum(ins))
+        return max(every), sum(every)
+
+
+def plan(model: Model, source: str, boxes: Array, want: Sequence[str]) -> Plan:
+    """The plan for boxes (P, 4) on the source's map."""
     shape = model.shapes[source]
-    regions: dict[str, Region | None] = {source: hull(boxes, (shape[0], shape[1]))}
-    steps = []
-    for node in _between(model, source, want):
+    start = hull(boxes, (shape[0], shape[1]))
+    regions: dict[str, Region | None] = {source: start}
+    steps: list[Step] = []
+    between = _between(model, source, want)
+    last = {name: i for i, node in enumerate(between) for name in node.inputs}
+    for i, node in enumerate(between):
         step = _step(node, model.shapes, regions)
         regions[node.name] = step.region
-        steps.append(step)
-    return steps
+        done = {n for n in (*node.inputs, node.name) if last.get(n, i) == i and n not in want}
+        steps.append(replace(step, done=tuple(done)))
+    return Plan(source, start, tuple(steps), tuple(want), model.shapes)
 
 
 def _between(model: Model, source: str, want: Sequence[str]) -> list[Node]:
@@ -96,223 +121,166 @@ def _between(model: Model, source: str, want: Sequence[str]) -> list[Node]:
     return [n for n in model.nodes if n.name in after and n.name in leads and n.name != source]
 
 
-def hull(boxes: Array, map_size: Size) -> Region:
-    """Regions of the largest box's size that hold each box, slid inward at the borders."""
-    high, wide = (int((boxes[:, a + 2] - boxes[:, a]).max()) for a in (0, 1))
-    top = np.minimum(boxes[:, 0], map_size[0] - high)
-    left = np.minimum(boxes[:, 1], map_size[1] - wide)
-    return Region((high, wide), top, left, map_size)
-
-
 def _step(node: Node, shapes: Mapping[str, Shape], regions: Mapping[str, Region | None]) -> Step:
     """How a node follows the changes of its inputs."""
-    layer = node.layer
+    layer, whole = node.layer, Step(node, "whole", None)
     changed = [(i, regions[name]) for i, name in enumerate(node.inputs) if name in regions]
     known = [(i, region) for i, region in changed if region is not None]
     if len(known) < len(changed):
-        return Step(node, "whole", None)
+        return whole
     first = known[0][1]
     if isinstance(layer, Flatten) and len(shapes[node.inputs[0]]) == 3:
-        flat = Region(first.size, first.top, first.left, first.map_size, flat=True)
-        return Step(node, "flatten", flat)
+        return Step(node, "flatten", replace(first, flat=True))
     if len(node.inputs) == 1 and layer.linear and (first.flat or layer.window() is None):
         return Step(node, "difference", None)
+    if first.flat and layer.elementwise:
+        return Step(node, "patches", first, (first,))
     shape = shapes[node.name]
     windows = [layer.window(i) for i in range(len(node.inputs))]
-    cannot = first.flat or len(shape) != 3 or None in windows or not layer.has_patches
-    if cannot:
-        return Step(node, "whole", None)
+    if first.flat or len(shape) != 3 or not layer.has_patches:
+        return whole
     map_size = (shape[0], shape[1])
-    touched = [_touched(windows[i], region) for i, region in known]
-    union = np.empty_like(touched[0])
-    union[:, :2] = np.minimum.reduce([box[:, :2] for box in touched])
+    seen = []
+    for i, region in known:
+        window = windows[i]
+        if window is None:
+            return whole
+        seen.append(touched(window, region))
+    union = np.empty_like(seen[0])
+    union[:, :2] = np.minimum.reduce([box[:, :2] for box in seen])
     union[:, :2] = np.minimum(union[:, :2], np.array(map_size) - 1)
     # A region is never empty, also where a stride passes over all that has changed.
-    union[:, 2:] = np.maximum.reduce([union[:, :2] + 1, *(box[:, 2:] for box in touched)])
-    region = hull(union, map_size)
-    needed = []
-    for i, name in enumerate(node.inputs):
-        size = shapes[name][:2]
-        box = _needed(windows[i], region, (size[0], size[1]))
-        needed.append(box)
-        if box[0][0] * box[0][1] >= WORTH * size[0] * size[1]:
-            return Step(node, "whole", None)
-    return Step(node, "patches", region, tuple(needed))
-
-
-def _touched(window: Window | None, region: Region) -> Array:
-    """(P, 4): the outputs that may change with each copy's region. Rows and cols do not mix."""
-    assert window is not None
-    (high, wide), size = region.size, region.map_size
-    boxes = np.empty((len(region.top), 4), np.int64)
-    for axis, starts, length in ((0, region.top, high), (1, region.left, wide)):
-        unique, where = np.unique(starts, return_inverse=True)
-        spans = []
-        for start in unique.tolist():
-            box = [0, 0, size[0], size[1]]
-            box[axis], box[axis + 2] = start, start + length
-            out = window.touched((box[0], box[1], box[2], box[3]), size)
-            spans.append((out[axis], out[axis + 2]))
-        boxes[:, axis::2] = np.array(spans)[where]
-    return boxes
-
-
-def _needed(window: Window | None, region: Region, size: Size) -> tuple[Size, Array, Array]:
-    """What a region of outputs reads: its size, and each copy's first row and col."""
-    assert window is not None
-    found = []
-    for axis, starts, length in (
-        (0, region.top, region.size[0]),
-        (1, region.left, region.size[1]),
-    ):
-        unique, where = np.unique(starts, return_inverse=True)
-        spans = []
-        for start in unique.tolist():
-            box = [0, 0, 1, 1]
-            box[axis], box[axis + 2] = start, start + length
-            read = window.needed((box[0], box[1], box[2], box[3]), size)
-            spans.append((read[axis], read[axis + 2]))
-        ends = np.array(spans)
-        found.append((int((ends[:, 1] - ends[:, 0]).max()), ends[where, 0]))
-    return (found[0][0], found[1][0]), found[0][1], found[1][1]
+    union[:, 2:] = np.maximum.reduce([union[:, :2] + 1, *(box[:, 2:] for box in seen)])
+    region, read = hull(union, map_size), []
+    for window, name in zip(windows, node.inputs, strict=True):
+        if window is None:
+            return whole
+        read.append(needed(window, region, (shapes[name][0], shapes[name][1])))
+    if max(r.share for r in read) >= WORTH:
+        return whole
+    return Step(node, "patches", region, tuple(read))
 
 
 # Running a plan -----------------------------------------------------------------------------------
 
 
-def run_plan(
-    steps: Sequence[Step],
-    source: str,
-    start: Region,
-    fresh: Array,
-    base: Mapping[str, Array],
-    copies: slice,
-    want: Sequence[str],
-    mode: Mode,
-) -> dict[str, Array]:
-    """The outputs wanted, (copies, …), where the source's region holds `fresh`.
+@dataclass(frozen=True)
+class Run:
+    """A plan with the unchanged picture's values, ready for any of its copies.
 
-    base: each node's output (and the input's value) for the unchanged picture, without N.
+    base: each node's output (and the source's value), without N.
     """
-    values: dict[str, Array] = {source: fresh}
-    regions: dict[str, Region | None] = {source: start}
 
-    def whole(name: str) -> Array:
-        count = len(fresh)
-        if name not in values:
-            return np.broadcast_to(base[name], (count, *base[name].shape))
-        region = regions[name]
-        if region is None:
-            return values[name]
-        shape = (count, *region.map_size, values[name].shape[3])
-        full = np.empty(shape, fresh.dtype)
-        full[...] = base[name].reshape(shape[1:])
-        zeros = np.zeros(count, np.int64)
-        paste(full, zeros, zeros, values[name], *region.rows(copies))
-        return full.reshape(count, *base[name].shape)
+    plan: Plan
+    base: Mapping[str, Array]
+    sheets: Mapping[tuple[str, int], Sheet]
 
-    for step in steps:
+    @classmethod
+    def of(cls, plan: Plan, base: Mapping[str, Array]) -> Run:
+        """Every map that patches are cut from is framed once."""
+        regions: dict[str, Region | None] = {plan.source: plan.start}
+        sheets = {}
+        for step in plan.steps:
+            regions[step.node.name] = step.region
+            for i, (name, read) in enumerate(zip(step.node.inputs, step.needed, strict=False)):
+                here = regions.get(name)
+                if here is None or not here.same_place(read):
+                    sheets[step.node.name, i] = Sheet.of(base[name], read, step.node.layer.beside)
+            if step.how == "difference":
+                name = step.node.inputs[0]
+                here = regions[name]
+                assert here is not None
+                old = base[name].reshape(*here.map_size, -1)
+                sheets[step.node.name, 0] = Sheet.of(old, here, 0.0)
+        return cls(plan, base, sheets)
+
+    def outputs(self, fresh: Array, copies: slice, mode: Mode) -> dict[str, Array]:
+        """The outputs wanted, (copies, …), where the source's region holds `fresh`."""
+        values: dict[str, Array] = {self.plan.source: fresh}
+        regions: dict[str, Region | None] = {self.plan.source: self.plan.start.part(copies)}
+        for step in self.plan.steps:
+            name = step.node.name
+            values[name] = self._run(step, values, regions, copies, mode)
+            regions[name] = None if step.region is None else step.region.part(copies)
+            for gone in step.done:
+                values.pop(gone, None)
+            if mode.scratch is not None:
+                mode.scratch.layer_done()
+                mode.scratch.keep_only(values.values())
+        return {name: self._whole(name, values, regions, len(fresh)) for name in self.plan.want}
+
+    def _run(
+        self,
+        step: Step,
+        values: Mapping[str, Array],
+        regions: Mapping[str, Region | None],
+        copies: slice,
+        mode: Mode,
+    ) -> Array:
+        """One step's new values: of its output's region, or of the whole map."""
         node, layer = step.node, step.node.layer
+        name = node.inputs[0]
         if step.how == "flatten":
-            y = values[node.inputs[0]]
-        elif step.how == "difference":
-            name = node.inputs[0]
+            return values[name]
+        if step.how == "difference":
             region = regions[name]
             assert region is not None
-            old = base[name].reshape(*region.map_size, -1)
-            top, left = region.rows(copies)
-            change = values[name] - cut(old, region.size, top, left, 0.0)
-            y = base[node.name] + layer.answer_to(change, top, left, region.map_size)
-        elif step.how == "patches":
-            y = _patches(step, values, regions, base, copies, mode)
-        else:
-            y, _ = layer.forward(*(whole(name) for name in node.inputs), mode=mode)
-        if mode.scratch is not None:
-            mode.scratch.layer_done()
-        values[node.name], regions[node.name] = y, step.region
-    return {name: whole(name) for name in want}
+            change = self.sheets[node.name, 0].cut(region)
+            np.subtract(values[name], change, out=change)
+            moved = layer.answer_to(change, region.top, region.left, region.map_size)
+            moved += self.base[node.name]
+            return moved
+        if step.how == "patches":
+            reads = [read.part(copies) for read in step.needed]
+            xs = [self._patch(node, i, read, values, regions) for i, read in enumerate(reads)]
+            return layer.on_patches(*xs, inside=reads[-1].inside, mode=mode)
+        count = copies.stop - copies.start
+        xs = [self._whole(n, values, regions, count) for n in node.inputs]
+        if layer.has_patches and not layer.crops:  # what works cell by cell, without a backward
+            return layer.on_patches(*xs, inside=_everywhere, mode=mode)
+        return layer.forward(*xs, mode=mode)[0]
 
-
-def _patches(
-    step: Step,
-    values: Mapping[str, Array],
-    regions: Mapping[str, Region | None],
-    base: Mapping[str, Array],
-    copies: slice,
-    mode: Mode,
-) -> Array:
-    """A layer on the patches that its touched outputs read."""
-    layer, patches, inside = step.node.layer, [], None
-    for name, (size, tops, lefts) in zip(step.node.inputs, step.needed, strict=True):
-        top, left = tops[copies], lefts[copies]
-        patch = cut(base[name], size, top, left, layer.beside)
+    def _patch(
+        self,
+        node: Node,
+        i: int,
+        read: Region,
+        values: Mapping[str, Array],
+        regions: Mapping[str, Region | None],
+    ) -> Array:
+        """What a layer reads of its i-th input: cut out of the unchanged map, the new pasted in."""
+        name, sheet = node.inputs[i], self.sheets.get((node.name, i))
+        if sheet is None:
+            return values[name]
+        patch = sheet.cut(read)
         if name in values:
             region = regions[name]
             assert region is not None
-            paste(patch, top, left, values[name], *region.rows(copies))
-        patches.append(patch)
-        rows, cols = (_within(s, n, m) for s, n, m in
-                      zip((top, left), size, base[name].shape[:2], strict=True))  # fmt: skip
-        inside = (rows[:, :, None] & cols[:, None, :])[..., None]
-    assert inside is not None
-    return layer.on_patches(*patches, inside=inside, mode=mode)
+            paste(patch, read, values[name], region)
+        return patch
+
+    def _whole(
+        self,
+        name: str,
+        values: Mapping[str, Array],
+        regions: Mapping[str, Region | None],
+        count: int,
+    ) -> Array:
+        """A node's whole output for each copy, (count, …)."""
+        base = self.base[name]
+        if name not in values:
+            return np.broadcast_to(base, (count, *base.shape))
+        region = regions[name]
+        if region is None:
+            return values[name]
+        rows, cols = region.map_size
+        full = np.empty((count, rows, cols, values[name].shape[3]), values[name].dtype)
+        full[...] = base.reshape(full.shape[1:])
+        zeros = np.zeros(count, np.int64)
+        paste(full, Region((rows, cols), zeros, zeros, (rows, cols)), values[name], region)
+        return full.reshape(count, *base.shape)
 
 
-def _within(starts: Array, length: int, size: int) -> Array:
-    """(P, length): which of the cells starts … starts + length lie on a map of this size."""
-    cells = starts[:, None] + np.arange(length)
-    return (cells >= 0) & (cells < size)
-
-
-def cut(base: Array, size: Size, top: Array, left: Array, beside: float) -> Array:
-    """(P, *size, channels): parts of a map (rows, cols, channels), `beside` where there is none."""
-    rows, cols, channels = base.shape
-    before = [max(0, -int(starts.min())) for starts in (top, left)]
-    after = [
-        max(0, int(starts.max()) + s - n)
-        for starts, s, n in zip((top, left), size, (rows, cols), strict=True)
-    ]
-    if any(before) or any(after):
-        frame = ((before[0], after[0]), (before[1], after[1]), (0, 0))
-        base = np.pad(base, frame, constant_values=beside)
-    base = np.ascontiguousarray(base)
-    sr, sc, sch = base.strides
-    view = np.lib.stride_tricks.as_strided(
-        base,
-        (base.shape[0] - size[0] + 1, base.shape[1] - size[1] + 1, *size, channels),
-        (sr, sc, sr, sc, sch),
-        writeable=False,
-    )
-    return view[top + before[0], left + before[1]]
-
-
-def paste(
-    onto: Array, top: Array, left: Array, region: Array, at_top: Array, at_left: Array
-) -> None:
-    """Write each copy's region, which lies at (at_top, at_left) of the map, into its part of the
-    map that begins at (top, left); what sticks out of the part is left out."""
-    for rows, picked in _alike(at_top - top):
-        for cols, both in _alike((at_left - left)[picked]):
-            chosen = picked[both]
-            down = _overlap(rows, region.shape[1], onto.shape[1])
-            along = _overlap(cols, region.shape[2], onto.shape[2])
-            if down is None or along is None:
-                continue
-            if len(chosen) == len(onto):
-                onto[:, down[0], along[0]] = region[:, down[1], along[1]]
-            else:
-                onto[chosen, down[0], along[0]] = region[chosen, down[1], along[1]]
-
-
-def _alike(offsets: Array) -> Iterator[tuple[int, Array]]:
-    """(offset, which copies have it) for each offset that occurs."""
-    for offset in np.unique(offsets).tolist():
-        yield offset, np.flatnonzero(offsets == offset)
-
-
-def _overlap(offset: int, length: int, size: int) -> tuple[slice, slice] | None:
-    """Where `length` cells from `offset` on meet `size` cells: slices of these and of those."""
-    first, last = max(offset, 0), min(offset + length, size)
-    if first >= last:
-        return None
-    return slice(first, last), slice(first - offset, last - offset)
+def _everywhere() -> None:
+    """All cells lie on the map."""
+    return None

@@ -96,6 +96,8 @@ class Layer:
     """What stands for the cells beside the map where such a box sticks out of it."""
     linear: ClassVar[bool] = False
     """Whether it has `answer_to`."""
+    elementwise: ClassVar[bool] = False
+    """Whether each number goes its own way at prediction, whatever its channel."""
 
     params: dict[str, Array]
     buffers: dict[str, Array]
@@ -166,11 +168,11 @@ class Layer:
         """Whether a box of outputs can be computed from what it reads, by `on_patches`."""
         return self.crops or self.window() == POINTWISE
 
-    def on_patches(self, *xs: Array, inside: Array, mode: Mode) -> Array:
+    def on_patches(self, *xs: Array, inside: Callable[[], Array | None], mode: Mode) -> Array:
         """Boxes of outputs (P, h, w, channels) from all that they read, xs (P, h', w', …).
 
-        inside: (P, h', w', 1), which cells of the last of the xs lie on the map; the others hold
-        `beside`.
+        inside: gives (P, h', w', 1), which cells of the last of the xs lie on the map, where the
+        others hold `beside`; None where all do.
         """
         layer = self
         if self.crops:

@@ -6,7 +6,6 @@ All that does not read the changed values is taken from the trace of the first r
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -15,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ArgumentError
-from .boxes import Region, Step, cut, hull, paste, plan, run_plan
-from .executor import Program, each, lockstep, shelf
+from .boxes import Run, plan
+from .executor import Program, each, lockstep, shelf, thread_count, threads
 from .graph import INPUT
 from .layer import Array, Call, Mode, Shape
+from .region import Region, Sheet, paste
 from .trace import Trace
 from .walk import Draw, descendants, forward
 
@@ -75,6 +75,9 @@ def _checked(model: Model, trace: Trace, changed: Mapping[str, Array]) -> dict[s
 
 MEMORY = 256 << 20
 """What `rerun_boxes` may take at a time, in bytes, where nothing else is said."""
+CHUNK = 8 << 20
+"""The largest step of one batch of copies should take about this much; smaller ones would stay in
+cache but cost more calls than they save."""
 
 
 def rerun_boxes(
@@ -92,35 +95,61 @@ def rerun_boxes(
     each of P boxes by itself, `{name: (P, …)}` for the nodes wanted.
 
     boxes: (P, 4), each (top, left, bottom, right) on the source's map. values: what stands in the
-    boxes, in the network's own input (after `Model.input`): a number, (channels,), or anything that
-    stretches to (P, h, w, channels) where all boxes have one size. source: "input" or a node with
-    rows and cols. sample: which picture of the trace. memory: bytes to stay below.
-    Equal to full recomputation to rounding; see `boxes` for how.
+    boxes, in the network's own input (after `Model.input`): a number, (channels,), anything that
+    stretches to (P, h, w, channels) where all boxes have one size, or a whole map (rows, cols,
+    channels), of which each box shows the part at its own place. source: "input" or a node with
+    rows and cols. sample: which picture of the trace. memory: bytes to stay below, besides the
+    trace and what is returned.
+    Equal to full recomputation to rounding; see `boxes` for how. The copies are cut into batches by
+    their number and the memory alone, so the bits are the same for any number of threads.
     """
     if trace.train or not trace.whole:
         raise ArgumentError(
             "rerun_boxes needs a whole trace (keep=None) of a run without mode.train"
         )
-    names = {node.name for node in model.nodes}
-    base = {name: trace[name].y[sample] for name in names}
-    base[INPUT] = trace.input[sample]
+    if isinstance(memory, bool) or not isinstance(memory, int | np.integer) or memory < 1:
+        raise ArgumentError(f"memory must be a whole number of bytes, at least 1, got {memory!r}")
+    if not 0 <= sample < len(trace.input):
+        raise ArgumentError(f"no picture {sample} in a trace of {len(trace.input)}")
+    for name in {*want, source} - {INPUT}:
+        model.node(name)
     boxes = _checked_boxes(boxes, model.shapes[source], source)
-    region = hull(boxes, (base[source].shape[0], base[source].shape[1]))
-    steps = plan(model, source, boxes, want)
-    fills = np.asarray(values, base[source].dtype)
-    most = max(1, memory // (4 * _bytes(steps, region, model.shapes, base[source].itemsize)))
-    size = min(most, -(-len(boxes) // 4))
-    parts = [slice(i, min(len(boxes), i + size)) for i in range(0, len(boxes), size)]
+    # Down the cols: neighbours then read the same cols of a dense layer's weights.
+    order = np.lexsort((boxes[:, 0], boxes[:, 1]))
+    boxes = boxes[order]
+    made = plan(model, source, boxes, want)
+    base = {name: _one(trace, name, sample) for name in made.reads}
+    fills = _checked_values(values, boxes, base[source])
+    fills = fills[order] if fills.ndim == 4 and len(fills) > 1 else fills
+    run = Run.of(made, base)
+    parts, at_once = _batches(len(boxes), made.numbers, base[source].itemsize, memory)
 
-    def run(copies: slice) -> dict[str, Array]:
+    def outputs(copies: slice) -> dict[str, Array]:
         with shelf.borrow(arena=True) as scratch:
-            fresh = _filled(base[source], region, boxes[copies], copies, fills)
-            mode = Mode(scratch=scratch)
-            found = run_plan(steps, source, region, fresh, base, copies, want, mode)
+            fresh = _filled(base[source], made.start.part(copies), boxes[copies], copies, fills)
+            found = run.outputs(fresh, copies, Mode(scratch=scratch))
             return {name: array.copy() for name, array in found.items()}
 
-    done = each([partial(run, part) for part in parts])
-    return {name: np.concatenate([part[name] for part in done]) for name in want}
+    with threads(min(thread_count(), at_once)):
+        done = each([partial(outputs, part) for part in parts])
+    back = np.argsort(order)
+    return {name: np.concatenate([part[name] for part in done])[back] for name in want}
+
+
+def _one(trace: Trace, name: str, sample: int) -> Array:
+    """A node's output, or the input, of one picture of a trace."""
+    chunk = next(i for i, rows in enumerate(trace.chunks) if sample < rows.stop)
+    return trace.values(name, chunk)[sample - trace.chunks[chunk].start]
+
+
+def _batches(
+    count: int, numbers: tuple[int, int], itemsize: int, memory: int
+) -> tuple[list[slice], int]:
+    """The cut of the copies into batches, and how many batches may be worked on at once."""
+    step, every = (max(1, n * itemsize) for n in numbers)
+    size = max(1, min(CHUNK // step, memory // (2 * every), -(-count // 4)))
+    parts = [slice(i, min(count, i + size)) for i in range(0, count, size)]
+    return parts, max(1, memory // (every * size))
 
 
 def _checked_boxes(boxes: Any, shape: Shape, source: str) -> Array:
@@ -132,40 +161,58 @@ def _checked_boxes(boxes: Any, shape: Shape, source: str) -> Array:
         raise ArgumentError(
             f"boxes are whole numbers (P, 4), top, left, bottom, right; got shape {boxes.shape}"
         )
+    boxes = boxes.astype(np.int64)
     low, high = boxes[:, :2], boxes[:, 2:]
     if (low < 0).any() or (high > np.array(shape[:2])).any() or (low >= high).any():
         raise ArgumentError(f"a box is empty or sticks out of the map of {shape[0]}×{shape[1]}")
-    return boxes.astype(np.int64)
+    return boxes
 
 
-def _bytes(steps: Sequence[Step], first: Region, shapes: Mapping[str, Shape], each: int) -> int:
-    """About how much one copy takes: every region and every patch of it."""
-    numbers = math.prod(first.size) * 8
-    for step in steps:
-        shape = shapes[step.node.name]
-        if step.how in ("difference", "flatten"):  # what they read is counted where it was made
-            numbers += shape[-1] if step.how == "difference" else 0
-            continue
-        if step.region is None:
-            numbers += math.prod(shape) + sum(math.prod(shapes[i]) for i in step.node.inputs)
-            continue
-        numbers += 2 * math.prod(step.region.size) * shape[-1]
-        for (size, _, _), name in zip(step.needed, step.node.inputs, strict=False):
-            numbers += math.prod(size) * shapes[name][-1]
-    return numbers * each
+def _checked_values(values: Any, boxes: Array, base: Array) -> Array:
+    """What stands in the boxes, in the source's dtype; it must stretch over them."""
+    fills = np.asarray(values, base.dtype)
+    if fills.shape == base.shape:
+        return fills
+    sizes = np.unique(boxes[:, 2:] - boxes[:, :2], axis=0)
+    try:
+        shapes = [(len(boxes), *size, base.shape[2]) for size in sizes.tolist()]
+        if any(np.broadcast_shapes(fills.shape, s) != s for s in shapes):
+            raise ValueError
+    except ValueError:
+        told = ", ".join(f"{h}×{w}" for h, w in sizes.tolist()[:3])
+        raise ArgumentError(
+            f"values of shape {fills.shape} do not stretch over {len(boxes)} boxes of {told} with "
+            f"{base.shape[2]} channels"
+        ) from None
+    return fills
 
 
 def _filled(base: Array, region: Region, boxes: Array, copies: slice, fills: Array) -> Array:
     """The source's regions with the boxes filled, (copies, *region.size, channels)."""
-    top, left = region.rows(copies)
-    fresh = cut(base, region.size, top, left, 0.0)
-    sizes = boxes[:, 2:] - boxes[:, :2]
     given = fills[copies] if fills.ndim == 4 and len(fills) > 1 else fills
+    if fills.shape == base.shape:
+        given = Sheet.of(fills, region, 0.0).cut(region)
+    sizes = boxes[:, 2:] - boxes[:, :2]
+    shape = (len(boxes), *region.size, base.shape[2])
+    if (sizes == region.size).all():
+        return np.array(np.broadcast_to(given, shape))
+    fresh = Sheet.of(base, region, 0.0).cut(region)
+    if fills.shape == base.shape:
+        rows, cols = (np.arange(n) for n in region.size)
+        on = [
+            (starts[:, None] + cells >= boxes[:, a, None])
+            & (starts[:, None] + cells < boxes[:, a + 2, None])
+            for a, starts, cells in ((0, region.top, rows), (1, region.left, cols))
+        ]
+        np.copyto(fresh, given, where=(on[0][:, :, None] & on[1][:, None, :])[..., None])
+        return fresh
     for high, wide in np.unique(sizes, axis=0).tolist():
         chosen = np.flatnonzero((sizes == (high, wide)).all(axis=1))
         part = given[chosen] if given.ndim == 4 and len(given) > 1 else given
         fill = np.broadcast_to(part, (len(chosen), high, wide, base.shape[2]))
+        there = Region(region.size, region.top[chosen], region.left[chosen], region.map_size)
+        here = Region((high, wide), boxes[chosen, 0], boxes[chosen, 1], region.map_size)
         some = fresh[chosen]
-        paste(some, top[chosen], left[chosen], fill, boxes[chosen, 0], boxes[chosen, 1])
+        paste(some, there, fill, here)
         fresh[chosen] = some
     return fresh

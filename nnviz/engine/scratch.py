@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -24,6 +24,13 @@ def _room(size: int) -> int:
     """`size` bytes rounded up by an eighth at most: chunks of nearly one size share buffers."""
     step = max(64, 1 << max(0, size.bit_length() - 4))
     return -(-size // step) * step
+
+
+def _owner(array: Any) -> Any:
+    """What owns an array's memory."""
+    while getattr(array, "base", None) is not None:
+        array = array.base
+    return array
 
 
 class Scratch:
@@ -55,6 +62,13 @@ class Scratch:
     def layer_done(self) -> None:
         """All temporaries are free again."""
         self._give_back(self._temps)
+
+    def keep_only(self, arrays: Iterable[Array]) -> None:
+        """What `keep` gave is free again, but for the memory behind these arrays."""
+        alive = {id(_owner(array)) for array in arrays}
+        dead = [buffer for buffer in self._kept if id(buffer) not in alive]
+        self._kept = [buffer for buffer in self._kept if id(buffer) in alive]
+        self._give_back(dead)
 
     def let_go(self) -> None:
         """Everything is free again: the trace is gone."""

@@ -21,6 +21,8 @@ class Pointwise(Layer, abstract=True):
 class Sigmoid(Pointwise):
     """y = 1 / (1 + e^−x); dx = dy · y (1 − y). Neither side overflows."""
 
+    elementwise = True
+
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
         return sigmoid(xs[0]), None
 
@@ -30,6 +32,8 @@ class Sigmoid(Pointwise):
 
 class Tanh(Pointwise):
     """y = tanh x; dx = dy (1 − y²)."""
+
+    elementwise = True
 
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
         return np.tanh(xs[0], out=mode.new(xs[0].shape, xs[0].dtype)), None
@@ -59,6 +63,8 @@ class Softmax(Pointwise):
 
 class Linear(Pointwise):
     """y = x; dx = dy. For a place where something else could stand."""
+
+    elementwise = True
 
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
         return xs[0], None

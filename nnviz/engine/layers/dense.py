@@ -77,12 +77,18 @@ class Dense(Layer):
         _, high, wide, channels = change.shape
         weight = self.param("weight", change.dtype).reshape(*size, channels, self.units)
         y = np.zeros((len(change), self.units), change.dtype)
-        for col in np.unique(left).tolist():
-            here = np.flatnonzero(left == col)
-            for row in range(int(top[here].min()), int(top[here].max()) + high):
-                met = here[(top[here] <= row) & (row < top[here] + high)]
-                moved = change[met, row - top[met]].reshape(len(met), wide * channels)
-                y[met] += moved @ weight[row, col : col + wide].reshape(-1, self.units)
+        order = np.lexsort((top, left))
+        lines, tops, lefts = change.reshape(-1, wide * channels), top[order], left[order]
+        first = order * high - tops  # where in `lines` the map's row 0 of each copy would be
+        ends = [*np.flatnonzero(np.diff(lefts)) + 1, len(order)]
+        for start, end in zip([0, *ends], ends, strict=False):
+            col, rows = int(lefts[start]), range(int(tops[start]), int(tops[end - 1]) + high)
+            begin = start + np.searchsorted(tops[start:end], np.array(rows) - high, "right")
+            stop = start + np.searchsorted(tops[start:end], np.array(rows), "right")
+            for row, a, b in zip(rows, begin.tolist(), stop.tolist(), strict=True):
+                if a < b:
+                    moved = lines.take(first[a:b] + row, axis=0)
+                    y[order[a:b]] += moved @ weight[row, col : col + wide].reshape(-1, self.units)
         return y
 
     @classmethod

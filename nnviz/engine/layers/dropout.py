@@ -17,6 +17,7 @@ class Dropout(Layer):
     """
 
     random = True
+    elementwise = True
 
     def __init__(self, rate: float, *, name: str | None = None) -> None:
         super().__init__(name=name)

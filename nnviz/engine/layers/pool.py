@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -132,10 +132,11 @@ class AveragePooling2D(_Pooling):
         y /= self._counts(x, out)
         return y, None
 
-    def on_patches(self, *xs: Array, inside: Array, mode: Mode) -> Array:
-        mean = super().on_patches(*xs, inside=inside, mode=mode)
-        share = super().on_patches(inside.astype(mean.dtype), inside=inside, mode=mode)
-        return mean / share
+    def on_patches(self, *xs: Array, inside: Callable[[], Array | None], mode: Mode) -> Array:
+        mean, on = super().on_patches(*xs, inside=inside, mode=mode), inside()
+        if on is not None:
+            mean /= super().on_patches(on.astype(mean.dtype), inside=inside, mode=mode)
+        return mean
 
     def backward(self, dy: Array, call: Call) -> Array:
         out = call.y.shape[1:3]

@@ -18,6 +18,8 @@ themselves."""
 class ReLU(Pointwise):
     """y = max(x, 0); dx = dy where x > 0, else 0."""
 
+    elementwise = True
+
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
         y = mode.new(xs[0].shape, xs[0].dtype)
         return np.maximum(xs[0], 0, out=y), None

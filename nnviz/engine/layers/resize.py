@@ -98,6 +98,8 @@ class ZeroPadding2D(Layer):
             raise ArgumentError(f"padding of ZeroPadding2D is in cells, got {padding!r}")
         self.padding = checked
 
+    crops = True
+
     def window(self, i: int = 0) -> SlidingWindow:
         return SlidingWindow(pads=self.padding)
 

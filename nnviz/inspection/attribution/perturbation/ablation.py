@@ -59,7 +59,7 @@ def feature_ablation(
 
 
 def _ablate(game: Game) -> Solved:
-    return Solved(game.ends[1] - game.worth(~np.eye(game.count, dtype=bool)))
+    return Solved(game.ends[1] - game.left_out())
 
 
 @method(
@@ -114,8 +114,7 @@ def _drawn(question: Question, given: Any, samples: int, rng: np.random.Generato
 
 
 def _permute(game: Game) -> Solved:
-    without, everything = ~np.eye(game.count, dtype=bool), game.ends[1]
-    moments = Moments()
+    everything, moments = game.ends[1], Moments()
     for reference in game.fills:
-        moments.add(everything - replace(game, fills=(reference,)).worth(without))
+        moments.add(everything - replace(game, fills=(reference,)).left_out())
     return Solved(moments.mean, moments.error())

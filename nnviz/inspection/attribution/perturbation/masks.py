@@ -22,6 +22,7 @@ from ....engine.layer import Array
 from ....engine.model import Model
 from ...results import Attribution
 from ..baseline import baselines, described
+from ..covering import box_scores
 from ..question import Question
 from ..segments import kind_of, label_maps
 
@@ -80,6 +81,15 @@ class Game(Masked):
         """v of each coalition: (k,) of truth values, or of parts 0..1 of the picture shown."""
         return np.fromiter(self.scores(z[self.labels] for z in coalitions), np.float64)
 
+    def left_out(self) -> Array:
+        """v without each segment by itself; where the segments are rectangles, only what one can
+        have changed is run again."""
+        boxes = rectangles(self.labels, self.count)
+        if boxes is None:
+            return self.worth(~np.eye(self.count, dtype=bool))
+        found = [box_scores(self.question, boxes, fill[0]) for fill in self.fills]
+        return np.stack(found).mean(axis=0, dtype=np.float64)
+
     @property
     def ends(self) -> tuple[float, float]:
         """v of nothing and v of everything."""
@@ -110,6 +120,18 @@ class SegmentAttribution(Attribution):
 
     labels: Array | None = None
     parts: Array | None = None
+
+
+def rectangles(labels: Array, count: int) -> Array | None:
+    """(count, 4), each segment's box (top, left, bottom, right); None where one is no rectangle."""
+    boxes = np.empty((count, 4), np.int64)
+    for segment in range(count):
+        rows, cols = np.nonzero(labels == segment)
+        boxes[segment] = rows.min(), cols.min(), rows.max() + 1, cols.max() + 1
+        top, left, bottom, right = boxes[segment].tolist()
+        if len(rows) != (bottom - top) * (right - left):
+            return None
+    return boxes
 
 
 def alone(question: Question) -> Iterator[Question]:

@@ -1,0 +1,221 @@
+"""Pictures covered by patches: what shows, in which order, and what is written down.
+
+The work is a list of batches — a picture, a fill, some places — done one after the other, each on
+all threads. What came out is kept in a `Ledger`; with a file it is written after every batch, so
+that a run that was stopped goes on where it was, with the same numbers to the last bit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...engine.layer import Array
+from ...engine.model import Model
+from ...engine.rerun import rerun_boxes
+from ...errors import FileError
+from ...files import read_npz, write_npz
+from ..probability import probabilities
+from .goal import Goal
+from .question import Question
+
+LEAST, MOST = 64, 4096
+"""How many places one batch has at least and at most, memory permitting."""
+WORK = 4 << 30
+"""A batch's full passes would leave about this many bytes behind: a second or so of work."""
+KIND = "file to resume occlusion from"
+
+
+@dataclass(frozen=True)
+class Job:
+    """Pictures to cover.
+
+    x: (N, rows, cols, channels), the network's input. fills: one for each repeat, (1 or N, rows,
+    cols, channels), what shows in a patch at its place. grids: one for each size, boxes (P, 4).
+    memory: in bytes.
+    """
+
+    model: Model
+    x: Array
+    goals: Sequence[Goal]
+    fills: Sequence[Array]
+    grids: Sequence[Array]
+    memory: int
+
+    @property
+    def nodes(self) -> list[str]:
+        """Whose outputs are wanted."""
+        named = [node for goal in self.goals for node in goal.nodes]
+        return list(dict.fromkeys((*named, self.model.output_name)))
+
+    @property
+    def batch(self) -> int:
+        """How many places are worked off together."""
+        shapes = self.model.shapes
+        wanted = sum(int(np.prod(shapes[n])) for n in self.nodes) * self.x.itemsize
+        by_work = max(LEAST, min(MOST, WORK // max(1, self.model.sample_bytes)))
+        return max(1, min(by_work, self.memory // (4 * wanted)))
+
+    def batches(self) -> list[tuple[int, int, int, slice, int]]:
+        """(picture, repeat, grid, places of this grid, where they begin among all places)."""
+        found = []
+        for i in range(len(self.x)):
+            for repeat in range(len(self.fills)):
+                start = 0
+                for g, boxes in enumerate(self.grids):
+                    for first in range(0, len(boxes), self.batch):
+                        rows = slice(first, min(len(boxes), first + self.batch))
+                        found.append((i, repeat, g, rows, start + first))
+                    start += len(boxes)
+        return found
+
+
+@dataclass
+class Ledger:
+    """What came out, for G goals, N pictures, R repeats and P places (of all sizes).
+
+    before: (G, N), the targets of the pictures as they are. after, probability: (G, N, R, P).
+    predicted: (N, R, P). done: how many batches are in it.
+    """
+
+    before: Array
+    after: Array
+    probability: Array
+    predicted: Array
+    done: int = 0
+
+    @classmethod
+    def new(cls, job: Job) -> Ledger:
+        count = sum(map(len, job.grids))
+        shape = (len(job.goals), len(job.x), len(job.fills), count)
+        dtype = job.x.dtype
+        empty = np.zeros(shape, dtype), np.zeros(shape, dtype)
+        return cls(np.zeros(shape[:2], dtype), *empty, np.zeros(shape[1:], np.int64))
+
+    @property
+    def arrays(self) -> dict[str, Array]:
+        """What a file keeps."""
+        return {k: v for k, v in vars(self).items() if isinstance(v, np.ndarray)}
+
+
+def cover(job: Job, key: dict[str, Any], resume: str | Path | None) -> Ledger:
+    """The ledger of all batches.
+
+    key: what the run is about, for the file at `resume` to be held against.
+    """
+    book = Ledger.new(job) if resume is None else _opened(job, key, Path(resume))
+    batches, at, answer = job.batches(), -1, 0
+    trace: Any = None
+    with _progress(sum(b[3].stop - b[3].start for b in batches)) as told:
+        for number, (i, repeat, grid, rows, first) in enumerate(batches):
+            if number >= book.done:
+                if at != i:
+                    trace, at = job.model.run(job.x[i : i + 1], prepared=True), i
+                    answer = int(trace.output.argmax())
+                    for g, goal in enumerate(job.goals):
+                        given = {node: trace[node].y for node in goal.nodes}
+                        book.before[g, i] = goal.take([i]).values(given)[0]
+                fill = job.fills[repeat]
+                found = rerun_boxes(
+                    job.model, trace, job.grids[grid][rows], fill[min(i, len(fill) - 1)],
+                    job.nodes, memory=job.memory,
+                )  # fmt: skip
+                _enter(book, job, found, (i, repeat, first), answer)
+                book.done = number + 1
+                if resume is not None:
+                    write_npz(resume, {**book.arrays, "done": book.done, "key": _text(key)})
+            told(rows.stop - rows.start)
+    return book
+
+
+def _enter(
+    book: Ledger, job: Job, found: dict[str, Array], at: tuple[int, int, int], answer: int
+) -> None:
+    """Write what came out of one batch into the ledger: of a picture and a repeat, from a place on.
+
+    answer: the network's for the whole picture, which is the class where the target is none."""
+    i, repeat, first = at
+    output = found[job.model.output_name]
+    count = len(output)
+    places, output = slice(first, first + count), output.reshape(count, -1)
+    sure = probabilities(job.model, output)
+    book.predicted[i, repeat, places] = output.argmax(axis=1)
+    for g, goal in enumerate(job.goals):
+        classes = goal.classes(len(job.x))
+        book.after[g, i, repeat, places] = goal.take([i] * count).values(found)
+        book.probability[g, i, repeat, places] = sure[
+            :, answer if classes is None else int(classes[i])
+        ]
+
+
+def box_scores(question: Question, boxes: Array, fill: Array) -> Array:
+    """(P,): the target's value of the question's only picture with each of the boxes filled.
+
+    fill: (rows, cols, channels), as the network's input."""
+    model, goal = question.model, question.goal
+    trace = model.run(question.x, prepared=True)
+    found = rerun_boxes(model, trace, boxes, fill, goal.nodes)
+    return goal.take([0] * len(boxes)).values(found)
+
+
+# The file -----------------------------------------------------------------------------------------
+
+
+def digest(*arrays: Array) -> str:
+    """A short name for what is in arrays."""
+    total = hashlib.sha256()
+    for array in arrays:
+        total.update(f"{array.dtype} {array.shape}".encode())
+        total.update(np.ascontiguousarray(array).tobytes())
+    return total.hexdigest()[:16]
+
+
+def _text(key: dict[str, Any]) -> Array:
+    return np.frombuffer(json.dumps(key, sort_keys=True).encode(), np.uint8)
+
+
+def _opened(job: Job, key: dict[str, Any], path: Path) -> Ledger:
+    """The ledger in the file, or a new one where there is no file."""
+    book = Ledger.new(job)
+    if not path.exists():
+        return book
+    arrays = read_npz(path, KIND)
+    try:
+        told = json.loads(arrays.pop("key").tobytes())
+        book.done = int(arrays.pop("done"))
+        fresh = {name: arrays[name] for name in book.arrays}
+    except (KeyError, ValueError, TypeError):
+        raise FileError(f"{path} is no {KIND}: delete it or give another path") from None
+    other = [k for k in key if not isinstance(told, dict) or told.get(k) != key[k]]
+    if other:
+        raise FileError(
+            f"{path} was begun with another {' and another '.join(other)}: delete it, or give "
+            "another path to resume from"
+        )
+    for name, array in book.arrays.items():
+        if fresh[name].shape != array.shape or fresh[name].dtype != array.dtype:
+            raise FileError(f"{path} is damaged: {name} has the wrong shape; delete it")
+        array[...] = fresh[name]
+    if not 0 <= book.done <= len(job.batches()):
+        raise FileError(f"{path} is damaged: it counts {book.done} batches; delete it")
+    return book
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Any]:
+    """How many places are done, on a terminal and where it takes longer than a second."""
+    if not sys.stderr.isatty():  # pragma: no cover - tests have no terminal
+        yield lambda count: None
+        return
+    from tqdm import tqdm
+
+    with tqdm(total=total, desc="occlusion", unit="places", leave=False, delay=1) as bar:
+        yield bar.update
