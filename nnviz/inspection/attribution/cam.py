@@ -265,7 +265,7 @@ def element_wise_cam(
 
 
 @method("cam", reference="a control, after Adebayo et al. 2018, arXiv:1810.03292", needs=PLACES,
-        cost="1 f")  # fmt: skip
+        targeted=False, cost="1 f")  # fmt: skip
 def random_cam(
     model: Model, x: Any, target: Any = None, *, node: str | None = None, seed: int = 0
 ) -> Attribution:

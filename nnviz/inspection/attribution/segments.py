@@ -82,7 +82,7 @@ def cells(size: tuple[int, int], counts: tuple[int, int]) -> Array:
 
 
 def given_labels(given: Any, shapes: Sequence[tuple[int, ...]]) -> Array | None:
-    """Whole numbers in an array of one of the shapes (-1 first: any number but 0); None for all else."""
+    """Whole numbers in an array of one of the shapes (-1: any number); None for all else."""
     try:
         labels = np.asarray(given)
     except ValueError:
