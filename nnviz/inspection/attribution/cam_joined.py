@@ -20,7 +20,7 @@ from ...engine.walk import RuleFor
 from ...errors import ArgumentError
 from ..anatomy.receptive import has_places, receptive_field
 from ..results import Attribution
-from .cam import CAUSE, PLACES, AtNode, divided, positive, weighted
+from .cam import CAUSE, PLACES, AtNode, divided, pooled_slopes, positive, weighted
 from .checks import choice, generator, number, whole_number
 from .goal import Goal, as_goal
 from .gradients import without_channels
@@ -223,9 +223,9 @@ def guided_grad_cam(
     """
     here = AtNode.of(model, x, target, "guided_grad_cam", node)
     rule_for, warnings = rule_set(model, "guided")
-    maps, slopes, scores = here.walk()
-    at_node = positive(weighted(maps, slopes.mean(axis=(1, 2))))
-    raw = here.wide.walk(rule_for=rule_for).gradient * here.placed(at_node)[..., None]
+    map_, scores = here.summed(pooled_slopes)
+    at_node = positive(map_)
+    raw = here.question.walk(rule_for=rule_for).gradient * here.placed(at_node)[..., None]
     return here.question.answer(
         without_channels(raw, channels),
         scores=scores,
