@@ -153,7 +153,7 @@ def test_large_batches_are_cut(monkeypatch):
     x = pictures(model, 5, np.float64)
     options = {"baseline": [x[::-1].copy(), "black"], "steps": 3}
     whole = layer_integrated_gradients(model, x, [0, 1, 2, 0, 1], **options)
-    monkeypatch.setattr("nnviz.inspection.attribution.layer.TRACE_BYTES", 2 * 4 * 8 * 1000)
+    monkeypatch.setattr("nnviz.inspection.attribution.question.TRACE_BYTES", 2 * 4 * 8 * 1000)
     parts = layer_integrated_gradients(model, x, [0, 1, 2, 0, 1], **options)
     np.testing.assert_allclose(parts.values, whole.values, rtol=1e-9, atol=1e-14)
     np.testing.assert_allclose(parts.gap, whole.gap, rtol=1e-6, atol=1e-12)
