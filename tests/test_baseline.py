@@ -13,7 +13,7 @@ TAKE = {
     name: option
     for name, known in METHODS.items()
     for option in ("baseline", "baselines", "fill", "references")
-    if option in known.options and name != "occlusion"
+    if option in known.options
 }
 """Method -> what it calls the picture that shows nothing."""
 

@@ -441,6 +441,23 @@ def test_refine_cam_multiplies_maps_brought_to_one():
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("method", ["grad_cam", "layer_cam", "hires_cam", "element_wise_cam"])
+def test_channels_that_cancel_are_added_up_in_float64(method):
+    """Two channels that are alike and speak against each other, but for one part in 100,000."""
+    layers = [nv.Conv2D(2, 3, activation="relu", name="conv"), nv.GlobalAveragePooling2D()]
+    model = nv.Sequential([*layers, nv.Dense(2)], (9, 8, 1), seed=4)
+    params = model.parameters()
+    params["conv/weight"][...] = np.abs(params["conv/weight"][..., :1])
+    params["dense_1/weight"][:, 1] = 1, -1 + 1e-5
+    x = pictures(model, 3)
+    explained = getattr(at, method)
+    got = explained(model, x, 1, node="conv/relu")
+    wanted = explained(model.astype(np.float64), x.astype(np.float64), 1, node="conv/relu")
+    np.testing.assert_allclose(got.values, wanted.values, rtol=1e-6)
+    assert got.values.dtype == np.float32
+    assert got.values.max() > 0
+
+
 # What is refused ------------------------------------------------------------------------------
 
 BAD = [

@@ -105,6 +105,8 @@ def test_smooth_full_grad_is_the_mean_over_noisy_copies():
         size = 0.2 * np.ptp(x[i])
         maps = [at.full_grad(model, x[i] + size * e, 1).values[0] for e in eps]
         np.testing.assert_allclose(got.values[i], np.mean(maps, axis=0), rtol=1e-9)
+        error = np.std(maps, axis=0, ddof=1) / np.sqrt(3)
+        np.testing.assert_allclose(got.error[i], error, rtol=1e-6, atol=1e-12)
     still = at.smooth_full_grad(model, x, 1, samples=2, noise=0).values
     np.testing.assert_allclose(still, at.full_grad(model, x, 1).values, rtol=1e-12)
 

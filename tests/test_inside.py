@@ -153,7 +153,7 @@ def test_large_batches_are_cut(monkeypatch):
     x = pictures(model, 5, np.float64)
     options = {"baseline": [x[::-1].copy(), "black"], "steps": 3}
     whole = layer_integrated_gradients(model, x, [0, 1, 2, 0, 1], **options)
-    monkeypatch.setattr("nnviz.inspection.attribution.layer.TRACE_BYTES", 2 * 4 * 8 * 1000)
+    monkeypatch.setattr("nnviz.inspection.attribution.question.TRACE_BYTES", 2 * 4 * 8 * 1000)
     parts = layer_integrated_gradients(model, x, [0, 1, 2, 0, 1], **options)
     np.testing.assert_allclose(parts.values, whole.values, rtol=1e-9, atol=1e-14)
     np.testing.assert_allclose(parts.gap, whole.gap, rtol=1e-6, atol=1e-12)
@@ -243,11 +243,11 @@ def test_grids_have_cells_of_several_sizes():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ("slic", r"no kind of segments named 'slic'; nnviz has felzenszwalb, grid"),
-        (np.zeros((6, 5)), r"segments must be whole numbers of shape \(6, 5\) .* got float64"),
+        ("slic", r"no kind of segments named 'slic'; nnviz has auto, felzenszwalb, grid"),
+        (np.zeros((6, 5)), r"segments of xrai must be .* of shape \(6, 5\) .* got float64"),
         (np.zeros((5, 6), int), r"got int64 \(5, 6\)"),
         (np.zeros((0, 6, 5), int), r"got int64 \(0, 6, 5\)"),
-        ([[1], [1, 2]], "segments must be one array, got rows of different shapes"),
+        ([[1], [1, 2]], "got rows of different shapes"),
     ],
 )
 def test_bad_segments_are_refused(given, message):

@@ -69,7 +69,7 @@ def test_without_scikit_image_there_is_the_grid(monkeypatch):
     # The package's `segments` is the function; the module of that name is found here.
     monkeypatch.setattr(sys.modules[segments.__module__], "find_spec", lambda name: None)
     assert kind_of("auto") == "grid"
-    with pytest.raises(ArgumentError, match=r"superpixels need scikit-image: pip install"):
+    with pytest.raises(ArgumentError, match=r"segments='superpixels' needs scikit-image: pip"):
         segments(GREY, kind="superpixels")
     model = colour()
     got = lime(model, pictures(model, 1), 1, samples=30, count=9)

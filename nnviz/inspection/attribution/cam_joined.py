@@ -3,7 +3,7 @@ refined by earlier nodes, and crossed with guided backpropagation."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,8 +20,9 @@ from ...engine.walk import RuleFor
 from ...errors import ArgumentError
 from ..anatomy.receptive import has_places, receptive_field
 from ..results import Attribution
-from .cam import CAUSE, PLACES, AtNode, divided, positive, weighted
+from .cam import CAUSE, PLACES, AtNode, divided, pooled_slopes, positive, weighted
 from .checks import choice, generator, number, whole_number
+from .draws import noisy
 from .goal import Goal, as_goal
 from .gradients import without_channels
 from .methods import METHODS, method
@@ -66,8 +67,7 @@ def smooth_grad_cam_plus_plus(
     here = AtNode.of(model, x, target, owner, node)
     maps, scores = here.look()
     wide = here.wide
-    size = noise * np.ptp(wide.x, axis=(1, 2, 3), keepdims=True)
-    points = (wide.x + size * rng.standard_normal(wide.x.shape[1:]) for _ in range(samples))
+    points = noisy(wide.x, noise, rng, samples)
     first = second = third = np.zeros(maps.shape)
     for walk in wide.walks(points, at=(here.name,)):
         slope = walk.gradients[here.name]
@@ -100,12 +100,9 @@ def shapley_cam(
     question = here.question
     goal = _rest(question) if utility == "rest" else question.goal
     maps, scores = here.look()
-    weights = np.concatenate(
-        [
-            _curved(replace(question, x=here.wide.x[rows], goal=goal.take(rows)), here.name)
-            for rows in _slices(question)
-        ]
-    )
+    most = question.most_traces(8)  # of float32: float64 takes twice as much
+    slices = replace(here.wide, goal=goal).slices(most)
+    weights = np.concatenate([_curved(part, here.name) for part in slices])
     at_node = positive(weighted(maps, weights))
     return here.answer(at_node, scores, settings={"utility": utility})
 
@@ -223,9 +220,9 @@ def guided_grad_cam(
     """
     here = AtNode.of(model, x, target, "guided_grad_cam", node)
     rule_for, warnings = rule_set(model, "guided")
-    maps, slopes, scores = here.walk()
-    at_node = positive(weighted(maps, slopes.mean(axis=(1, 2))))
-    raw = here.wide.walk(rule_for=rule_for).gradient * here.placed(at_node)[..., None]
+    map_, scores = here.summed(pooled_slopes)
+    at_node = positive(map_)
+    raw = here.question.walk(rule_for=rule_for).gradient * here.placed(at_node)[..., None]
     return here.question.answer(
         without_channels(raw, channels),
         scores=scores,
@@ -246,13 +243,6 @@ def base_method(name: Any, owner: str) -> Any:
     """Another class activation map by name, one that takes a node and reads the target."""
     fit = [m.name for m in METHODS.values() if m.family == "cam" and "node" in m.options]
     return METHODS[choice(name, "base", owner, [n for n in fit if n != owner])].function
-
-
-def _slices(question: Question) -> Iterator[list[int]]:
-    """The pictures, as many at a time as their float64 traces leave room for."""
-    most = question.most_traces(8)  # of float32: float64 takes twice as much
-    for start in range(0, len(question), most):
-        yield list(range(start, min(len(question), start + most)))
 
 
 def _rest(question: Question) -> Goal:

@@ -19,6 +19,7 @@ from ..results import Attribution
 from .baseline import blurred
 from .cam import PLACES, AtNode, positive, varies, weighted
 from .checks import choice, generator, number, whole_number
+from .draws import noisy
 from .methods import method
 from .question import BATCH_BYTES
 
@@ -97,16 +98,15 @@ def ss_cam(
     maps, scores = here.look()
     base = maps if smooth == "channels" else here.question.x
     axes = (1, 2) if smooth == "channels" else (1, 2, 3)
-    size = noise * np.ptp(base, axis=axes, keepdims=True)
-    copies = (base + size * _normal(rng, base) for _ in range(samples))
+    copies = noisy(base, noise, rng, samples, axes)
     settings = {"smooth": smooth, "samples": samples, "noise": noise}
     if smooth == "channels":
         return _by_masks(
             here, maps, scores, lambda mask: [here.question.x * mask], copies, settings, seed
         )
-    noisy = list(copies)
+    seen = list(copies)
     return _by_masks(
-        here, maps, scores, lambda mask: [c * mask for c in noisy], None, settings, seed
+        here, maps, scores, lambda mask: [c * mask for c in seen], None, settings, seed
     )
 
 
@@ -297,8 +297,3 @@ def _drops(here: AtNode) -> Array:
             fall = before - goal.values({node: again[node].y for node in goal.nodes})
             drops[rows, first : ks.stop] = fall.reshape(copies, n)[: len(ks)].T
     return drops
-
-
-def _normal(rng: np.random.Generator, like: Array) -> Array:
-    """Standard normal numbers for one picture, the same for all pictures of a batch."""
-    return rng.standard_normal(like.shape[1:]).astype(like.dtype)

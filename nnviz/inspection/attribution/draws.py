@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from ...engine.layer import Array
+
+
+def noisy(
+    x: Array,
+    noise: float,
+    rng: np.random.Generator,
+    samples: int,
+    axes: tuple[int, ...] = (1, 2, 3),
+) -> Iterator[Array]:
+    """`samples` copies x + ε of arrays (N, …), ε normal with σ = noise · (max − min) over `axes`.
+
+    The draws are the same for all N, each scaled to its own range; so what is made of them does not
+    depend on an array's place in the batch.
+    """
+    size = noise * np.ptp(x, axis=axes, keepdims=True)
+    for _ in range(samples):
+        yield x + size * rng.standard_normal(x.shape[1:]).astype(x.dtype)
 
 
 class Moments:

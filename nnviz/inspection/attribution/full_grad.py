@@ -8,7 +8,7 @@ tangent). What a bias adds has a place, since its node has.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,7 @@ from ..anatomy.receptive import has_places, place_on_picture, receptive_field
 from ..results import Attribution
 from .cam import divided
 from .checks import generator, number, whole_number
+from .draws import Moments, noisy
 from .gap import relative_gap, total
 from .goal import Goal
 from .methods import method
@@ -100,21 +101,25 @@ def smooth_full_grad(
     """M = (1 / samples) Σ_i FullGrad(x + ε_i).
 
     noise: the standard deviation of ε, as a share of the picture's range max − min (in the
-    network's input); ε depends on the seed alone. values: (N, rows, cols), not negative. Srinivas
-    and Fleuret 2019, arXiv:1905.00780, with the noise of Smilkov et al. 2017, arXiv:1706.03825.
+    network's input); ε depends on the seed alone. values: (N, rows, cols), not negative;
+    error: the standard error of each value, where there are two samples or more. Srinivas and
+    Fleuret 2019, arXiv:1905.00780, with the noise of Smilkov et al. 2017, arXiv:1706.03825.
     """
     samples = whole_number(samples, "samples", "smooth_full_grad")
     noise = number(noise, "noise", "smooth_full_grad")
     rng = generator(seed, "smooth_full_grad")
     question = Question.of(model, x, target, "smooth_full_grad")
-    plain = question.x
-    size = noise * np.ptp(plain, axis=(1, 2, 3), keepdims=True)
-    map_: Any = 0
-    for _ in range(samples):
-        noisy = plain + size * rng.standard_normal(plain.shape[1:]).astype(plain.dtype)
-        map_ = map_ + _map(question, full_gradients(question, noisy)) / samples
-    settings = {"samples": samples, "noise": noise}
-    return question.answer(map_, scores=question.score(), cause=CAUSE, settings=settings, seed=seed)
+    moments = Moments()
+    for points in noisy(question.x, noise, rng, samples):
+        moments.add(_map(question, full_gradients(question, points)))
+    return question.answer(
+        moments.mean,
+        scores=question.score(),
+        error=moments.error(),
+        cause=CAUSE,
+        settings={"samples": samples, "noise": noise},
+        seed=seed,
+    )
 
 
 def full_gradients(question: Question, points: Array | None = None) -> FullGradients:
@@ -122,9 +127,8 @@ def full_gradients(question: Question, points: Array | None = None) -> FullGradi
     x = question.x if points is None else points
     most = question.most_traces(4)
     parts = []
-    for start in range(0, len(x), most):
-        rows = list(range(start, min(len(x), start + most)))
-        parts.append(_shared_out(question.model, x[rows], question.goal.take(rows)))
+    for part in replace(question, x=x).slices(most):
+        parts.append(_shared_out(part.model, part.x, part.goal))
     return FullGradients(
         np.concatenate([p.pixels for p in parts]),
         {k: np.concatenate([p.biases[k] for p in parts]) for k in parts[0].biases},

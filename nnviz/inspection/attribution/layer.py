@@ -6,7 +6,6 @@ the map, one value for each of the node's places, is put on the picture by the r
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,7 @@ from .methods import method
 from .path import MORE_STEPS, straight
 from .places import spatial_node
 from .quadrature import quadrature_points
-from .question import TRACE_BYTES, Question
+from .question import Question
 
 CAUSE = (
     "the target does not depend on this node, or the node is the same for the picture and for the "
@@ -180,13 +179,11 @@ def layer_integrated_gradients(
     question = Question.of(model, x, target, "layer_integrated_gradients")
     name, bases = spatial_node(model, node), baselines(question, baseline)
     points, weights = quadrature_points(quadrature, steps, question.method)
-    size = sum(int(np.prod(s)) for s in model.shapes.values()) * question.x.itemsize
-    most = max(1, TRACE_BYTES // (4 * size))
+    most = question.most_traces(4)
     parts = []
-    for start in range(0, len(question), most):
-        rows = range(start, min(start + most, len(question)))
-        part = replace(question, x=question.x[start : rows.stop], goal=question.goal.take(rows))
-        own = [base if len(base) == 1 else base[start : rows.stop] for base in bases]
+    for i, part in enumerate(question.slices(most)):
+        rows = slice(i * most, i * most + len(part))
+        own = [base if len(base) == 1 else base[rows] for base in bases]
         parts.append(_inside(part, name, own, points, weights))
     inside, scores, before = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     gap, warnings = completeness(total(inside), scores, before, MORE_STEPS)

@@ -82,6 +82,12 @@ class Question:
     def __len__(self) -> int:
         return len(self.x)
 
+    def slices(self, most: int) -> Iterator[Question]:
+        """The question, at most so many pictures at a time."""
+        for start in range(0, len(self), most):
+            rows = range(start, min(len(self), start + most))
+            yield replace(self, x=self.x[start : rows.stop], goal=self.goal.take(rows))
+
     def with_model(self, model: Model) -> Question:
         """The same question to a rewritten model, which must still have the target's nodes."""
         for node in self.goal.nodes:

@@ -6,16 +6,18 @@ answer. So the picture is cut into parts: cells of a grid, or superpixels, which
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
 from ...engine.layer import Array
-from ...errors import ArgumentError, unknown
-from .checks import whole_number
+from ...errors import ArgumentError
+from .checks import choice, whole_number
 
 KINDS = ("auto", "grid", "superpixels")
+EXTRA = "pip install 'nnviz-inspect[segments]'"
 
 
 def segments(pictures: Any, *, kind: str = "auto", count: int = 50) -> Array:
@@ -42,15 +44,27 @@ def segments(pictures: Any, *, kind: str = "auto", count: int = 50) -> Array:
 
 def kind_of(kind: Any) -> str:
     """ "grid" or "superpixels"; what "auto" means on this machine."""
-    if not isinstance(kind, str) or kind not in KINDS:
-        raise unknown("kind of segments", kind, KINDS, "nnviz")
-    has = find_spec("skimage") is not None
-    if kind == "superpixels" and not has:
+    return cutting(kind, KINDS, "superpixels")
+
+
+def cutting(kind: Any, known: Sequence[str], finest: str) -> str:
+    """One of the known ways to cut, where `finest` is the one that needs scikit-image, and "auto"
+    stands for it where that is installed and for a grid where not."""
+    kind = choice(kind, "kind of segments", "nnviz", known)
+    has = has_skimage()
+    if kind == finest and not has:
         raise ArgumentError(
-            "superpixels need scikit-image: pip install 'nnviz-inspect[segments]', or use "
-            "segments='grid'"
+            f"segments={finest!r} needs scikit-image: {EXTRA}, or use segments='grid'"
         )
-    return kind if kind != "auto" else "superpixels" if has else "grid"
+    return kind if kind != "auto" else finest if has else "grid"
+
+
+def has_skimage() -> bool:
+    """Whether scikit-image is installed."""
+    try:
+        return find_spec("skimage") is not None
+    except ValueError:  # a module that was taken out by name
+        return False
 
 
 def grid(rows: int, cols: int, count: int) -> Array:
@@ -58,7 +72,34 @@ def grid(rows: int, cols: int, count: int) -> Array:
     along each axis."""
     side = np.sqrt(rows * cols / count)
     down, along = (min(n, max(1, round(n / side))) for n in (rows, cols))
-    return (np.arange(rows) * down // rows)[:, None] * along + np.arange(cols) * along // cols
+    return cells((rows, cols), (down, along))
+
+
+def cells(size: tuple[int, int], counts: tuple[int, int]) -> Array:
+    """(rows, cols): a grid of counts = (down, along) cells, numbered row by row."""
+    down, along = (np.arange(n) * k // n for n, k in zip(size, counts, strict=True))
+    return down[:, None] * counts[1] + along[None, :]
+
+
+def given_labels(given: Any, shapes: Sequence[tuple[int, ...]]) -> Array | None:
+    """Whole numbers in an array of one of the shapes (-1: any number); None for all else."""
+    try:
+        labels = np.asarray(given)
+    except ValueError:
+        return None
+    if labels.dtype.kind in "ui" and labels.size and labels.ndim:
+        for shape in shapes:
+            if labels.shape == ((len(labels), *shape[1:]) if shape[0] == -1 else shape):
+                return labels
+    return None
+
+
+def said(given: Any) -> str:
+    """What was given in place of labels, for errors."""
+    try:
+        return f"{np.asarray(given).dtype} {np.shape(given)}"
+    except ValueError:
+        return "rows of different shapes"
 
 
 def label_maps(given: Any, pictures: Array, count: int) -> Array:
@@ -66,15 +107,12 @@ def label_maps(given: Any, pictures: Array, count: int) -> Array:
     which are numbered anew from 0 in each picture."""
     if isinstance(given, str):
         return segments(pictures, kind=given, count=count)
-    try:
-        labels = np.asarray(given)
-    except ValueError:
-        labels = np.empty(0)
     n, size = len(pictures), pictures.shape[1:3]
-    if labels.dtype.kind not in "ui" or labels.shape not in (size, (1, *size), (n, *size)):
+    labels = given_labels(given, [size, (1, *size), (n, *size)])
+    if labels is None:
         raise ArgumentError(
             f"segments must be one of {', '.join(KINDS)}, or whole numbers of shape {size} or "
-            f"{(n, *size)}, got {type(given).__name__} of shape {labels.shape}"
+            f"{(n, *size)}, got {said(given)}"
         )
     maps = labels.reshape(-1, *size)
     numbered = [np.unique(m, return_inverse=True)[1].reshape(size) for m in maps]

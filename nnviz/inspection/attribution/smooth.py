@@ -18,7 +18,7 @@ from ...engine.layer import Array
 from ...engine.model import Model
 from ..results import Attribution
 from .checks import choice, generator, number, whole_number
-from .draws import Moments, joined_error, with_sum
+from .draws import Moments, joined_error, noisy, with_sum
 from .gradients import CAUSE, without_channels
 from .methods import method
 from .question import Question
@@ -54,15 +54,9 @@ class Noisy:
         self.rng = generator(seed, owner)
         self.rule_for, self.warnings = rule_set(question.model, self.rule)
 
-    def points(self) -> Iterator[Array]:
-        """x + ε, one array after the other."""
-        x = self.question.x
-        spread = x.max(axis=(1, 2, 3), keepdims=True) - x.min(axis=(1, 2, 3), keepdims=True)
-        for _ in range(self.samples):
-            yield x + self.noise * spread * self.rng.standard_normal(x.shape[1:]).astype(x.dtype)
-
     def __iter__(self) -> Iterator[Array]:
-        for walk in self.question.walks(self.points(), rule_for=self.rule_for):
+        points = noisy(self.question.x, self.noise, self.rng, self.samples)
+        for walk in self.question.walks(points, rule_for=self.rule_for):
             times = walk.outputs[INPUT] if self.of == "input_x_gradient" else 1
             yield walk.gradient * times
 
@@ -106,9 +100,9 @@ def smooth_grad(
     noise and 50 samples good. The sign is kept, which they drop when drawing.
     """
     question = Question.of(model, x, target, "smooth_grad")
-    noisy = Noisy(question, of, noise, samples, seed, rule)
+    draws = Noisy(question, of, noise, samples, seed, rule)
     moments = Moments()
-    for raw in noisy:
+    for raw in draws:
         moments.add(with_sum(raw))
     mean = moments.mean[..., :-1]
     return question.answer(
@@ -118,9 +112,9 @@ def smooth_grad(
         raw=mean,
         error=joined_error(moments.error(), mean, channels),
         cause=CAUSE,
-        settings={**noisy.settings, "channels": channels},
+        settings={**draws.settings, "channels": channels},
         seed=seed,
-        warnings=noisy.warnings,
+        warnings=draws.warnings,
     )
 
 
@@ -147,9 +141,9 @@ def smooth_grad_squared(
     Hooker, Erhan, Kindermans, Kim 2018, section 4.1 ("SmoothGrad-Squared"), arXiv:1806.10758.
     """
     question = Question.of(model, x, target, "smooth_grad_squared")
-    noisy = Noisy(question, of, noise, samples, seed, rule)
+    draws = Noisy(question, of, noise, samples, seed, rule)
     moments = Moments()
-    for raw in noisy:
+    for raw in draws:
         moments.add(with_sum(np.square(raw, dtype=np.float64)))
     error = moments.error()
     return question.answer(
@@ -158,9 +152,9 @@ def smooth_grad_squared(
         raw=moments.mean[..., :-1],
         error=None if error is None else error[..., -1],
         cause=CAUSE,
-        settings=noisy.settings,
+        settings=draws.settings,
         seed=seed,
-        warnings=noisy.warnings,
+        warnings=draws.warnings,
     )
 
 
@@ -190,11 +184,11 @@ def var_grad(
     Adebayo, Gilmer, Goodfellow, Kim 2018, section 2, arXiv:1810.03307.
     """
     question = Question.of(model, x, target, "var_grad")
-    noisy = Noisy(question, of, noise, samples, seed, rule, 2)
+    draws = Noisy(question, of, noise, samples, seed, rule, 2)
     # For the error, the deviations' square must be known before their mean is: it is put together
     # from h = g − first draw, as Σ (h − h̄)² = |h|² − 2 h̄ · h + |h̄|².
     moments, first = Moments(crossed=True), None
-    for raw in noisy:
+    for raw in draws:
         first = raw if first is None else first
         h = raw.astype(np.float64) - first
         moments.add(np.concatenate([np.square(h).sum(axis=-1, keepdims=True), h], axis=-1))
@@ -208,7 +202,7 @@ def var_grad(
         raw=raw,
         error=np.sqrt(np.maximum(square, 0) / (n * (n - 1))),
         cause=STEADY,
-        settings=noisy.settings,
+        settings=draws.settings,
         seed=seed,
-        warnings=noisy.warnings,
+        warnings=draws.warnings,
     )

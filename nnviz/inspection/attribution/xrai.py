@@ -10,17 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from ...engine.input import as_array
 from ...engine.layer import Array
 from ...engine.model import Model
-from ...errors import ArgumentError, unknown
+from ...errors import ArgumentError
 from ..results import Attribution
 from .baseline import described
 from .methods import method
 from .path import CAUSE, integrated
 from .question import Question
+from .segments import cells, cutting, given_labels, said
 
-KINDS = ("felzenszwalb", "grid")
+KINDS = ("auto", "felzenszwalb", "grid")
 
 SCALES = (50, 100, 150, 250, 500, 1200)
 """Felzenszwalb's scales, small to large regions; the paper's."""
@@ -57,10 +57,10 @@ def xrai(
     pixels never covered share their own mean.
     values: (N, rows, cols), signed, piecewise constant. They add up to what A adds up to, so `gap`
     is that of the integrated gradients; raw is none, since regions have no channels.
-    segments: None for Felzenszwalb's regions at six scales, each grown a little, where scikit-image
-        is installed, and for the cells of four grids where not (the provenance says which);
-        "felzenszwalb" or "grid"; or regions of your own, as labels (rows, cols), or several such
-        maps (maps, rows, cols), for all pictures.
+    segments: None or "auto" for Felzenszwalb's regions at six scales, each grown a little, where
+        scikit-image is installed, and for the cells of four grids where not (the provenance says
+        which); "felzenszwalb" or "grid"; or regions of your own, as labels (rows, cols), or several
+        such maps (maps, rows, cols), for all pictures.
     baseline, steps, quadrature: as for `integrated_gradients`.
     Kapishnikov, Bolukbasi, Viégas, Terry 2019, algorithm 1, arXiv:1906.02825. They take the largest
     channel where here the channels are added up, and resize to 224×224 first, where here the sizes
@@ -112,22 +112,19 @@ def ranked(values: Array, covers: Array, least: int = 1) -> Array:
 def regions(question: Question, given: Any) -> tuple[Any, list[Array]]:
     """What the regions are, for the provenance, and labels (maps, rows, cols) for each picture;
     with Felzenszwalb's a label's mask is grown, so the maps come as masks already."""
-    if given is None:
-        given = "felzenszwalb" if _has_skimage() else "grid"
     n, size = len(question), question.x.shape[1:3]
-    if isinstance(given, str):
-        if given not in KINDS:
-            raise unknown("kind of segments", given, KINDS, "nnviz")
-        if given == "grid":
-            return given, [grids(size)] * n
-        return given, [felzenszwalb(picture) for picture in question.x]
-    labels = as_array(given, "segments")
-    labels = labels[None] if labels.ndim == 2 else labels
-    if labels.dtype.kind not in "ui" or labels.shape[1:] != size or not len(labels):
+    if given is None or isinstance(given, str):
+        kind = cutting("auto" if given is None else given, KINDS, "felzenszwalb")
+        if kind == "grid":
+            return kind, [grids(size)] * n
+        return kind, [felzenszwalb(picture) for picture in question.x]
+    labels = given_labels(given, [size, (-1, *size)])
+    if labels is None:
         raise ArgumentError(
-            f"segments must be whole numbers of shape {size} or (maps, {size[0]}, {size[1]}), got "
-            f"{labels.dtype} {np.shape(given)}"
+            f"segments of xrai must be one of {', '.join(KINDS)}, or whole numbers of shape {size} "
+            f"or (maps, {size[0]}, {size[1]}), got {said(given)}"
         )
+    labels = labels.reshape(-1, *size)
     return described(labels), [labels] * n
 
 
@@ -142,21 +139,15 @@ def grids(size: tuple[int, int]) -> Array:
     """Labels (maps, rows, cols) of grids with 2, 4, 8, 16 cells a side, as far as a cell has more
     than one pixel."""
     maps: list[Array] = []
-    for cells in CELLS:
-        down, along = (np.arange(n) * min(cells, n) // n for n in size)
-        if not maps or max(size) >= 2 * cells:
-            maps.append(down[:, None] * cells + along[None, :])
+    for count in CELLS:
+        if not maps or max(size) >= 2 * count:
+            maps.append(cells(size, (min(count, size[0]), min(count, size[1]))))
     return np.stack(maps)
 
 
 def felzenszwalb(picture: Array) -> Array:
     """Masks (regions, rows, cols) of Felzenszwalb's regions at several scales, for one picture of
     the network's input (rows, cols, channels), which is brought to −1..1 first."""
-    if not _has_skimage():
-        raise ArgumentError(
-            "segments='felzenszwalb' needs scikit-image: pip install scikit-image, or take "
-            "segments='grid'"
-        )
     from scipy.ndimage import binary_dilation
     from skimage.segmentation import felzenszwalb as segment
 
@@ -179,9 +170,3 @@ def felzenszwalb(picture: Array) -> Array:
 def _pixels(share: float, rows: int, cols: int) -> int:
     """A share of the area in pixels; on small pictures at least `FEWEST`."""
     return max(FEWEST, round(share * rows * cols))
-
-
-def _has_skimage() -> bool:
-    from importlib.util import find_spec
-
-    return find_spec("skimage") is not None

@@ -12,7 +12,7 @@ last bit alone and in any batch.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -134,17 +134,11 @@ def rectangles(labels: Array, count: int) -> Array | None:
     return boxes
 
 
-def alone(question: Question) -> Iterator[Question]:
-    """The question of each picture by itself."""
-    for i in range(len(question)):
-        yield replace(question, x=question.x[i : i + 1], goal=question.goal.take([i]))
-
-
 def masked(question: Question, bases: Sequence[Array]) -> list[Masked]:
     """Each picture with its fills, each (N or 1, …), ready to be seen through masks."""
     return [
         Masked(one, tuple(base if len(base) == 1 else base[i : i + 1] for base in bases))
-        for i, one in enumerate(alone(question))
+        for i, one in enumerate(question.slices(1))
     ]
 
 
