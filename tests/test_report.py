@@ -130,9 +130,9 @@ def words(galleries, case):
 def test_a_classifier_gets_everything(galleries):
     assert figures(galleries, "digits") == [
         "structure", "ideal-classes", "filters-first", "features-first", "ideal-filters",
-        "features-deep", "filters-deep", "activations", "weights", "confusion", "per-class",
-        "mistakes", "mistakes-unsure", "calibration", "flips", "occlusion", "occlusion-guide",
-        "cam", "saliency",
+        "features-deep", "filters-deep", "embedding", "sizes", "activations", "weights",
+        "confusion", "per-class", "mistakes", "mistakes-unsure", "calibration", "flips",
+        "occlusion", "methods", "contrast", "occlusion-guide", "cam", "saliency",
     ]  # fmt: skip
 
 

@@ -19,6 +19,8 @@ PHRASES: dict[str, str] = {
     "classes.caption.against": "Its score stands there too, and the best score that any of the "
     "{pictures:,} pictures has for this class; 99 % of them stay below the numbers from {low} to "
     "{high}.",
+    "classes.below": "{names}: what was made does not score above the best picture; more steps or "
+    "smaller priors may help",
     "classes.label": "{name}: {sure:.1%}, score {score} (best picture {best})",
     "classes.label.plain": "{name}: {sure:.1%}",
     "channels.title": "What each of {n} filters of {node} answers to most; {above} of them prefer "
@@ -56,7 +58,7 @@ PHRASES: dict[str, str] = {
     "numbers; they are drawn in the two directions in which the pictures differ most, which hold "
     "{share:.0%} of all differences. Pictures that are alike to the network lie close together.",
     "embedding.caption.classes": "Colours are the classes. Classes that overlap here may still be "
-    "apart in a direction that is not shown.",
+    "apart in one of the other directions.",
     # what to adjust
     "answers.zeros.many": "between {low:.0%} (in {a}) and {high:.0%} (in {b})",
     "spare.title": "{n} of {of} channels do no work of their own: {kinds}",
