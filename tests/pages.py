@@ -42,7 +42,20 @@ def binary():
                          (9, 9, 1))  # fmt: skip
 
 
+def deep():
+    """100 nodes: a stem, 24 residual blocks of four, a pool, a dense layer and its softmax."""
+    x = nv.Input((16, 16, 1))
+    y = nv.Conv2D(4, 3, padding="same", name="stem")(x)
+    for i in range(24):
+        way = nv.ReLU(name=f"block{i}/relu")(nv.BatchNormalization(name=f"block{i}/norm")(y))
+        way = nv.Conv2D(4, 3, padding="same", name=f"block{i}/conv")(way)
+        y = nv.Add(name=f"block{i}/add")([way, y])
+    y = nv.Dense(3, activation="softmax")(nv.GlobalAveragePooling2D()(y))
+    return nv.Model(x, y, seed=1)
+
+
 CASES = {
+    "100 nodes": (deep, {}),
     "digits": (SEEN["digits"], {}),
     "colour": (SEEN["colour"], {}),
     "wide residual": (SEEN["wide"], {}),

@@ -130,9 +130,9 @@ def words(galleries, case):
 def test_a_classifier_gets_everything(galleries):
     assert figures(galleries, "digits") == [
         "structure", "ideal-classes", "filters-first", "features-first", "ideal-filters",
-        "features-deep", "filters-deep", "activations", "weights", "confusion", "per-class",
-        "mistakes", "mistakes-unsure", "calibration", "flips", "occlusion", "occlusion-guide",
-        "cam", "saliency",
+        "features-deep", "filters-deep", "embedding", "sizes", "activations", "weights",
+        "confusion", "per-class", "mistakes", "mistakes-unsure", "calibration", "flips",
+        "occlusion", "methods", "contrast", "occlusion-guide", "cam", "saliency",
     ]  # fmt: skip
 
 
@@ -140,7 +140,7 @@ def test_without_a_convolution_there_are_no_filters_and_no_cam(galleries):
     got = figures(galleries, "no convolution")
     assert got[0] == "structure"
     assert not {"filters-first", "features-first", "cam"} & set(got)
-    assert "found out in two ways" in words(galleries, "no convolution")
+    assert "found out in several ways" in words(galleries, "no convolution")
 
 
 def test_without_labels_nobody_says_what_is_wrong(galleries):

@@ -100,6 +100,12 @@ def test_bad_pictures_leave_the_old_gallery_alone(tmp_path, kind):
     assert not (tmp_path / "new").exists()
 
 
+def test_pictures_of_mixed_sizes_are_one_clear_error():
+    mixed = [np.zeros((12, 12, 1), np.uint8), np.zeros((9, 12, 1), np.uint8)]
+    with pytest.raises(ArgumentError, match="pictures that are all of one size, got a list"):
+        Dataset(mixed)
+
+
 def test_a_folder_that_cannot_be_written(tmp_path):
     model = SEEN["wide"]()
     (tmp_path / "file").write_text("mine")
@@ -142,6 +148,7 @@ def test_a_figure_that_fails_says_why_in_its_place(tmp_path, monkeypatch):
         raise ArgumentError("no <such> luck")
 
     monkeypatch.setattr("nnviz.report.works.maximize", broken)
+    monkeypatch.setattr("nnviz.report.excited.maximize", broken)
     model = small()
     write_report(model, dataset(model), tmp_path, verbose=False)
     page = Page((tmp_path / "index.html").read_text("utf-8"))

@@ -31,6 +31,12 @@ class Dataset:
     split: str | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.x, np.ndarray):
+            raise ArgumentError(
+                f"{self.name}: expected one array of pictures that are all of one size, got a "
+                f"{type(self.x).__name__}; np.stack joins pictures, nnviz.data.resize brings them "
+                "to one size"
+            )
         if self.x.ndim != 4 or 0 in self.x.shape:
             raise ArgumentError(
                 f"{self.name}: expected pictures (N, rows, cols, channels) with N of at least 1, "

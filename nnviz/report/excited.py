@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from ..draw.results import signed_tiles
 from ..engine.graph import INPUT
 from ..engine.layer import Array
 from ..engine.layers.conv import Conv2D
+from ..engine.model import Model
 from ..errors import listing
 from ..inspection.anatomy import Filters, TopPatches, filters, receptive_field, top_patches
 from ..inspection.attribution import Channel
@@ -27,8 +29,8 @@ MOST_CHANNELS, LEAST_CHANNELS = 64, 8
 """How many channels of a layer are shown: the most, and the most of those that see very much."""
 ROOM = 1 << 20
 """Pixels that all tiles of one figure may have together, before they are enlarged."""
-STEPS, STEPS_SMALL = 32, 64
-"""Of the climb: on the whole picture, and where a small window of it is enough."""
+STEPS = 32
+"""Of the climb on whole pictures."""
 PATCHES = 4
 """Real patches beside each filter."""
 ABSENT = (128, 128, 128)
@@ -98,20 +100,9 @@ def ideal_channels(study: Study) -> Figure:
     small, place = crop(study.model, node, at)
     seen = _patches(study, node, _shown(study, node))
     count = len(seen.channels)
-    # The target is scaled by its slope's norm, which falls with the root of the area.
-    share = math.sqrt(math.prod(small.input.shape) / math.prod(study.model.input.shape))
-    steps = STEPS if small is study.model else STEPS_SMALL
-    priors = (TotalVariation(round(0.1 * share, 4)), Decay(round(0.5 * share, 4)))
-    result = maximize(
-        small,
-        Channel(node, tuple(range(count)), place),
-        steps=steps,
-        image="pixels",
-        transforms=(),
-        priors=priors,
-        rate=0.2,
-        seed=study.seed,
-    )
+    options = _climb(study, small)
+    target = Channel(node, tuple(range(count)), place)
+    result = maximize(small, target, seed=study.seed, **options)
     top, left, bottom, right = receptive_field(small, node).reads[place].tolist()
     made = [pixels(value) for value in result.values[:, top:bottom, left:right]]
     above = int((result.activation > seen.maximum).sum())
@@ -135,11 +126,21 @@ def ideal_channels(study: Study) -> Figure:
         "from nnviz.report.crop import crop\n"
         f"small, place = crop(model, {node!r}, {at})\n"
         f"target = nv.Channel({node!r}, tuple(range({count})), at=place)\n"
-        f'made = nv.maximize(small, target, steps={steps}, image="pixels", transforms=(), '
-        f"priors={priors}, rate=0.2, seed={study.seed})\n"
+        f"made = nv.maximize(small, target, seed={study.seed}, "
+        f"{', '.join(f'{key}={value!r}' for key, value in options.items())})\n"
         f"best = {_again(seen, node)}",
         numbers={"values": result.values, "activation": result.activation} | _numbers(seen),
     )  # fmt: skip
+
+
+def _climb(study: Study, small: Model) -> dict[str, Any]:
+    """How to climb: pixel by pixel in a small window, by waves where the whole picture is seen."""
+    if small is study.model:
+        return {"steps": STEPS}
+    # The target is scaled by its slope's norm, which falls with the root of the area.
+    share = math.sqrt(math.prod(small.input.shape) / math.prod(study.model.input.shape))
+    priors = (TotalVariation(round(0.1 * share, 4)), Decay(round(0.5 * share, 4)))
+    return {"steps": 2 * STEPS, "image": "pixels", "priors": priors, "rate": 0.2}
 
 
 def _told_strips(node: str, result: Maximized, seen: TopPatches) -> list[str]:

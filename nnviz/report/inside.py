@@ -84,14 +84,11 @@ def _told(s: Spread) -> str:
 
 
 def _numbers(result: Distributions) -> dict[str, Array]:
-    """A table (layers, 5) of mean, spread, smallest, largest, share of zeros, and its names."""
-    tables = {}
-    for kind, spreads in (("weights", result.weights), ("activations", result.activations)):
-        tables[f"{kind}_names"] = np.array([s.name for s in spreads])
-        tables[kind] = np.array(
-            [[s.mean, s.std, s.low or 0.0, s.high or 0.0, s.zero] for s in spreads]
-        ).reshape(-1, 5)
-    return tables
+    """Of each parameter and each node (5,): mean, spread, smallest, largest, share of zeros."""
+    return {
+        s.name: np.array([s.mean, s.std, s.low or 0.0, s.high or 0.0, s.zero])
+        for s in (*result.weights, *result.activations)
+    }
 
 
 # The embedding ----------------------------------------------------------------------------------

@@ -17,8 +17,10 @@ PHRASES: dict[str, str] = {
     "of {n} score above the best of the {pictures:,} pictures",
     "classes.all": "both|all three|all four|all five|all six|all seven|all eight|all nine|all ten",
     "classes.caption.against": "Its score stands there too, and the best score that any of the "
-    "{pictures:,} pictures has for this class; 99 % of them stay below the numbers from {low} to "
-    "{high}.",
+    "{pictures:,} pictures has for this class; 99 % of the pictures stay below {low} to {high}, "
+    "depending on the class.",
+    "classes.below": "{names}: what was made does not score above the best picture; more steps or "
+    "smaller priors may help",
     "classes.label": "{name}: {sure:.1%}, score {score} (best picture {best})",
     "classes.label.plain": "{name}: {sure:.1%}",
     "channels.title": "What each of {n} filters of {node} answers to most; {above} of them prefer "
@@ -56,7 +58,7 @@ PHRASES: dict[str, str] = {
     "numbers; they are drawn in the two directions in which the pictures differ most, which hold "
     "{share:.0%} of all differences. Pictures that are alike to the network lie close together.",
     "embedding.caption.classes": "Colours are the classes. Classes that overlap here may still be "
-    "apart in a direction that is not shown.",
+    "apart in one of the other directions.",
     # what to adjust
     "answers.zeros.many": "between {low:.0%} (in {a}) and {high:.0%} (in {b})",
     "spare.title": "{n} of {of} channels do no work of their own: {kinds}",
@@ -95,7 +97,8 @@ PHRASES: dict[str, str] = {
     "for the answer (red) and what against it (blue); white has no part in it. Rows have scales of "
     "their own, named beside them, since the methods count in different units. {agreement}",
     "methods.agreement": "Agreement is the correlation of two maps: {high:.2f} for {a} and {b}, "
-    "{low:.2f} for {c} and {d}, where 1 would be the same map and 0 nothing in common.",
+    "{low:.2f} for {c} and {d}, where 1 would be the same map, 0 nothing in "
+    "common, and −1 the opposite.",
     "methods.gap": "Some methods share the score out among the pixels, as against a plain {colour} "
     "picture or among the layers' inputs: under their maps stands the gap by which the sum "
     "of the map misses what it should share out.",

@@ -155,8 +155,7 @@ def _why(study: Study, tell: Tell, covered: why.Covered | Figure | None) -> Chap
         tell(ident)
         made.append(_try(ident, make))
     figures += _made(made)
-    lead = say("why.lead" if study.has_places else "why.lead.two")
-    return Chapter("why", say("why"), lead, figures, advice)
+    return Chapter("why", say("why"), say("why.lead"), figures, advice)
 
 
 def _findings(study: Study, covered: why.Covered | Figure | None) -> Iterable[Finding]:

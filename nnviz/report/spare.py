@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..engine.layer import Array
 from ..errors import listing
 from ..inspection.anatomy import Finding, Health
 from ..inspection.anatomy.filters import KINDS
@@ -38,13 +39,16 @@ def work(study: Study, health: Health) -> Figure | None:
         method="answers that never change, kernels that are multiples of another (cosine of at "
         "least 0.999), and answers of which 95 % lie where the activation is flat",
         code=f"{study.model_code}\n{study.data_code}\nprint(nv.health(model, data))",
-        numbers={
-            "nodes": np.array([f.node for f in health.findings], str),
-            "channels": np.array([f.channel for f in health.findings], int),
-            "kinds": np.array([f.kind for f in health.findings], str),
-            "amounts": np.array([f.amount for f in health.findings], float),
-        },
+        numbers=_numbers(health),
     )
+
+
+def _numbers(health: Health) -> dict[str, Array]:
+    """The channels found, by layer and kind; at least which layers have no dead one."""
+    found: dict[str, list[int]] = {f"{s.name}:dead": [] for s in health.answers}
+    for one in health.findings:
+        found.setdefault(f"{one.node}:{one.kind}", []).append(one.channel)
+    return {name: np.array(channels, int) for name, channels in found.items()}
 
 
 def channels_in(study: Study) -> int:

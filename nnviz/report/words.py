@@ -49,10 +49,8 @@ EN: dict[str, str] = {
     "fails.plain": "This network's output means no classes, so no answer of it can be right or "
     "wrong here.",
     "why": "Why it decided so",
-    "why.lead": "Here you see which parts of a picture an answer rests on, found out in three "
-    "ways. Where the three agree you may believe them more than any one of them alone.",
-    "why.lead.two": "Here you see which parts of a picture an answer rests on, found out in two "
-    "ways. Where both agree you may believe them more than either of them alone.",
+    "why.lead": "Here you see which parts of a picture an answer rests on, found out in several "
+    "ways. Where they agree you may believe them more than any one of them alone.",
     "why.plain": "This network's output means no classes, so there is no decision to explain here.",
     "todo": "What to do about it",
     # how it works

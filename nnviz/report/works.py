@@ -8,6 +8,7 @@ from ..draw import diagram as draw_diagram
 from ..draw import picture
 from ..draw.colour import DIVERGING, SEQUENTIAL, limits
 from ..draw.image import heat, number, pixels, sheet
+from ..errors import listing
 from ..inspection.anatomy import Summary, diagram, feature_maps, filters, summary
 from ..inspection.anatomy.table import COLUMNS, NONE
 from ..inspection.maximize import Maximized, maximize
@@ -156,7 +157,7 @@ def ideal_classes(study: Study) -> Figure:
         cells=rows_of(cells, 5),
         zoom=140,
         wide=True,
-        warnings=told(result.warnings, names),
+        warnings=_below(result, names),
         method="activation maximization of the scores before the softmax",
         paper="Erhan et al. 2009; Simonyan et al. 2013, arXiv:1312.6034; Olah et al. 2017",
         settings=short_settings(result.provenance.settings),
@@ -180,6 +181,16 @@ def _label(result: Maximized, c: int, name: str) -> str:
         return say("classes.label.plain", name=name, sure=sure)
     score, best = (number(float(values[c])) for values in (result.activation, result.best))
     return say("classes.label", name=name, sure=sure, score=score, best=best)
+
+
+def _below(result: Maximized, names: list[str]) -> list[str]:
+    """The warnings; what is said of many classes, with numbers that stand under the pictures, is
+    said once."""
+    if result.best is None:
+        return told(result.warnings, names)
+    low = [name for name, above in zip(names, result.succeeded, strict=True) if not above]
+    others = [warning for warning in result.warnings if not warning.startswith("picture ")]
+    return others + ([say("classes.below", names=listing(low))] if low else [])
 
 
 def _reached(study: Study, result: Maximized) -> tuple[str, str]:
