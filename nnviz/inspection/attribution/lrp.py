@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 
 from ...engine.layer import Array
-from ...engine.layers.rectifier import ReLU
 from ...engine.model import Model
-from ...engine.rewrite import fold_batch_norm, up_to
-from ...errors import ArgumentError, listing
+from ...engine.rewrite import fold_batch_norm
+from ...errors import ArgumentError
 from ..results import Attribution
 from .checks import choice, number
 from .composites import COMPOSITES, DEEP_TAYLOR, Composite, Settings, composite_rules
@@ -23,7 +22,7 @@ from .gap import relative_gap, total
 from .gradients import without_channels
 from .methods import method
 from .question import Question
-from .relevance import first_layers, kind_of
+from .relevance import beyond, first_layers, unfit
 from .target import Probability
 
 CAUSE = (
@@ -174,8 +173,9 @@ def deep_taylor(model: Model, x: Any, target: Any = None, *, first: str = "z_box
     """R_i = Σ_j x_i w_ij⁺ / Σ_i x_i w_ij⁺ · R_j, and at the layers that read pixels
     R_i = Σ_j (x_i w_ij − l_i w_ij⁺ − h_i w_ij⁻) / Σ_i … · R_j.
 
-    l, h: the least and the largest that the pixel may be there. It begins with R = max(y ∂S/∂y, 0),
-    so values (N, rows, cols) are never negative. gap: (Σ values − S⁺) / S⁺.
+    l, h: the least and the largest that the pixel may be there (pixel 0 and 1; one beyond them is
+    its own bound, and a warning says so). It begins with R = max(y ∂S/∂y, 0), so values
+    (N, rows, cols) are never negative. gap: (Σ values − S⁺) / S⁺.
     first: "z_box", or "w_square" for inputs without bounds: w_ij² / Σ_i w_ij².
     Montavon, Lapuschkin, Binder, Samek, Müller 2017, the z⁺, z^B and w² rules, arXiv:1512.02479.
     It is derived for ReLUs with biases of at most 0; biases have no share. Where an input x_i below
@@ -228,17 +228,15 @@ def _warnings(question: Question, composite: Composite, only_relus: bool) -> tup
             "no layer with weights reads the picture directly, so nothing got the "
             f"{composite.first} rule of the first layers"
         )
-    way = up_to(question.model, *question.goal.nodes).nodes
-    others = [
-        n.name
-        for n in way
-        if kind_of(n.layer) in ("curve", "damping") and not isinstance(n.layer, ReLU)
-    ]
-    if only_relus and others:
-        found.append(
-            f"{question.method} is derived for ReLUs: {listing(others)} passed the relevance on as "
-            "it was"
-        )
+    found += unfit(
+        question.model,
+        question.goal.nodes,
+        question.method,
+        for_relus=only_relus,
+        scaling_passes=composite.scaling is None,
+    )
+    if composite.first == "z_box":
+        found += beyond(question.model, question.x, question.method)
     return tuple(found)
 
 
