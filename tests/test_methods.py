@@ -10,6 +10,7 @@ import pytest
 from networks import ALL, SEEN, pictures
 
 import nnviz as nv
+from nnviz.engine.layers import Dense
 from nnviz.errors import ArgumentError
 from nnviz.inspection.attribution import METHODS, explain
 from nnviz.inspection.attribution.methods import FAMILIES
@@ -222,6 +223,19 @@ def test_methods_describe_themselves(method):
     assert all(p.kind is not p.VAR_KEYWORD for p in taken)
     assert all(p.kind is p.KEYWORD_ONLY for p in list(taken)[3:])
     assert said.reference.split()[-1] in " ".join((said.function.__doc__ or "").split())
+
+
+@every_method
+def test_they_say_whether_they_walk_back(method, monkeypatch):
+    model, walked, own = model_for(method, "digits"), [], Dense.backward
+
+    def backward(self, dy, call):
+        walked.append(self)
+        return own(self, dy, call)
+
+    monkeypatch.setattr(Dense, "backward", backward)
+    explained(model, pictures(model, 1), 1, method)
+    assert METHODS[method].gradients == bool(walked)
 
 
 # The one door ---------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ the command line, the table in the documentation and the battery of tests read.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -75,7 +76,7 @@ def method(
             reference=reference,
             signed=signed,
             stochastic="seed" in inspect.signature(function).parameters,
-            gradients="b" in cost.split(),
+            gradients=bool(re.search(r"\bb\b", cost)),
             needs=needs,
             cost=cost,
             function=function,
