@@ -52,8 +52,6 @@ COARSE = {
 """Settings that keep a method quick here."""
 POOLED = {"cam"}
 """Methods that refuse models without a pooled head: they meet the one that has it."""
-BLIND = {"eigen_cam", "fem", "kpca_cam", "random_cam"}
-"""Methods that leave the target aside."""
 SOFTMAX = {"fast_score_cam", "is_cam", "score_cam", "ss_cam"}
 """Methods whose weights always add up to 1: they say in other words that the target hears
 nothing (see `test_cam_scores`)."""
@@ -91,7 +89,10 @@ def test_shapes_dtypes_and_provenance(name, method):
     assert got.signed or got.values.min() >= 0
     made = got.provenance
     assert (made.model, made.method) == (before, method)
-    assert made.target.split()[0] in ("logit", "output")
+    if METHODS[method].targeted:
+        assert made.target.split()[0] in ("logit", "output")
+    else:
+        assert made.target is None
     wanted = [model.run(x)[model.logits_name].y[i, t] for i, t in enumerate([0, 1, 0])]
     np.testing.assert_allclose(got.scores, wanted, rtol=1e-5, atol=1e-6)
 
@@ -184,7 +185,7 @@ def test_transposing_the_picture_transposes_the_map(method):
 
 @every_method
 def test_a_map_that_says_nothing_is_named(method):
-    if method in BLIND | SOFTMAX:
+    if method in SOFTMAX or not METHODS[method].targeted:
         pytest.skip("its map does not vanish with the target's weights")
     model = model_for(method, "digits")
     model.parameters()[f"{model.logits_name}/weight"][...] = 0
@@ -193,6 +194,19 @@ def test_a_map_that_says_nothing_is_named(method):
     assert len(got.warnings) == 2
     assert got.warnings[0].startswith("picture 0: the map is zero everywhere: ")
     assert "try" in got.warnings[0]
+
+
+@every_method
+def test_a_map_that_is_the_same_for_every_class_is_named(method):
+    model = model_for(method, "digits")
+    x = pictures(model, 1)
+    got = [explained(model, x, target, method) for target in range(3)]
+    same = same_for_every_class(np.concatenate([one.values for one in got]))
+    assert METHODS[method].targeted != same
+    for one in got:
+        named = [t for t in one.warnings if t.startswith("this map is the same for every class: ")]
+        assert len(named) == same
+        assert all("try grad_cam" in text for text in named)
 
 
 @every_method

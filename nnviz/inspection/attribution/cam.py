@@ -264,7 +264,8 @@ def element_wise_cam(
     return here.answer(positive(slopes * maps).sum(axis=-1), scores)
 
 
-@method("cam", reference="a control, after Adebayo et al. 2018, arXiv:1810.03292", needs=PLACES,
+@method("cam", reference="a control, after Adebayo et al. 2018, arXiv:1810.03292", targeted=False,
+        needs=PLACES,
         cost="1 f")  # fmt: skip
 def random_cam(
     model: Model, x: Any, target: Any = None, *, node: str | None = None, seed: int = 0

@@ -24,7 +24,13 @@ KERNELS = ("sigmoid", "rbf", "linear")
 CAUSE = "the node's channels are zero everywhere, or the same everywhere; try another node"
 
 
-@method("cam", reference="Muhammad and Yeasin 2020, arXiv:2008.00299", needs=PLACES, cost="1 f")
+@method(
+    "cam",
+    reference="Muhammad and Yeasin 2020, arXiv:2008.00299",
+    targeted=False,
+    needs=PLACES,
+    cost="1 f",
+)
 def eigen_cam(model: Model, x: Any, target: Any = None, *, node: str | None = None) -> Attribution:
     """L = max(A v, 0), with A (places, channels) = U Σ Vᵀ and v the first column of V.
 
@@ -57,7 +63,13 @@ def eigen_grad_cam(
     return here.answer(positive(first_component(slopes * maps)), scores)
 
 
-@method("cam", reference="Karmani et al. 2024, arXiv:2410.00267", needs=PLACES, cost="1 f")
+@method(
+    "cam",
+    reference="Karmani et al. 2024, arXiv:2410.00267",
+    targeted=False,
+    needs=PLACES,
+    cost="1 f",
+)
 def kpca_cam(
     model: Model,
     x: Any,
@@ -93,7 +105,8 @@ def kpca_cam(
     return here.answer(positive(at_node), scores, cause=CAUSE, settings=settings)
 
 
-@method("cam", reference="Fuad et al. 2020, doi:10.1109/IPTA50016.2020.9286629", needs=PLACES,
+@method("cam", reference="Fuad et al. 2020, doi:10.1109/IPTA50016.2020.9286629", targeted=False,
+        needs=PLACES,
         cost="1 f")  # fmt: skip
 def fem(
     model: Model, x: Any, target: Any = None, *, node: str | None = None, k: float = 2.0

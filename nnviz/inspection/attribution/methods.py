@@ -31,7 +31,8 @@ class Method:
 
     name: what `explain` knows it by. family: one of `FAMILIES`. reference: author, year, arXiv id
     or place. signed: whether values below zero mean evidence against the target. stochastic:
-    whether it takes a seed. gradients: whether it needs a backward pass. needs: what the model must
+    whether it takes a seed. gradients: whether it needs a backward pass. targeted: whether the map
+    depends on the target; where it does not, every result says so. needs: what the model must
     have, in words ("" where any model for pictures will do). cost: forward (f) and backward (b)
     passes for each picture.
     """
@@ -42,6 +43,7 @@ class Method:
     signed: bool
     stochastic: bool
     gradients: bool
+    targeted: bool
     needs: str
     cost: str
     function: Callable[..., Attribution]
@@ -64,7 +66,13 @@ METHODS: dict[str, Method] = {}
 
 
 def method(
-    family: str, *, reference: str, cost: str, signed: bool = False, needs: str = ""
+    family: str,
+    *,
+    reference: str,
+    cost: str,
+    signed: bool = False,
+    targeted: bool = True,
+    needs: str = "",
 ) -> Callable[[F], F]:
     """Enter a function `(model, x, target=None, *, …)` in `METHODS` under its own name."""
 
@@ -77,6 +85,7 @@ def method(
             signed=signed,
             stochastic="seed" in inspect.signature(function).parameters,
             gradients=bool(re.search(r"\bb\b", cost)),
+            targeted=targeted,
             needs=needs,
             cost=cost,
             function=function,
