@@ -18,7 +18,7 @@ from ...errors import ArgumentError
 from ..results import Attribution
 from .checks import choice, number
 from .composites import COMPOSITES, DEEP_TAYLOR, Composite, Settings, composite_rules
-from .gap import relative_gap, total
+from .gap import completeness, total
 from .gradients import without_channels
 from .methods import method
 from .question import Question
@@ -29,6 +29,16 @@ CAUSE = (
     "no relevance reached the picture: the target's value is 0, or the relevance ended at outputs "
     "that no input speaks for; try another class, composite='epsilon', or the gradient"
 )
+REMEDY = (
+    "biases, epsilon and outputs that no input speaks for have taken or made the rest; try lrp "
+    "with composite='epsilon_gamma_box', or integrated_gradients"
+)
+CURVED = (
+    "this target is no linear function of its node, and relevance begins there with y ∂S/∂y; try "
+    "integrated_gradients"
+)
+LARGE_LOSS = 0.5
+"""Biases always take a part of the relevance: only a gap above this is named."""
 TAYLOR_CAUSE = (
     "deep Taylor explains what is above 0, and the target is not, or its relevance ended at "
     "outputs that no input speaks for; try another class, or lrp"
@@ -208,15 +218,20 @@ def _explained(
 
     walk = folded.walk(rule_for=rules, seed_of=start)
     started = np.maximum(walk.scores, 0) if only_positive else walk.scores
+    gap, lost = completeness(
+        total(walk.gradient), started, np.zeros(len(started)),
+        REMEDY if question.goal.linear else CURVED,
+        large=LARGE_LOSS, wanted="the target is {:.4g}",
+    )  # fmt: skip
     return question.answer(
         without_channels(walk.gradient, "sum"),
         scores=walk.scores,
         signed=not only_positive,
         raw=walk.gradient,
-        gap=relative_gap(total(walk.gradient), started),
+        gap=gap,
         cause=TAYLOR_CAUSE if only_positive else CAUSE,
         settings=said,
-        warnings=warnings,
+        warnings=warnings + lost,
     )
 
 

@@ -26,7 +26,8 @@ class Target:
     """A scalar of one node's output for each picture.
 
     Give `node`, `values`, `gradient` and `describe` to write one; `bound` and `take` where it needs
-    to know the model's classes, or has a choice for each picture.
+    to know the model's classes, or has a choice for each picture; `linear` = True where it is a
+    linear function of its node's output.
     """
 
     def node(self, model: Model) -> str:
@@ -48,6 +49,12 @@ class Target:
     def bound(self, model: Model) -> Target:
         """The target as this model means it: names as numbers."""
         return self
+
+    @property
+    def linear(self) -> bool:
+        """Whether its gradient is the same for every output of its node; where it is not, DeepLIFT
+        takes the mean gradient between two outputs."""
+        return False
 
     @property
     def count(self) -> int | None:
@@ -108,6 +115,10 @@ class Logit(Target):
         return replace(self, index=_each(model.class_index, self.index))
 
     @property
+    def linear(self) -> bool:
+        return True
+
+    @property
     def count(self) -> int | None:
         return len(self.index) if isinstance(self.index, tuple) else None
 
@@ -160,6 +171,10 @@ class Probability(Logit):
         curve = "none" if ready else {"logits": "softmax"}.get(model.head, model.head)
         return replace(self, index=_each(model.class_index, self.index), curve=curve)
 
+    @property
+    def linear(self) -> bool:
+        return self.curve == "none"
+
     def _probabilities(self, z: Array) -> Array:
         if self.curve == "softmax":
             powers = np.exp(z - z.max(axis=1, keepdims=True))
@@ -190,6 +205,10 @@ class Probability(Logit):
 class LogProbability(Probability):
     """log p_c, computed from the logits, so that it is finite where p_c is 0 to rounding;
     ∂/∂z_i = [i = c] − p_i after a softmax, 1 − p_c after a sigmoid."""
+
+    @property
+    def linear(self) -> bool:
+        return False
 
     def values(self, y: Array) -> Array:
         z, rows = self._rows(y)
@@ -228,6 +247,10 @@ class Channel(Target):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "channel", _plain(self.channel))
+
+    @property
+    def linear(self) -> bool:
+        return True
 
     @property
     def count(self) -> int | None:
@@ -316,6 +339,10 @@ class Direction(Target):
                 f"{self.vector.shape}"
             )
         return self.name
+
+    @property
+    def linear(self) -> bool:
+        return True
 
     def _weights(self, y: Array) -> Array:
         places = y[0].size // y.shape[-1] if self.vector.shape != y.shape[1:] else 1
