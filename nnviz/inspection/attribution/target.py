@@ -204,7 +204,18 @@ class Probability(Logit):
 @dataclass(frozen=True)
 class LogProbability(Probability):
     """log p_c, computed from the logits, so that it is finite where p_c is 0 to rounding;
-    ∂/∂z_i = [i = c] − p_i after a softmax, 1 − p_c after a sigmoid."""
+    ∂/∂z_i = [i = c] − p_i after a softmax, 1 − p_c after a sigmoid. A model whose output is no
+    probability and no logit is refused; where only the probabilities are there, p_c is at least the
+    least positive number."""
+
+    def bound(self, model: Model) -> Target:
+        bound = super().bound(model)
+        if model.head == "none":
+            raise ArgumentError(
+                "a log-probability needs a model that gives probabilities or logits, and this "
+                "model's output is neither (its head is 'none'): give a class number as target"
+            )
+        return bound
 
     @property
     def linear(self) -> bool:
@@ -217,8 +228,7 @@ class LogProbability(Probability):
             return z[rows] - top - np.log(np.exp(z - top[:, None]).sum(axis=1))
         if self.curve == "sigmoid":
             return -np.logaddexp(0, -z[rows]).astype(z.dtype)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.log(z[rows])
+        return np.log(np.maximum(z[rows], np.finfo(z.dtype).tiny))
 
     def gradient(self, y: Array) -> Array:
         z, rows = self._rows(y)
@@ -229,7 +239,7 @@ class LogProbability(Probability):
         elif self.curve == "sigmoid":
             dz *= 1 - self._probabilities(z)
         else:
-            dz[rows] = 1 / z[rows]
+            dz[rows] = 1 / np.maximum(z[rows], np.finfo(z.dtype).tiny)
         return dz.reshape(y.shape)
 
     def describe(self, model: Model) -> str:
