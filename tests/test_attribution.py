@@ -8,6 +8,8 @@ import reference
 from networks import SEEN, chain, inception, pictures, residual
 
 import nnviz as nv
+from nnviz.engine.graph import Node
+from nnviz.engine.model import Model
 from nnviz.errors import ArgumentError
 from nnviz.inspection.attribution import OCCLUSION_GUIDE, Probability, occlusion
 from nnviz.inspection.attribution.occlusion import places
@@ -96,6 +98,59 @@ def test_without_a_relu_the_rules_are_the_gradient_and_say_so(rule):
     np.testing.assert_array_equal(got.raw, plain.raw)
     assert plain.warnings == ()
     assert f"this model has no ReLU, so the {rule} rule changes nothing" in got.warnings[0]
+
+
+class _Capped(nv.engine.layers.ReLU):
+    """y = min(max(x, 0), 0.5): a ReLU of a user's own."""
+
+    def forward(self, *xs, mode):
+        return np.clip(xs[0], 0, 0.5), None
+
+    def backward(self, dy, call):
+        return dy * (call.x > 0) * (call.x < 0.5)
+
+
+@pytest.mark.parametrize("method", ["guided_backprop", "deconvnet"])
+def test_a_relu_of_a_users_own_gets_the_rules_too(method):
+    model, _, x = small()
+    nodes = [
+        Node(n.name, _Capped() if n.name == "conv2d_1/relu" else n.layer, n.inputs)
+        for n in model.nodes
+    ]
+    own = Model.from_nodes(nodes, input=model.input)
+    got, plain = nv.explain(own, x, 1, method=method), nv.explain(own, x, 1, method="gradient")
+    weight, head = (own.parameters()[f"{k}/weight"] for k in ("conv2d_1", "dense_1"))
+    a = own.run(x)["conv2d_1"].y
+    above = np.broadcast_to(head[:, 1].reshape(a.shape[1:]), a.shape)
+    passed = np.maximum(above, 0)
+    if method == "guided_backprop":
+        passed = passed * (a > 0) * (a < 0.5)
+    wanted = np.zeros(x.shape)
+    for i, j in np.ndindex(weight.shape[:2]):
+        part = wanted[:, i : i + a.shape[1], j : j + a.shape[2]]
+        part += passed @ weight[i, j].T
+    np.testing.assert_allclose(got.raw, wanted, atol=1e-14)
+    assert np.abs(got.raw - plain.raw).max() > 0.01
+    assert got.warnings == ()
+
+
+class _Mine(nv.engine.layers.activation.Pointwise):
+    """An activation that nobody knows."""
+
+    def forward(self, *xs, mode):
+        return np.maximum(xs[0], -1), None
+
+    def backward(self, dy, call):
+        return dy * (call.x > -1)
+
+
+@pytest.mark.parametrize("layer", [nv.engine.layers.Softplus(), _Mine()])
+def test_activations_that_the_rules_do_not_know_are_named(layer):
+    layers = [nv.Conv2D(2, 3, activation="relu"), nv.Conv2D(2, 3), layer, nv.Flatten()]
+    model = nv.Sequential([*layers, nv.Dense(2, activation="tanh")], (6, 5, 1))
+    got = nv.explain(model, pictures(model, 1), 0, method="guided_backprop")
+    name = model.nodes[3].name
+    assert got.warnings == (f"the guided rule is for ReLUs alone: {name} kept the plain gradient",)
 
 
 def test_grad_cam_is_cam_on_a_pooled_head():

@@ -40,13 +40,17 @@ from nnviz.engine.sequential import Sequential
 from nnviz.errors import ArgumentError
 from nnviz.inspection.attribution import (
     Channel,
+    Direction,
     Logit,
     LogProbability,
     Norm,
     Probability,
+    Target,
+    as_goal,
     deep_lift,
     deep_lift_shap,
     gradient,
+    lrp,
 )
 from nnviz.inspection.attribution.deep_lift import averaged, pooled, rescaled
 
@@ -116,6 +120,75 @@ def test_targets_that_are_no_linear_function_are_complete(target):
     x = networks.pictures(model, 3, np.float64)
     got = deep_lift(model, x, target, baseline=0.3)
     assert np.abs(got.gap).max() < 1e-9
+
+
+class Energy(Target):
+    """Σ z²: a target of a user's own, which says nothing of being linear."""
+
+    def node(self, model):
+        return model.logits_name
+
+    def values(self, y):
+        return (y * y).sum(axis=1)
+
+    def gradient(self, y):
+        return 2 * y
+
+    def describe(self, model):
+        return "energy"
+
+
+class Sum(Energy):
+    """Σ z, which says that it is linear."""
+
+    linear = True
+
+    def values(self, y):
+        return y.sum(axis=1)
+
+    def gradient(self, y):
+        return np.ones_like(y)
+
+
+def test_a_target_of_a_users_own_is_complete():
+    model = networks.digits().astype(np.float64)
+    x = networks.pictures(model, 2, np.float64)
+    for target in (Energy(), Sum(), Energy() - 2 * Logit(1)):
+        got = deep_lift(model, x, target, baseline=0.3)
+        assert np.abs(got.gap).max() < 1e-9
+        assert got.warnings == ()
+
+
+def test_only_linear_targets_say_so():
+    model = networks.chain()
+    for target in (Logit(0), Channel("conv2d_1", 0), Direction("conv2d_1", [1, 2, 3, 4]), Sum()):
+        assert as_goal(model, target).linear
+    for target in (Probability(0), LogProbability(0), Norm("conv2d_1"), Energy()):
+        assert not as_goal(model, target).linear
+        assert not as_goal(model, Logit(0) + target).linear
+    assert as_goal(networks.inception(), Logit(0) - 2 * Logit(1)).linear
+
+
+class Wrong(Sum):
+    """Σ z², which says that it is linear."""
+
+    values = Energy.values
+    gradient = Energy.gradient
+
+
+def test_a_large_gap_is_named():
+    model = networks.digits()
+    x = networks.pictures(model, 2)
+    got = deep_lift(model, x, Wrong(), baseline=0.3)
+    assert np.abs(got.gap).min() > 0.05
+    assert got.warnings[0].startswith("picture 0: the map adds up to ")
+    assert "but the target moved by" in got.warnings[0]
+    assert "bends too sharply for the quadrature" in got.warnings[0]
+    shared = lrp(model, x, Energy())
+    assert np.abs(shared.gap).min() > 0.5
+    assert "but the target is " in shared.warnings[0]
+    assert "is no linear function of its node" in shared.warnings[0]
+    assert lrp(model, x, Norm("preds"), composite="zero").warnings == ()
 
 
 def test_on_a_linear_model_it_is_the_difference_times_the_weight():

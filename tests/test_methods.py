@@ -10,6 +10,7 @@ import pytest
 from networks import ALL, SEEN, pictures
 
 import nnviz as nv
+from nnviz.engine.layers import Dense
 from nnviz.errors import ArgumentError
 from nnviz.inspection.attribution import METHODS, explain
 from nnviz.inspection.attribution.methods import FAMILIES
@@ -104,7 +105,10 @@ def test_shapes_dtypes_and_provenance(name, method):
     assert got.signed or got.values.min() >= 0
     made = got.provenance
     assert (made.model, made.method) == (before, method)
-    assert made.target.split()[0] in ("logit", "output")
+    if METHODS[method].targeted:
+        assert made.target.split()[0] in ("logit", "output")
+    else:
+        assert made.target is None
     wanted = [model.run(x)[model.logits_name].y[i, t] for i, t in enumerate([0, 1, 0])]
     np.testing.assert_allclose(got.scores, wanted, rtol=1e-5, atol=1e-6)
 
@@ -207,8 +211,9 @@ def test_a_map_that_says_nothing_is_named(method):
     got = explained(model, pictures(model, 2), 1, method)
     assert not got.values.any()
     assert len(got.warnings) >= 2
-    assert got.warnings[0].startswith("picture 0: the map is zero everywhere: ")
-    assert "try" in got.warnings[0]
+    first = next(w for w in got.warnings if w.startswith("picture 0: "))
+    assert first.startswith("picture 0: the map is zero everywhere: ")
+    assert "try" in first
 
 
 @every_method
@@ -217,6 +222,19 @@ def test_a_map_depends_on_the_target_or_says_that_it_does_not(method):
     x = pictures(model, 2)
     one, two = (explained(model, x, target, method).values for target in (0, 1))
     assert np.array_equal(one, two) != METHODS[method].targeted
+
+
+@every_method
+def test_a_map_that_is_the_same_for_every_class_is_named(method):
+    model = model_for(method, "digits")
+    x = pictures(model, 1)
+    got = [explained(model, x, target, method) for target in range(3)]
+    same = same_for_every_class(np.concatenate([one.values for one in got]))
+    assert METHODS[method].targeted != same
+    for one in got:
+        named = [t for t in one.warnings if t.startswith("this map is the same for every class: ")]
+        assert len(named) == same
+        assert all("try grad_cam" in text for text in named)
 
 
 @every_method
@@ -242,7 +260,7 @@ def test_methods_describe_themselves(method):
     assert said.name == method
     assert said.family in FAMILIES
     assert "arXiv" in said.reference or "doi" in said.reference
-    assert said.stochastic == ("seed" in said.options)
+    assert said.stochastic == ("seed" in said.options and method != "occlusion")
     taken = inspect.signature(said.function).parameters.values()
     assert all(p.kind is not p.VAR_KEYWORD for p in taken)
     assert all(p.kind is p.KEYWORD_ONLY for p in list(taken)[3:])
@@ -258,6 +276,19 @@ def test_names_that_others_rely_on_are_listed(method):
     assert [said.signed, said.stochastic, said.gradients] == rest
     assert said.needs in ("", "ReLU", "a node with places")
     assert all(part in "fb" or part.isalnum() or part in "+·" for part in said.cost.split())
+
+
+@every_method
+def test_they_say_whether_they_walk_back(method, monkeypatch):
+    model, walked, own = model_for(method, "digits"), [], Dense.backward
+
+    def backward(self, dy, call):
+        walked.append(self)
+        return own(self, dy, call)
+
+    monkeypatch.setattr(Dense, "backward", backward)
+    explained(model, pictures(model, 1), 1, method)
+    assert METHODS[method].gradients == bool(walked)
 
 
 # The one door ---------------------------------------------------------------------------------

@@ -8,6 +8,8 @@ from networks import SEEN, chain, inception, pictures
 
 import nnviz as nv
 from nnviz.engine.graph import INPUT
+from nnviz.engine.input import InputSpec
+from nnviz.engine.model import Model
 from nnviz.errors import ArgumentError
 from nnviz.inspection.attribution import (
     Channel,
@@ -246,3 +248,25 @@ def test_a_log_probability_is_finite_where_the_probability_is_zero():
     got = nv.gradient(model, np.zeros((1, 1, 1, 1)), LogProbability(0))
     np.testing.assert_allclose(got.scores, -1000)
     assert np.isfinite(got.values).all()
+
+
+@pytest.mark.parametrize("method", ["saliency", "occlusion", "deep_lift", "grad_cam"])
+def test_a_log_probability_of_what_is_no_probability_is_refused(method):
+    nodes = nv.Sequential([nv.Conv2D(2, 3), nv.Flatten(), nv.Dense(3)], (5, 4, 1)).nodes
+    model = Model.from_nodes(nodes, input=InputSpec((5, 4, 1)), head="none")
+    for target in (LogProbability(1), Logit(0) - 2 * LogProbability(1)):
+        with pytest.raises(ArgumentError, match="a log-probability needs a model that gives prob"):
+            nv.explain(model, pictures(model, 1), target, method=method)
+    assert nv.explain(model, pictures(model, 1), Probability(1), method="saliency").values.any()
+    assert nv.explain(model, pictures(model, 1), 1, method="shapley_cam").scores.shape == (1,)
+
+
+def test_a_log_probability_without_logits_is_finite():
+    """Where the softmax is all there is, the probabilities are what the target reads."""
+    nodes = nv.Sequential([nv.Conv2D(2, 1, use_bias=False), nv.Flatten()], (1, 1, 2)).nodes
+    model = Model.from_nodes(nodes, input=InputSpec((1, 1, 2)), head="softmax")
+    assert (model.head, model.logits_name) == ("softmax", model.output_name)
+    target = LogProbability(0).bound(model)
+    y = np.array([[0, 1], [0.5, 0.5]], np.float32)
+    np.testing.assert_allclose(target.values(y), [np.log(np.finfo(np.float32).tiny), np.log(0.5)])
+    assert np.isfinite(target.gradient(y)).all()

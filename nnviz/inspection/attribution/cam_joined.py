@@ -29,7 +29,7 @@ from .methods import METHODS, method
 from .places import spatial_node
 from .question import Question
 from .rules import rule_set
-from .target import Logit, LogProbability
+from .target import Logit, LogProbability, Probability
 
 STEP = 1e-5
 """How far along A the gradient is taken for its change, in float64."""
@@ -251,8 +251,8 @@ def _rest(question: Question) -> Goal:
     if len(terms) > 1 or type(terms[0][2]) is not Logit:
         return question.goal
     index = terms[0][2].index
-    bound = LogProbability(index).bound(question.model)
-    if not isinstance(bound, LogProbability) or bound.curve not in ("softmax", "sigmoid"):
+    bound = Probability(index).bound(question.model)
+    if not isinstance(bound, Probability) or bound.curve not in ("softmax", "sigmoid"):
         return question.goal
     return as_goal(question.model, Logit(index) + LogProbability(index), len(question))
 

@@ -40,9 +40,10 @@ from .relevance import (
     Share,
     Shares,
     Term,
+    above,
+    below,
     first_layers,
     halved,
-    less,
     negative,
     passed,
     positive,
@@ -98,9 +99,10 @@ def counted(part: Callable[[np.ndarray], np.ndarray]) -> Shares:
 
 
 def z_box(box: Box) -> Shares:
-    """(x − l) w⁺ + (x − h) w⁻: the table's formula with no difference of large numbers in it."""
+    """(x − l) w⁺ + (x − h) w⁻: the table's formula with no difference of large numbers in it. An
+    input beyond its bounds is its own bound: l ≤ x ≤ h, and no share is below 0."""
     low, high = box
-    return (Share((Term(less(low), positive, None), Term(less(high), negative, None))),)
+    return (Share((Term(above(low), positive, None), Term(below(high), negative, None))),)
 
 
 LAYER_RULES: Mapping[str, Callable[[Settings], Shares]] = {

@@ -18,17 +18,21 @@ from ...engine.trace import Trace
 from ...engine.walk import RuleFor
 from ..results import Attribution
 from .baseline import baselines, described, references
-from .gap import relative_gap, total
+from .gap import completeness, total
 from .goal import Goal
 from .gradients import without_channels
 from .methods import method
 from .question import Question
 from .relevance import Sides, added, both_sides, rules_for
-from .target import LogProbability, Norm, Probability
 
 CAUSE = (
     "the target does not change on the way from the baseline to the picture, or the changes cancel "
     "at every pixel; try another baseline or another class"
+)
+
+REMEDY = (
+    "a layer or the target bends too sharply for the quadrature, or sums cancel; try "
+    "integrated_gradients"
 )
 
 LAYER_POINTS, TARGET_POINTS = 16, 64
@@ -99,7 +103,9 @@ def _explained(question: Question, bases: list[Array], said: dict[str, Any]) -> 
         raw += walk.gradient * (question.x - baseline)
         scores += walk.scores
     raw, scores = raw / len(bases), scores / len(bases)
-    gap = relative_gap(total(raw), scores[:, 0] - scores[:, 1])
+    gap, warnings = completeness(
+        total(raw), scores[:, 0].astype(question.x.dtype), scores[:, 1], REMEDY
+    )
     return question.answer(
         without_channels(raw, "sum"),
         scores=scores[:, 0],
@@ -108,6 +114,7 @@ def _explained(question: Question, bases: list[Array], said: dict[str, Any]) -> 
         gap=gap,
         cause=CAUSE,
         settings=said,
+        warnings=warnings,
     )
 
 
@@ -207,7 +214,7 @@ def mean_seeds(
 ) -> dict[str, Array]:
     """The target's mean gradient on the straight line between the two runs' outputs: its gradient
     where the target is linear."""
-    if not any(isinstance(t, Probability | LogProbability | Norm) for _, _, t in goal.terms):
+    if goal.linear:
         return goal.seeds(outputs)
     total: dict[str, Array] = {}
     for t, weight in line(TARGET_POINTS):

@@ -28,13 +28,15 @@ from .relevance import (
     Share,
     Shares,
     Term,
+    above,
+    beyond,
     first_layers,
-    less,
     negative,
     passed,
     positive,
     rules_for,
     sharing,
+    unfit,
 )
 
 CAUSE = (
@@ -68,9 +70,9 @@ def excitation_backprop(
     node: where to stop, by name; None for the picture itself. Then at_node is the map there, placed
     on the picture by the receptive fields' centres.
 
-    At the layers that read pixels a is x − l, l being what pixel 0 is there. Batch normalization is
-    folded, one that stays passes everything on; max pooling passes to the winner; sums and means
-    share by what is positive; a product's factors share alike.
+    At the layers that read pixels a is max(x − l, 0), l being what pixel 0 is there. Batch
+    normalization is folded, one that stays passes everything on and is named; max pooling passes to
+    the winner; sums and means share by what is positive; a product's factors share alike.
     Zhang, Lin, Brandt, Shen, Sclaroff 2016, sections 3.1 to 3.3, arXiv:1608.00507.
     """
     contrastive = flag(contrastive, "contrastive", "excitation_backprop")
@@ -82,6 +84,11 @@ def excitation_backprop(
     rules = _rules(folded, contrastive=contrastive)
     walk = folded.walk(at=(place,), rule_for=rules)
     found = without_channels(walk.gradients[place], "sum")
+    warnings = unfit(
+        folded.model, question.goal.nodes, question.method, for_relus=True, scaling_passes=True
+    )
+    if node is None:
+        warnings += beyond(model, question.x, question.method)
     return question.answer(
         found if node is None else place_on_picture(model, place, found),
         scores=walk.scores,
@@ -91,6 +98,7 @@ def excitation_backprop(
         node=node,
         cause=CAUSE,
         settings={"contrastive": contrastive},
+        warnings=warnings,
     )
 
 
@@ -107,7 +115,7 @@ def _rules(question: Question, *, contrastive: bool) -> RuleFor:
                 "a channel of a dense or convolutional layer as target"
             )
         if weighted:
-            part = less(first[node.name][0]) if node.name in first else positive
+            part = above(first[node.name][0]) if node.name in first else positive
             return sharing(node.layer, excited(part, against=turned))
         if kind == "mixing":
             return sharing(node.layer, (Share((Term(positive),)),))

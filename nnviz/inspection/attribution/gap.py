@@ -29,20 +29,26 @@ def relative_gap(found: Array | float, wanted: Array | float) -> Array:
 
 
 def completeness(
-    found: Array, scores: Array, before: Array, remedy: str
+    found: Array,
+    scores: Array,
+    before: Array,
+    remedy: str,
+    *,
+    large: float = LARGE_GAP,
+    wanted: str = "the target moved by {:.4g} from the baseline",
 ) -> tuple[Array, tuple[str, ...]]:
     """The gaps (N,) of maps that add up to `found` and should to scores − before, all (N,), and
-    warnings with the remedy where they are large."""
+    warnings with the remedy where they are above `large`; `wanted` has words for the difference."""
     difference = scores.astype(np.float64) - before
     gap = relative_gap(found, difference)
     # A miss that rounding explains is none; without this, equal scores would cry wolf.
     rounding = np.finfo(scores.dtype).eps * np.maximum(np.abs(scores), np.abs(before))
-    large = (np.abs(found - difference) > 100 * rounding) & ~(np.abs(gap) <= LARGE_GAP)
+    missed = (np.abs(found - difference) > 100 * rounding) & ~(np.abs(gap) <= large)
     texts = []
-    for i in np.flatnonzero(large):
+    for i in np.flatnonzero(missed):
         place = f"picture {i}: " if len(gap) > 1 else ""
         texts.append(
-            f"{place}the map adds up to {found[i]:.4g}, but the target moved by "
-            f"{difference[i]:.4g} from the baseline (gap {gap[i]:+.0%}): {remedy}"
+            f"{place}the map adds up to {found[i]:.4g}, but {wanted.format(difference[i])} "
+            f"(gap {gap[i]:+.0%}): {remedy}"
         )
     return gap, tuple(texts)

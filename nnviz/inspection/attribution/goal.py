@@ -30,6 +30,11 @@ class Goal:
         return tuple(dict.fromkeys(node for _, node, _ in self.terms))
 
     @property
+    def linear(self) -> bool:
+        """Whether all of its targets are linear in their nodes."""
+        return all(target.linear for _, _, target in self.terms)
+
+    @property
     def count(self) -> int | None:
         """How many pictures it speaks of; None: any number."""
         return next((t.count for _, _, t in self.terms if t.count is not None), None)

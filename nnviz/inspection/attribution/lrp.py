@@ -12,24 +12,33 @@ from typing import Any
 import numpy as np
 
 from ...engine.layer import Array
-from ...engine.layers.rectifier import ReLU
 from ...engine.model import Model
-from ...engine.rewrite import fold_batch_norm, up_to
-from ...errors import ArgumentError, listing
+from ...engine.rewrite import fold_batch_norm
+from ...errors import ArgumentError
 from ..results import Attribution
 from .checks import choice, number
 from .composites import COMPOSITES, DEEP_TAYLOR, Composite, Settings, composite_rules
-from .gap import relative_gap, total
+from .gap import completeness, total
 from .gradients import without_channels
 from .methods import method
 from .question import Question
-from .relevance import first_layers, kind_of
+from .relevance import beyond, first_layers, unfit
 from .target import Probability
 
 CAUSE = (
     "no relevance reached the picture: the target's value is 0, or the relevance ended at outputs "
     "that no input speaks for; try another class, composite='epsilon', or the gradient"
 )
+REMEDY = (
+    "biases, epsilon and outputs that no input speaks for have taken or made the rest; try lrp "
+    "with composite='epsilon_gamma_box', or integrated_gradients"
+)
+CURVED = (
+    "this target is no linear function of its node, and relevance begins there with y ∂S/∂y; try "
+    "integrated_gradients"
+)
+LARGE_LOSS = 0.5
+"""Biases always take a part of the relevance: only a gap above this is named."""
 TAYLOR_CAUSE = (
     "deep Taylor explains what is above 0, and the target is not, or its relevance ended at "
     "outputs that no input speaks for; try another class, or lrp"
@@ -174,8 +183,9 @@ def deep_taylor(model: Model, x: Any, target: Any = None, *, first: str = "z_box
     """R_i = Σ_j x_i w_ij⁺ / Σ_i x_i w_ij⁺ · R_j, and at the layers that read pixels
     R_i = Σ_j (x_i w_ij − l_i w_ij⁺ − h_i w_ij⁻) / Σ_i … · R_j.
 
-    l, h: the least and the largest that the pixel may be there. It begins with R = max(y ∂S/∂y, 0),
-    so values (N, rows, cols) are never negative. gap: (Σ values − S⁺) / S⁺.
+    l, h: the least and the largest that the pixel may be there (pixel 0 and 1; one beyond them is
+    its own bound, and a warning says so). It begins with R = max(y ∂S/∂y, 0), so values
+    (N, rows, cols) are never negative. gap: (Σ values − S⁺) / S⁺.
     first: "z_box", or "w_square" for inputs without bounds: w_ij² / Σ_i w_ij².
     Montavon, Lapuschkin, Binder, Samek, Müller 2017, the z⁺, z^B and w² rules, arXiv:1512.02479.
     It is derived for ReLUs with biases of at most 0; biases have no share. Where an input x_i below
@@ -208,15 +218,20 @@ def _explained(
 
     walk = folded.walk(rule_for=rules, seed_of=start)
     started = np.maximum(walk.scores, 0) if only_positive else walk.scores
+    gap, lost = completeness(
+        total(walk.gradient), started, np.zeros(len(started)),
+        REMEDY if question.goal.linear else CURVED,
+        large=LARGE_LOSS, wanted="the target is {:.4g}",
+    )  # fmt: skip
     return question.answer(
         without_channels(walk.gradient, "sum"),
         scores=walk.scores,
         signed=not only_positive,
         raw=walk.gradient,
-        gap=relative_gap(total(walk.gradient), started),
+        gap=gap,
         cause=TAYLOR_CAUSE if only_positive else CAUSE,
         settings=said,
-        warnings=warnings,
+        warnings=warnings + lost,
     )
 
 
@@ -228,17 +243,15 @@ def _warnings(question: Question, composite: Composite, only_relus: bool) -> tup
             "no layer with weights reads the picture directly, so nothing got the "
             f"{composite.first} rule of the first layers"
         )
-    way = up_to(question.model, *question.goal.nodes).nodes
-    others = [
-        n.name
-        for n in way
-        if kind_of(n.layer) in ("curve", "damping") and not isinstance(n.layer, ReLU)
-    ]
-    if only_relus and others:
-        found.append(
-            f"{question.method} is derived for ReLUs: {listing(others)} passed the relevance on as "
-            "it was"
-        )
+    found += unfit(
+        question.model,
+        question.goal.nodes,
+        question.method,
+        for_relus=only_relus,
+        scaling_passes=composite.scaling is None,
+    )
+    if composite.first == "z_box":
+        found += beyond(question.model, question.x, question.method)
     return tuple(found)
 
 

@@ -10,6 +10,7 @@ the command line, the table in the documentation and the battery of tests read.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -30,10 +31,11 @@ class Method:
 
     name: what `explain` knows it by. family: one of `FAMILIES`. reference: author, year, arXiv id
     or place. signed: whether values below zero mean evidence against the target. stochastic:
-    whether it takes a seed. gradients: whether it needs a backward pass. targeted: whether the map
-    depends on the target; where not, it shows what the network sees, not why it decided so. needs:
-    what the model must have, in words ("" where any model for pictures will do). cost: forward (f)
-    and backward (b) passes for each picture.
+    whether it draws random
+    numbers as it is called by default. gradients: whether it needs a backward pass. targeted: whether the map
+    depends on the target; where it does not, every result says so. needs: what the model must
+    have, in words ("" where any model for pictures will do). cost: forward (f) and backward (b)
+    passes for each picture.
     """
 
     name: str
@@ -82,8 +84,8 @@ def method(
             family=family,
             reference=reference,
             signed=signed,
-            stochastic="seed" in inspect.signature(function).parameters,
-            gradients="b" in cost.split(),
+            stochastic=stochastic and "seed" in inspect.signature(function).parameters,
+            gradients=bool(re.search(r"\bb\b", cost)),
             targeted=targeted,
             needs=needs,
             cost=cost,

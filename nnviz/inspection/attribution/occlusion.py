@@ -69,6 +69,7 @@ class Occlusion(Attribution):
     "perturbation",
     reference="Zeiler and Fergus 2013, arXiv:1311.2901",
     signed=True,
+    stochastic=False,  # its seed is for fill="noise" alone
     cost="places f",
 )
 def occlusion(

@@ -27,11 +27,17 @@ from ...engine.walk import RuleFor
 from ...errors import ArgumentError
 from ..results import Attribution, Provenance, degenerate
 from .goal import Goal, as_goal
+from .methods import METHODS
 
 BATCH_BYTES = 64 << 20
 """What goes into one run, and comes out of it, is held to about this much."""
 TRACE_BYTES = 256 << 20
 """Whole traces, where a method needs them, are held to about this much."""
+
+BLIND = (
+    "leaves the target aside and shows what the network sees in the picture; for the reasons of "
+    "one class try grad_cam"
+)
 
 SeedOf = Callable[[Array, Array], Array]
 """(the target's gradient, a node's output) -> what a walk back starts with there."""
@@ -249,11 +255,15 @@ class Question:
         warnings: tuple[str, ...] = (),
     ) -> Attribution:
         """The map with its provenance, in the input's dtype; `cause` says why this method's map
-        may be degenerate, and what to try then."""
+        may be degenerate, and what to try then. Where the method leaves the target aside, no target
+        is named, and a warning says so."""
+        entry = METHODS.get(self.method)
+        blind = entry is not None and not entry.targeted
+        notes = (f"this map is the same for every class: {self.method} {BLIND}",) if blind else ()
         made = Provenance.of(
             self.model,
             self.method,
-            target=self.goal.words,
+            target=None if blind else self.goal.words,
             node=node,
             settings=dict(settings or {}),
             seed=None if seed is None else int(seed),
@@ -270,7 +280,7 @@ class Question:
             at_node=fit(at_node),
             gap=fit(gap),
             error=fit(error),
-            warnings=tuple(dict.fromkeys(warnings + degenerate(values, cause))),
+            warnings=tuple(dict.fromkeys(warnings + degenerate(values, cause) + notes)),
             provenance=made,
             signed=signed,
         )

@@ -29,12 +29,13 @@ from ...engine.layers.pool import (
     MaxPooling2D,
     Subsampling2D,
 )
+from ...engine.layers.rectifier import LeakyReLU, PReLU, ReLU
 from ...engine.layers.reshape import Flatten
 from ...engine.layers.resize import UpSampling2D, ZeroPadding2D
 from ...engine.model import PREDICT, Model
 from ...engine.rewrite import up_to
 from ...engine.walk import RuleFor
-from ...errors import ArgumentError
+from ...errors import ArgumentError, listing
 
 Part = Callable[[Array], Array]
 """A part of an array: its positive numbers, its squares, itself."""
@@ -230,6 +231,9 @@ def rules_for(model: Model, ends: Sequence[str], method: str, rule_of: RuleOf) -
 Box = tuple[Array, Array]
 """The least and the largest that each input of a layer may be, (1, …) each."""
 
+BOUND_ROUNDING = 1e-4
+"""A pixel this far beyond 0 … 1 is within: resizing and the preparation round."""
+
 KEEP_ORDER = ("mixing", "routing", "maximum", "scaling")
 """What may lie between the picture and a first layer: more light in is more out, or (a scaling by
 less than 0) less, everywhere."""
@@ -241,6 +245,11 @@ def first_layers(model: Model) -> dict[str, Box]:
     A pixel lies between 0 and 1; `Model.input` and what stands before the layer (a normalization, a
     frame of zeros, pooling) say what the layer is given then.
     """
+    return _bounds(model)[0]
+
+
+def _bounds(model: Model) -> tuple[dict[str, Box], dict[str, Box]]:
+    """The bounds of what `first_layers` are given, and of what the nodes before them give."""
     shape = (1, *model.input.shape)
     ends = [model.input.prepare(make(shape)) for make in (np.zeros, np.ones)]
     boxes: dict[str, Box] = {INPUT: (ends[0], ends[1])}
@@ -257,9 +266,73 @@ def first_layers(model: Model) -> dict[str, Box]:
                 for end in (0, 1)
             )
             boxes[node.name] = np.minimum(low, high), np.maximum(low, high)
-    return found
+    return found, boxes
 
 
-def less(bound: Array) -> Part:
-    """x − bound, in the dtype of x."""
-    return lambda x: x - bound.astype(x.dtype)
+def above(low: Array) -> Part:
+    """max(x − low, 0), in the dtype of x: where x lies below its bound, x is the bound."""
+    return lambda x: np.maximum(x - low.astype(x.dtype), 0)
+
+
+def below(high: Array) -> Part:
+    """min(x − high, 0): where x lies above its bound, x is the bound."""
+    return lambda x: np.minimum(x - high.astype(x.dtype), 0)
+
+
+# What is to be said ---------------------------------------------------------------------------
+
+STRAIGHT = (ReLU, LeakyReLU, PReLU)
+"""Activations that are a straight line through 0 on each side: y = f'(x) x, so that passing the
+relevance on is exact."""
+
+
+def unfit(
+    model: Model, ends: Sequence[str], method: str, *, for_relus: bool, scaling_passes: bool
+) -> tuple[str, ...]:
+    """Warnings that name the nodes on the way to `ends` that no rule was made for.
+
+    for_relus: whether the method is made for ReLUs alone. scaling_passes: whether a normalization
+    passes everything on; what prepares the pixels for the first layer may.
+    """
+    fit = (ReLU,) if for_relus else STRAIGHT
+    way = [(node, kind_of(node.layer)) for node in up_to(model, *ends).nodes]
+    curves = [n.name for n, kind in way if kind == "damping"
+              or (kind == "curve" and not isinstance(n.layer, fit))]  # fmt: skip
+    pixels = _bounds(model)[1]
+    norms = [n.name for n, kind in way if kind == "scaling" and n.name not in pixels]
+    texts = []
+    if curves and for_relus:
+        texts.append(
+            f"{method} is derived for ReLUs: {listing(curves)} passed the relevance on as it was"
+        )
+    elif curves:
+        texts.append(
+            f"{listing(curves)} passed the relevance on as it was, as if the curve were a straight "
+            "line through 0"
+        )
+    if norms and scaling_passes:
+        texts.append(
+            f"{method} has no rule for a normalization that cannot be folded: {listing(norms)} "
+            "passed all relevance on, whatever it adds or turns round"
+        )
+    return tuple(texts)
+
+
+def beyond(model: Model, x: Array, method: str) -> tuple[str, ...]:
+    """Warnings that name the pictures, as network input, that leave the bounds of `first_layers`
+    by more than rounding."""
+    if not first_layers(model):
+        return ()
+    shape = (1, *model.input.shape)
+    black, white = (model.input.prepare(make(shape)) for make in (np.zeros, np.ones))
+    pixels = (x - black) / (white - black)
+    texts = []
+    for i, picture in enumerate(pixels):
+        low, high = float(picture.min()), float(picture.max())
+        if low < -BOUND_ROUNDING or high > 1 + BOUND_ROUNDING:
+            place = f"picture {i}: " if len(x) > 1 else ""
+            texts.append(
+                f"{place}pixels from {low:.3g} to {high:.3g}, beyond the 0 … 1 that {method} rests "
+                "on at the first layer: such a pixel was taken for its own bound"
+            )
+    return tuple(texts)

@@ -21,16 +21,18 @@ import numpy as np
 
 from ...engine.graph import Node
 from ...engine.layer import Array, Call, Layer, Rule
-from ...engine.layers.rectifier import ELU, GELU, SELU, HardSwish, LeakyReLU, PReLU, ReLU, Swish
+from ...engine.layers.activation import Linear, Pointwise, Sigmoid, Softmax, Step, Tanh
+from ...engine.layers.rectifier import ReLU
 from ...engine.model import Model
 from ...engine.walk import RuleFor
 from ...errors import listing
 from .checks import choice
 
 
-def guided(layer: Layer, dy: Array, call: Call) -> Array:
-    """dx = dy where x > 0 and dy > 0."""
-    return dy * (call.x > 0) * (dy > 0)
+def guided(layer: Layer, dy: Array, call: Call) -> Array | tuple[Array, ...]:
+    """dx = dy where x > 0 and dy > 0: the layer's own backward of what is positive, so that a kind
+    of ReLU of a user's own (with a ceiling, say) keeps its derivative."""
+    return layer.backward(np.maximum(dy, 0), call)
 
 
 def rectified(layer: Layer, dy: Array, call: Call) -> Array:
@@ -43,10 +45,12 @@ RULES: Mapping[str, Mapping[type[Layer], Rule]] = {
     "guided": {ReLU: guided},
     "rectified": {ReLU: rectified},
 }
-"""Name -> which kinds of layer get which rule; all others keep their own backward."""
+"""Name -> which kinds of layer, with their descendants, get which rule; all others keep their own
+backward."""
 
-RELATIVES = (LeakyReLU, PReLU, ELU, SELU, GELU, Swish, HardSwish)
-"""They hold back what is negative as a ReLU does, but the papers say nothing of them."""
+NO_RELATIVES = (Linear, Sigmoid, Softmax, Step, Tanh)
+"""All other activations hold back what is negative as a ReLU does, or may: the papers say nothing
+of them, and they are named."""
 
 ALIASES = {"relu": "rectified", "deconv": "rectified", "deconvnet": "rectified"}
 
@@ -65,7 +69,8 @@ def rule_set(model: Model, name: str) -> tuple[RuleFor | None, tuple[str, ...]]:
         return None, ()
 
     def rule_for(node: Node) -> Rule:
-        return table.get(type(node.layer), type(node.layer).backward)
+        kinds = type(node.layer).__mro__
+        return next((table[k] for k in kinds if k in table), type(node.layer).backward)
 
     return rule_for, relu_warnings(model, name)
 
@@ -77,7 +82,11 @@ def relu_warnings(model: Model, name: str) -> tuple[str, ...]:
             f"this model has no ReLU, so the {name} rule changes nothing: the map is the plain "
             "gradient's",
         )
-    left = [node.name for node in model.nodes if isinstance(node.layer, RELATIVES)]
+    left = [
+        node.name
+        for node in model.nodes
+        if isinstance(node.layer, Pointwise) and not isinstance(node.layer, (ReLU, *NO_RELATIVES))
+    ]
     if left:
         return (f"the {name} rule is for ReLUs alone: {listing(left)} kept the plain gradient",)
     return ()

@@ -26,7 +26,8 @@ class Target:
     """A scalar of one node's output for each picture.
 
     Give `node`, `values`, `gradient` and `describe` to write one; `bound` and `take` where it needs
-    to know the model's classes, or has a choice for each picture.
+    to know the model's classes, or has a choice for each picture; `linear` = True where it is a
+    linear function of its node's output.
     """
 
     def node(self, model: Model) -> str:
@@ -48,6 +49,12 @@ class Target:
     def bound(self, model: Model) -> Target:
         """The target as this model means it: names as numbers."""
         return self
+
+    @property
+    def linear(self) -> bool:
+        """Whether its gradient is the same for every output of its node; where it is not, DeepLIFT
+        takes the mean gradient between two outputs."""
+        return False
 
     @property
     def count(self) -> int | None:
@@ -108,6 +115,10 @@ class Logit(Target):
         return replace(self, index=_each(model.class_index, self.index))
 
     @property
+    def linear(self) -> bool:
+        return True
+
+    @property
     def count(self) -> int | None:
         return len(self.index) if isinstance(self.index, tuple) else None
 
@@ -160,6 +171,10 @@ class Probability(Logit):
         curve = "none" if ready else {"logits": "softmax"}.get(model.head, model.head)
         return replace(self, index=_each(model.class_index, self.index), curve=curve)
 
+    @property
+    def linear(self) -> bool:
+        return self.curve == "none"
+
     def _probabilities(self, z: Array) -> Array:
         if self.curve == "softmax":
             powers = np.exp(z - z.max(axis=1, keepdims=True))
@@ -189,7 +204,22 @@ class Probability(Logit):
 @dataclass(frozen=True)
 class LogProbability(Probability):
     """log p_c, computed from the logits, so that it is finite where p_c is 0 to rounding;
-    ∂/∂z_i = [i = c] − p_i after a softmax, 1 − p_c after a sigmoid."""
+    ∂/∂z_i = [i = c] − p_i after a softmax, 1 − p_c after a sigmoid. A model whose output is no
+    probability and no logit is refused; where only the probabilities are there, p_c is at least the
+    least positive number."""
+
+    def bound(self, model: Model) -> Target:
+        bound = super().bound(model)
+        if model.head == "none":
+            raise ArgumentError(
+                "a log-probability needs a model that gives probabilities or logits, and this "
+                "model's output is neither (its head is 'none'): give a class number as target"
+            )
+        return bound
+
+    @property
+    def linear(self) -> bool:
+        return False
 
     def values(self, y: Array) -> Array:
         z, rows = self._rows(y)
@@ -198,8 +228,7 @@ class LogProbability(Probability):
             return z[rows] - top - np.log(np.exp(z - top[:, None]).sum(axis=1))
         if self.curve == "sigmoid":
             return -np.logaddexp(0, -z[rows]).astype(z.dtype)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.log(z[rows])
+        return np.log(np.maximum(z[rows], np.finfo(z.dtype).tiny))
 
     def gradient(self, y: Array) -> Array:
         z, rows = self._rows(y)
@@ -210,7 +239,7 @@ class LogProbability(Probability):
         elif self.curve == "sigmoid":
             dz *= 1 - self._probabilities(z)
         else:
-            dz[rows] = 1 / z[rows]
+            dz[rows] = 1 / np.maximum(z[rows], np.finfo(z.dtype).tiny)
         return dz.reshape(y.shape)
 
     def describe(self, model: Model) -> str:
@@ -228,6 +257,10 @@ class Channel(Target):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "channel", _plain(self.channel))
+
+    @property
+    def linear(self) -> bool:
+        return True
 
     @property
     def count(self) -> int | None:
@@ -316,6 +349,10 @@ class Direction(Target):
                 f"{self.vector.shape}"
             )
         return self.name
+
+    @property
+    def linear(self) -> bool:
+        return True
 
     def _weights(self, y: Array) -> Array:
         places = y[0].size // y.shape[-1] if self.vector.shape != y.shape[1:] else 1
