@@ -413,7 +413,23 @@ def test_sobol_is_that_of_the_loops(order):
     assert a.shape == b.shape == (8, 7)
     got = sobol(model, x, 1, segments=LABELS, fill=FILL, samples=8, order=order, seed=3)
     wanted = reference.jansen(loops(model, x), a, b, order)
-    np.testing.assert_allclose(got.parts[0], wanted, rtol=1e-9, atol=1e-13)
+    np.testing.assert_allclose(got.parts[0], np.maximum(wanted, 0), rtol=1e-9, atol=1e-13)
+
+
+def test_shares_below_0_are_noise_and_said_to_be():
+    model, x = curved(0)
+    got = sobol(model, x, 1, segments=LABELS, fill=FILL, samples=4, order="first", seed=0)
+    wanted = reference.jansen(loops(model, x), *designs(7, 4, 0), "first")
+    below = [part for part in wanted if part < 0]
+    assert below, "this draw has shares below 0"
+    assert not got.signed
+    assert got.values.min() == got.parts.min() == 0
+    assert got.warnings[0] == (
+        f"{len(below)} of 7 shares came out below 0 (down to {min(below):.2g}), which only noise "
+        "can do, and are shown as 0: raise samples"
+    )
+    total = sobol(model, x, 1, segments=LABELS, fill=FILL, samples=4, order="total")
+    assert total.warnings == ()
 
 
 @pytest.mark.parametrize("order", ["total", "first"])
