@@ -22,6 +22,7 @@ from ..anatomy.receptive import has_places, receptive_field
 from ..results import Attribution
 from .cam import CAUSE, PLACES, AtNode, divided, positive, weighted
 from .checks import choice, generator, number, whole_number
+from .draws import noise_size
 from .goal import Goal, as_goal
 from .gradients import without_channels
 from .methods import METHODS, method
@@ -66,7 +67,7 @@ def smooth_grad_cam_plus_plus(
     here = AtNode.of(model, x, target, owner, node)
     maps, scores = here.look()
     wide = here.wide
-    size = noise * np.ptp(wide.x, axis=(1, 2, 3), keepdims=True)
+    size, flat = noise_size(wide.x, noise)
     points = (wide.x + size * rng.standard_normal(wide.x.shape[1:]) for _ in range(samples))
     first = second = third = np.zeros(maps.shape)
     for walk in wide.walks(points, at=(here.name,)):
@@ -76,7 +77,7 @@ def smooth_grad_cam_plus_plus(
     weights = (divided(second, below) * positive(first / samples)).sum(axis=(1, 2))
     at_node = positive(weighted(maps, weights))
     settings = {"samples": samples, "noise": noise}
-    return here.answer(at_node, scores, settings=settings, seed=seed)
+    return here.answer(at_node, scores, settings=settings, seed=seed, warnings=flat)
 
 
 @method("cam", reference="Cai 2025, arXiv:2501.06261", needs=PLACES, cost="3 f + 3 b")

@@ -19,6 +19,7 @@ from ..results import Attribution
 from .baseline import blurred
 from .cam import PLACES, AtNode, positive, varies, weighted
 from .checks import choice, generator, number, whole_number
+from .draws import noise_size
 from .methods import method
 from .question import BATCH_BYTES
 
@@ -95,9 +96,12 @@ def ss_cam(
     rng = generator(seed, "ss_cam")
     here = AtNode.of(model, x, target, "ss_cam", node)
     maps, scores = here.look()
-    base = maps if smooth == "channels" else here.question.x
-    axes = (1, 2) if smooth == "channels" else (1, 2, 3)
-    size = noise * np.ptp(base, axis=axes, keepdims=True)
+    flat: tuple[str, ...] = ()
+    if smooth == "channels":
+        base, size = maps, noise * np.ptp(maps, axis=(1, 2), keepdims=True)
+    else:
+        base = here.question.x
+        size, flat = noise_size(base, noise)
     copies = (base + size * _normal(rng, base) for _ in range(samples))
     settings = {"smooth": smooth, "samples": samples, "noise": noise}
     if smooth == "channels":
@@ -106,7 +110,7 @@ def ss_cam(
         )
     noisy = list(copies)
     return _by_masks(
-        here, maps, scores, lambda mask: [c * mask for c in noisy], None, settings, seed
+        here, maps, scores, lambda mask: [c * mask for c in noisy], None, settings, seed, flat
     )
 
 
@@ -216,6 +220,7 @@ def _by_masks(
     copies: Iterator[Array] | None = None,
     settings: dict[str, Any] | None = None,
     seed: int | None = None,
+    warnings: tuple[str, ...] = (),
 ) -> Attribution:
     """max(Σ_k w_k A_k, 0) with w the softmax of the mean scores of what is seen through the masks.
 
@@ -239,7 +244,7 @@ def _by_masks(
         cause=CAUSE,
         settings=settings,
         seed=seed,
-        warnings=_alike(mean, there),
+        warnings=warnings + _alike(mean, there),
     )
 
 

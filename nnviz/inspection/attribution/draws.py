@@ -1,10 +1,23 @@
-"""Means over random draws, with the standard error that belongs to them."""
+"""Random draws around a picture: how large the noise is, and means over them with the standard
+error that belongs to them."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from ...engine.layer import Array
+
+
+def noise_size(x: Array, noise: float) -> tuple[Array, tuple[str, ...]]:
+    """(N, 1, 1, 1): σ = noise · (max − min) of each picture of the network's input, and warnings
+    where that leaves a picture without noise."""
+    size = noise * np.ptp(x, axis=(1, 2, 3), keepdims=True)
+    flat = np.flatnonzero((size == 0) & (noise > 0))
+    return size, tuple(
+        f"{f'picture {i}: ' if len(x) > 1 else ''}the picture has the same value everywhere, and "
+        "noise that is a share of its range is 0: the map is that of the picture alone"
+        for i in flat
+    )
 
 
 class Moments:

@@ -30,6 +30,7 @@ from ..anatomy.receptive import has_places, place_on_picture, receptive_field
 from ..results import Attribution
 from .cam import divided
 from .checks import generator, number, whole_number
+from .draws import noise_size
 from .gap import relative_gap, total
 from .goal import Goal
 from .methods import method
@@ -108,13 +109,15 @@ def smooth_full_grad(
     rng = generator(seed, "smooth_full_grad")
     question = Question.of(model, x, target, "smooth_full_grad")
     plain = question.x
-    size = noise * np.ptp(plain, axis=(1, 2, 3), keepdims=True)
+    size, flat = noise_size(plain, noise)
     map_: Any = 0
     for _ in range(samples):
         noisy = plain + size * rng.standard_normal(plain.shape[1:]).astype(plain.dtype)
         map_ = map_ + _map(question, full_gradients(question, noisy)) / samples
     settings = {"samples": samples, "noise": noise}
-    return question.answer(map_, scores=question.score(), cause=CAUSE, settings=settings, seed=seed)
+    return question.answer(
+        map_, scores=question.score(), cause=CAUSE, settings=settings, seed=seed, warnings=flat
+    )
 
 
 def full_gradients(question: Question, points: Array | None = None) -> FullGradients:
