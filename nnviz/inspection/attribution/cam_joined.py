@@ -206,7 +206,7 @@ def refine_cam(
 
 
 @method("cam", reference="Selvaraju et al. 2017, arXiv:1610.02391", signed=True,
-        needs="ReLU, a node with places", cost="1 f + 2 b")  # fmt: skip
+        needs="ReLU, a node with places", cost="2 f + 2 b")  # fmt: skip
 def guided_grad_cam(
     model: Model,
     x: Any,
