@@ -222,6 +222,22 @@ def test_ablation_does_not_depend_on_how_much_runs_together(most, monkeypatch):
     np.testing.assert_allclose(again.values, whole.values, rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.parametrize(("method", "runs"), [("ablation_cam", 2), ("guided_grad_cam", 2)])
+def test_pictures_go_through_the_whole_network_as_often_as_the_cost_says(method, runs, monkeypatch):
+    seen, forward = [], nv.Conv2D.forward
+
+    def counted(self, x, *, mode):
+        if x.shape[1:] == (28, 28, 1):
+            seen.append(len(x))
+        return forward(self, x, mode=mode)
+
+    monkeypatch.setattr(nv.Conv2D, "forward", counted)
+    model = SEEN["digits"]()
+    at.explain(model, pictures(model, 3), 1, method=method)
+    assert sum(seen) == 3 * runs
+    assert at.METHODS[method].cost.startswith(f"{runs} f + ")
+
+
 BAD = [
     ("fast_score_cam", {"most": 0}, "most of fast_score_cam must be a whole number"),
     ("ss_cam", {"smooth": "chanels"}, "no smooth named 'chanels'"),

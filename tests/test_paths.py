@@ -12,8 +12,10 @@ from path_networks import CLASSES, kinked, linear, prepared_linear, smooth
 
 from nnviz.errors import ArgumentError
 from nnviz.inspection.attribution import (
+    METHODS,
     blur_ig,
     expected_gradients,
+    explain,
     guided_ig,
     integrated_gradients,
 )
@@ -195,6 +197,27 @@ def test_the_scores_of_shared_baselines_are_those_of_single_runs():
         got = baseline_scores(question, bases)
         wanted = list(question.scores(np.array(np.broadcast_to(b, x.shape)) for b in bases))
         np.testing.assert_allclose(got, wanted, rtol=1e-12)
+
+
+@pytest.mark.parametrize("method", [m.name for m in METHODS.values() if "baseline" in m.options])
+def test_every_method_takes_its_baseline_in_all_words(method):
+    model = SEEN["colour"]()
+    x = pictures(model, 2)
+    options = {"steps": 3} if "steps" in METHODS[method].options else {}
+    options |= {"segments": "grid"} if method == "xrai" else {}
+    shape = model.input.shape
+
+    def values(baseline):
+        return explain(model, x, 1, method=method, baseline=baseline, **options).values
+
+    black = values("black")
+    for same in (0.0, (0.0, 0.0, 0.0), np.zeros(shape), np.zeros((2, *shape)), ["black"]):
+        np.testing.assert_array_equal(values(same), black)
+    both = values(("black", "grey"))
+    np.testing.assert_array_equal(values(["black", 0.5]), both)
+    np.testing.assert_array_equal(values((np.zeros(shape), "grey")), both)
+    if method != "internal_influence":  # below a linear head its slope is the same everywhere
+        assert np.abs(both - black).max() > 0
 
 
 BAD_BASELINES = [

@@ -298,8 +298,9 @@ def test_penalised_fits_are_at_their_minimum(seed, alpha):
 # RISE -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("centred", [True, False])
 @pytest.mark.parametrize("divisor", ["masks", "probability"])
-def test_rise_is_that_of_the_loops(divisor):
+def test_rise_is_that_of_the_loops(divisor, centred):
     model, x = curved(1)
     rng = np.random.default_rng(8)
     masks = []
@@ -307,24 +308,62 @@ def test_rise_is_that_of_the_loops(divisor):
         grid = rng.random((3, 3)) < 0.4
         first = rng.integers(2), rng.integers(2)
         masks.append(reference.rise_mask(grid, (8, 8), first, (6, 5)))
-    got = rise(
-        model, x, 1, samples=12, cells=3, probability=0.4, fill=FILL, divisor=divisor, seed=8
-    )
+    got = rise(model, x, 1, samples=12, cells=3, probability=0.4, fill=FILL, divisor=divisor,
+               centred=centred, seed=8)  # fmt: skip
+    assert got.signed == centred
 
     def f(picture):
         return model.run(picture[None]).output[0, 1]
 
     fixed = 0.4 if divisor == "probability" else None
-    wanted = reference.rise(f, x[0], FILL, masks, fixed)
-    np.testing.assert_allclose(got.values[0], wanted, rtol=1e-9)
-    scores = np.array([f(x[0] * m[..., None] + FILL * (1 - m[..., None])) for m in masks])
     draws = np.array(masks)
+    scores = np.array([f(x[0] * m[..., None] + FILL * (1 - m[..., None])) for m in masks])
+
+    def map_(kept=slice(None)):
+        level = scores[kept].mean() if centred else 0.0
+        return reference.rise(lambda p: f(p) - level, x[0], FILL, draws[kept], fixed)
+
+    np.testing.assert_allclose(got.values[0], map_(), rtol=1e-9, atol=1e-13)
+    # The jackknife: each mask's influence by leaving it out, exact but for terms in 1 / n.
+    without = np.array([map_(np.arange(12) != i) for i in range(12)])
+    jackknife = np.sqrt(((without - without.mean(axis=0)) ** 2).sum(axis=0) * 11 / 12)
+    np.testing.assert_allclose(got.error[0], jackknife, rtol=0.5)
+    mean, gone = draws.mean(axis=0), scores[:, None, None] - (scores.mean() if centred else 0.0)
     if fixed:
-        error = (scores[:, None, None] * draws / fixed).std(axis=0, ddof=1) / np.sqrt(12)
+        influence = gone * (draws - mean if centred else draws) / fixed
+        influence -= influence.mean(axis=0)
     else:
-        left = draws * (scores[:, None, None] - wanted)
-        error = np.sqrt((left**2).sum(axis=0) * 12 / 11) / draws.sum(axis=0)
-    np.testing.assert_allclose(got.error[0], error, rtol=1e-7)
+        influence = (draws * (gone - map_()) - (mean * gone if centred else 0)) / mean
+    np.testing.assert_allclose(
+        got.error[0], np.sqrt((influence**2).sum(axis=0) / (12 * 11)), rtol=1e-7
+    )
+
+
+def test_the_standard_error_of_rise_is_the_right_size():
+    model, x = curved(1)
+    options = {"cells": 3, "probability": 0.4, "fill": FILL}
+    every = [rise(model, x, 1, samples=40, seed=seed, **options) for seed in range(60)]
+    spread = np.std([one.values[0] for one in every], axis=0, ddof=1)
+    ratio = spread / np.mean([one.error[0] for one in every], axis=0)
+    assert (np.abs(ratio - 1) < 0.35).all(), ratio
+
+
+def test_rise_is_0_where_the_target_does_not_care():
+    """Whatever the target's own level: a logit far below zero is no evidence against anything."""
+    model, x, _ = straight(3)
+    model.parameters()["dense_1/weight"][5:] = 0  # one pixel and a half speak
+    model.parameters()["dense_1/bias"][:] = -1000
+    got = rise(model, x, 1, samples=300, cells=(6, 5), fill=FILL)
+    assert got.signed
+    far = np.abs(got.values[:, 2:, :]) <= 4 * got.error[:, 2:, :]
+    assert far.mean() > 0.99
+    moved = rise(model, x, Logit(1) * -1, samples=300, cells=(6, 5), fill=FILL)
+    np.testing.assert_allclose(moved.values, -got.values, atol=1e-10)
+    plain = rise(model, x, 1, samples=300, cells=(6, 5), fill=FILL, centred=False)
+    assert not plain.signed
+    assert plain.values.max() < -990
+    away = plain.values - got.values
+    np.testing.assert_allclose(away - away[:, :1, :1], 0, atol=1e-9)
 
 
 def test_rise_of_a_linear_model_comes_near_its_expectation():
@@ -338,11 +377,14 @@ def test_rise_of_a_linear_model_comes_near_its_expectation():
     floor = model.run(np.full((1, 1, 4, 2), FILL)).output[0, 1]
     # E[m_u m_w] / E[m_u] by the masks themselves
     together = masks.T @ masks / masks.sum(axis=0)[:, None]
-    np.testing.assert_allclose(got.values[:, 0], floor + parts @ together.T, rtol=1e-9)
+    mean = floor + parts @ masks.mean(axis=0)
+    np.testing.assert_allclose(
+        got.values[:, 0], floor + parts @ together.T - mean[:, None], rtol=1e-9, atol=1e-12
+    )
     # and by theory: a stretch from 4 cells to 5 places, of which the first four are seen
     weights = np.array([[1, 0, 0, 0], [0.3, 0.7, 0, 0], [0, 0.5, 0.5, 0], [0, 0, 0.7, 0.3]])
     second = 0.25 * (weights @ weights.T + weights.sum(axis=1)[:, None] * weights.sum(axis=1))
-    expected = floor + parts @ (second / 0.5).T
+    expected = parts @ (second / 0.5 - 0.5 * weights.sum(axis=1)).T
     assert (np.abs(got.values[:, 0] - expected) < 5 * got.error[:, 0]).all()
 
 
@@ -351,6 +393,9 @@ def test_rise_names_what_says_nothing():
     x = pictures(model, 2)
     whole = rise(model, x, 1, samples=5, probability=1)
     assert len(whole.warnings) == 2
+    assert "everywhere: the target is the same behind every mask" in whole.warnings[0]
+    assert np.abs(whole.values).max() < 1e-6  # each run's rounding
+    whole = rise(model, x, 1, samples=5, probability=1, centred=False)
     assert "the map has the same value everywhere" in whole.warnings[0]
     np.testing.assert_allclose(whole.values[:, 0, 0], whole.scores, rtol=1e-5)
     rare = rise(model, x, 1, samples=1, probability=0.02)
@@ -368,7 +413,23 @@ def test_sobol_is_that_of_the_loops(order):
     assert a.shape == b.shape == (8, 7)
     got = sobol(model, x, 1, segments=LABELS, fill=FILL, samples=8, order=order, seed=3)
     wanted = reference.jansen(loops(model, x), a, b, order)
-    np.testing.assert_allclose(got.parts[0], wanted, rtol=1e-9, atol=1e-13)
+    np.testing.assert_allclose(got.parts[0], np.maximum(wanted, 0), rtol=1e-9, atol=1e-13)
+
+
+def test_shares_below_0_are_noise_and_said_to_be():
+    model, x = curved(0)
+    got = sobol(model, x, 1, segments=LABELS, fill=FILL, samples=4, order="first", seed=0)
+    wanted = reference.jansen(loops(model, x), *designs(7, 4, 0), "first")
+    below = [part for part in wanted if part < 0]
+    assert below, "this draw has shares below 0"
+    assert not got.signed
+    assert got.values.min() == got.parts.min() == 0
+    assert got.warnings[0] == (
+        f"{len(below)} of 7 shares came out below 0 (down to {min(below):.2g}), which only noise "
+        "can do, and are shown as 0: raise samples"
+    )
+    total = sobol(model, x, 1, segments=LABELS, fill=FILL, samples=4, order="total")
+    assert total.warnings == ()
 
 
 @pytest.mark.parametrize("order", ["total", "first"])
@@ -525,6 +586,7 @@ BAD = [
     ("rise", {"probability": 1.5}, "probability of rise must be .* number above 0 and at most 1"),
     ("rise", {"cells": 0}, "cells of rise must be one or two whole numbers of at least 1"),
     ("rise", {"divisor": "mask"}, "no divisor named 'mask'"),
+    ("rise", {"centred": 1}, "centred of rise must be True or False, got 1"),
     ("sobol", {"samples": 12}, "samples of .* must be a power of two such as 32, got 12"),
     ("sobol", {"samples": 1}, "samples of sobol must be a whole number from 2"),
     ("sobol", {"order": "second"}, "no order named 'second'"),

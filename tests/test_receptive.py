@@ -156,6 +156,52 @@ def test_a_gate_that_has_seen_everything_has_no_places():
         nv.grad_cam(model, pictures, node="gated")
 
 
+def enlarged(*after, size=(8, 9, 1)):
+    """A small decoder: half the size, back to about the whole, one more convolution."""
+    return nv.Sequential(
+        [nv.Conv2D(3, 3, padding="same", activation="relu"), nv.MaxPooling2D(2),
+         nv.UpSampling2D(2), *after, nv.Conv2D(2, 3, padding="same", name="dec"),
+         nv.ReLU(name="last"), nv.Flatten(), nv.Dense(3)], size, seed=0)  # fmt: skip
+
+
+def test_places_behind_an_enlargement_share_their_middles():
+    model = enlarged()
+    field = receptive_field(model, "dec")
+    assert field.row_centres.tolist() == [0.5, 1.5, 1.5, 3.5, 3.5, 5.5, 5.5, 6.5]
+    x = pictures(model, 2)
+    assert nv.grad_cam(model, x).provenance.node == "last"
+    assert nv.grad_cam(model, x, node="dec").values.shape == (2, 8, 9)
+    maps = np.random.default_rng(0).random((1, 8, 8))
+    placed = place_on_picture(model, "dec", maps)[0]
+    # Loops: the mean of the cells at each spot, and a straight line between the spots.
+    spots = [{}, {}]
+    for axis, centres in enumerate((field.row_centres, field.col_centres)):
+        for i, centre in enumerate(centres.tolist()):
+            spots[axis].setdefault(centre, []).append(i)
+    means = np.array(
+        [[np.mean([maps[0, r, c] for r in rs for c in cs]) for cs in spots[1].values()]
+         for rs in spots[0].values()])  # fmt: skip
+    wide = np.array([np.interp(range(9), list(spots[1]), row) for row in means])
+    wanted = np.array([np.interp(range(8), list(spots[0]), col) for col in wide.T]).T
+    np.testing.assert_allclose(placed, wanted, rtol=1e-12)
+
+
+def test_padding_behind_an_enlargement_has_no_place():
+    model = enlarged(nv.ZeroPadding2D(2))
+    x = pictures(model, 1)
+    assert nv.grad_cam(model, x).provenance.node == "last"
+    maps = np.ones((1, *model.shapes["last"][:2]))
+    maps[:, :1] = maps[:, -1:] = maps[..., :1] = maps[..., -1:] = 1e9  # they read padding alone
+    np.testing.assert_allclose(place_on_picture(model, "last", maps), 1, rtol=1e-12)
+
+
+def test_one_row_of_places_stays_one_when_it_is_enlarged():
+    layers = [nv.Conv2D(2, (1, 3)), nv.UpSampling2D((3, 1), name="up"), nv.Flatten(), nv.Dense(2)]
+    model = nv.Sequential(layers, (1, 9, 1), seed=0)
+    placed = place_on_picture(model, "up", np.arange(21.0).reshape(1, 3, 7))
+    np.testing.assert_allclose(placed[0, 0], np.interp(range(9), range(1, 8), range(7, 14)))
+
+
 # The geometry of all nodes at once --------------------------------------------------------------
 
 

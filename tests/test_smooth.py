@@ -11,6 +11,7 @@ from path_networks import CLASSES, kinked, linear, prepared_linear, smooth
 from nnviz.errors import ArgumentError
 from nnviz.inspection.attribution import (
     deconvnet,
+    explain,
     forgrad,
     gradient,
     guided_backprop,
@@ -67,6 +68,44 @@ def test_the_three_belong_together():
     x = pictures(model, 2, np.float64)
     mean, square, spread = (method(model, x, 1, samples=6, seed=5) for method in SMOOTHING)
     np.testing.assert_allclose(spread.raw, square.raw - mean.raw**2, atol=1e-14)
+
+
+FLAT = (
+    "the picture has the same value everywhere, and noise that is a share of its range is 0: the "
+    "map is that of the picture alone"
+)
+
+
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [
+        ("smooth_grad", {}),
+        ("smooth_grad_squared", {}),
+        ("var_grad", {}),
+        ("smooth_full_grad", {}),
+        ("smooth_grad_cam_plus_plus", {}),
+        ("ss_cam", {"smooth": "input"}),
+    ],
+)
+def test_a_flat_picture_has_no_noise_and_that_is_said(method, options):
+    model = SEEN["colour"]()
+    x = pictures(model, 2)
+    x[1] = 0.5
+    got = explain(model, x, 1, method=method, samples=3, **options)
+    assert f"picture 1: {FLAT}" in got.warnings
+    assert not any(text.startswith("picture 0") for text in got.warnings)
+    alone = explain(model, x[1:], 1, method=method, samples=3, **options)
+    assert alone.warnings[0] == FLAT
+    calm = explain(model, x, 1, method=method, samples=3, noise=0.0, **options)
+    assert not any(FLAT in text for text in calm.warnings), "no noise was asked for"
+
+
+def test_var_grad_of_a_flat_picture_does_not_ask_for_more_noise_alone():
+    model = SEEN["digits"]()
+    got = var_grad(model, np.full((1, 28, 28, 1), 0.5, np.float32), 1, samples=3)
+    assert not got.values.any()
+    assert got.warnings[0] == FLAT
+    assert "or the picture has no range for noise to be a share of" in got.warnings[1]
 
 
 @pytest.mark.parametrize("channels", ["sum", "mean", "largest", "absolute"])

@@ -119,18 +119,24 @@ def lime(case: Case) -> np.ndarray:
     return spread(case, beta[1:])
 
 
-def rise(case: Case) -> np.ndarray:
-    """Petsiuk et al. 2018, eq. 6 with the masks' own mean as divisor, at the same masks."""
-    from nnviz.inspection.attribution.perturbation.rise import random_masks
+def rise(centred: bool) -> Any:
+    """Petsiuk et al. 2018, eq. 6 with the masks' own mean as divisor, at the same masks; centred:
+    less the mean score."""
 
-    size = case.x.shape[1:3]
-    above, below = np.zeros(case.x.shape[:3]), np.zeros(size)
-    for mask in random_masks(size, (5, 5), 0.5, SAMPLES, 0):
-        m = torch.tensor(mask)[None, None]
-        score = scores(case, case.input * m + case.ready(FILL) * (1 - m)).numpy()
-        above += score[:, None, None] * mask
-        below += mask
-    return above / below
+    def map_(case: Case) -> np.ndarray:
+        from nnviz.inspection.attribution.perturbation.rise import random_masks
+
+        size = case.x.shape[1:3]
+        above, below, mean = np.zeros(case.x.shape[:3]), np.zeros(size), np.zeros(len(case.x))
+        for mask in random_masks(size, (5, 5), 0.5, SAMPLES, 0):
+            m = torch.tensor(mask)[None, None]
+            score = scores(case, case.input * m + case.ready(FILL) * (1 - m)).numpy()
+            above += score[:, None, None] * mask
+            below += mask
+            mean += score / SAMPLES
+        return above / below - centred * mean[:, None, None]
+
+    return map_
 
 
 def sobol(case: Case) -> np.ndarray:
@@ -202,12 +208,15 @@ ENTRIES = [
     ),
     Entry("kernel_shap", shapley, SUBSETS, given(), part="values"),
     Entry("lime", lime, "the normal equations", given(samples=SAMPLES, seed=0), part="values"),
-    Entry(
-        "rise",
-        rise,
-        "the sum, at the same masks",
-        {"samples": SAMPLES, "cells": 5, "fill": FILL, "seed": 0},
-        part="values",
+    *(
+        Entry(
+            "rise",
+            rise(centred),
+            "the sum, at the same masks",
+            {"samples": SAMPLES, "cells": 5, "fill": FILL, "centred": centred, "seed": 0},
+            part="values",
+        )
+        for centred in (True, False)
     ),
     Entry("sobol", sobol, "Jansen's sum, at the same points", given(samples=32), part="values"),
     Entry("hsic", hsic, "the trace, at the same draws", given(samples=SAMPLES), part="values"),

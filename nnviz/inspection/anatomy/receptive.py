@@ -169,29 +169,48 @@ def place_on_picture(model: Model, node: str, maps: Array) -> Array:
     """Maps (N, r, c) at a node as maps (N, rows, cols) over the picture.
 
     Each cell's value is put at the middle of its receptive field and interpolated linearly between;
-    outside the outermost middles the edge value holds. (Stretching corner to corner, as is common,
-    shifts the map wherever the network has no padding.) An `ArgumentError` where the places of the
-    node all read the same, as behind a gate that has seen the whole picture.
+    outside the outermost middles the edge value holds. Cells that share their middle, as behind an
+    enlargement, count by their mean; those that read no pixel do not count. (Stretching corner to
+    corner, as is common, shifts the map wherever the network has no padding.) An `ArgumentError`
+    where the places of the node all read the same, as behind a gate that has seen the whole
+    picture.
     """
-    rows, cols = model.input.shape[:2]
     field = receptive_field(model, node)
     if not has_places(field):
         raise ArgumentError(
             f"every place of node {node!r} reads the same pixels, so its maps have no place on the "
             "picture: choose an earlier node"
         )
-    down = _interpolation(field.row_centres, rows)
-    along = _interpolation(field.col_centres, cols)
+    down, along = (
+        _interpolation(*axis, size)
+        for axis, size in zip(_middles(field), model.input.shape[:2], strict=True)
+    )
     return np.einsum("pr,nrc,qc->npq", down, maps, along, optimize=True).astype(maps.dtype)
 
 
 def has_places(field: ReceptiveField) -> bool:
-    """Whether the outputs' middles lie beside each other in the picture."""
-    middles = (field.row_centres, field.col_centres)
-    return all(bool((np.diff(centres) > 0).all()) for centres in middles)
+    """Whether the outputs' middles lie in order in the picture, and not all at one spot; a single
+    place has its own."""
+    steps = [np.diff(centres[seen]) for centres, seen in _middles(field)]
+    ordered = all(bool((step >= 0).all()) for step in steps)
+    apart = any(bool(step.any()) for step in steps)
+    return ordered and (apart or field.boxes.shape[:2] == (1, 1))
 
 
-def _interpolation(centres: Array, size: int) -> Array:
+def _middles(field: ReceptiveField) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+    """For rows and for cols: the middles, and which of the places read a pixel at all."""
+    down, along = field.reads[:, 0, 0::2], field.reads[0, :, 1::2]
+    return (
+        (field.row_centres, down[:, 0] < down[:, 1]),
+        (field.col_centres, along[:, 0] < along[:, 1]),
+    )
+
+
+def _interpolation(centres: Array, seen: Array, size: int) -> Array:
     """(size, len(centres)): the weight of each centre for each pixel; the rows add up to one."""
-    pixels, unit = np.arange(size), np.eye(len(centres))
-    return np.stack([np.interp(pixels, centres, row) for row in unit], axis=1)
+    spots, spot_of = np.unique(centres[seen], return_inverse=True)
+    shares = np.zeros((len(spots), len(centres)))
+    shares[spot_of, np.flatnonzero(seen)] = 1
+    shares /= shares.sum(axis=1, keepdims=True)
+    pixels, unit = np.arange(size), np.eye(len(spots))
+    return np.stack([np.interp(pixels, spots, row) for row in unit], axis=1) @ shares

@@ -22,7 +22,7 @@ from ..anatomy.receptive import has_places, receptive_field
 from ..results import Attribution
 from .cam import CAUSE, PLACES, AtNode, divided, pooled_slopes, positive, weighted
 from .checks import choice, generator, number, whole_number
-from .draws import noisy
+from .draws import noisy, without_noise
 from .goal import Goal, as_goal
 from .gradients import without_channels
 from .methods import METHODS, method
@@ -68,6 +68,7 @@ def smooth_grad_cam_plus_plus(
     maps, scores = here.look()
     wide = here.wide
     points = noisy(wide.x, noise, rng, samples)
+    flat = without_noise(wide.x, noise)
     first = second = third = np.zeros(maps.shape)
     for walk in wide.walks(points, at=(here.name,)):
         slope = walk.gradients[here.name]
@@ -76,7 +77,7 @@ def smooth_grad_cam_plus_plus(
     weights = (divided(second, below) * positive(first / samples)).sum(axis=(1, 2))
     at_node = positive(weighted(maps, weights))
     settings = {"samples": samples, "noise": noise}
-    return here.answer(at_node, scores, settings=settings, seed=seed)
+    return here.answer(at_node, scores, settings=settings, seed=seed, warnings=flat)
 
 
 @method("cam", reference="Cai 2025, arXiv:2501.06261", needs=PLACES, cost="3 f + 3 b")
@@ -202,7 +203,7 @@ def refine_cam(
 
 
 @method("cam", reference="Selvaraju et al. 2017, arXiv:1610.02391", signed=True,
-        needs="ReLU, a node with places", cost="1 f + 2 b")  # fmt: skip
+        needs="ReLU, a node with places", cost="2 f + 2 b")  # fmt: skip
 def guided_grad_cam(
     model: Model,
     x: Any,

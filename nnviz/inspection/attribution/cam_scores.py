@@ -8,6 +8,7 @@ so memory does not grow with the number of channels.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import tee
 from typing import Any
 
@@ -15,11 +16,12 @@ import numpy as np
 
 from ...engine.layer import Array
 from ...engine.model import Model
+from ...engine.trace import Trace
 from ..results import Attribution
 from .baseline import blurred
 from .cam import PLACES, AtNode, positive, varies, weighted
 from .checks import choice, generator, number, whole_number
-from .draws import noisy
+from .draws import noisy, without_noise
 from .methods import method
 from .question import BATCH_BYTES
 
@@ -99,6 +101,7 @@ def ss_cam(
     base = maps if smooth == "channels" else here.question.x
     axes = (1, 2) if smooth == "channels" else (1, 2, 3)
     copies = noisy(base, noise, rng, samples, axes)
+    flat = without_noise(base, noise) if smooth == "input" else ()
     settings = {"smooth": smooth, "samples": samples, "noise": noise}
     if smooth == "channels":
         return _by_masks(
@@ -106,7 +109,7 @@ def ss_cam(
         )
     seen = list(copies)
     return _by_masks(
-        here, maps, scores, lambda mask: [c * mask for c in seen], None, settings, seed
+        here, maps, scores, lambda mask: [c * mask for c in seen], None, settings, seed, flat
     )
 
 
@@ -188,15 +191,16 @@ def group_cam(
 
 
 @method("cam", reference="Desai and Ramaswamy 2020, doi:10.1109/WACV45572.2020.9093360",
-        needs=PLACES, cost="channels f")  # fmt: skip
+        needs=PLACES, cost="2 f + channels f after the node")  # fmt: skip
 def ablation_cam(
     model: Model, x: Any, target: Any = None, *, node: str | None = None
 ) -> Attribution:
     """L = max(Σ_k w_k A_k, 0) with w_k = S − S_k, S_k the target with channel k set to 0.
 
-    Only what reads the node is run again, in float64, since each w_k is a small difference. The
-    paper divides by S, which scales each picture's map, and turns its sign where S is negative:
-    left out, so that w_k is what the channel adds to the target.
+    The pictures are run whole, then for each channel only what reads the node, in float64, since
+    each w_k is a small difference. The paper divides by S, which scales each picture's map, and
+    turns its sign where S is negative: left out, so that w_k is what the channel adds to the
+    target.
     values, at_node, node: as for `grad_cam`. Desai and Ramaswamy 2020,
     doi:10.1109/WACV45572.2020.9093360.
     """
@@ -216,6 +220,7 @@ def _by_masks(
     copies: Iterator[Array] | None = None,
     settings: dict[str, Any] | None = None,
     seed: int | None = None,
+    warnings: tuple[str, ...] = (),
 ) -> Attribution:
     """max(Σ_k w_k A_k, 0) with w the softmax of the mean scores of what is seen through the masks.
 
@@ -239,7 +244,7 @@ def _by_masks(
         cause=CAUSE,
         settings=settings,
         seed=seed,
-        warnings=_alike(mean, there),
+        warnings=warnings + _alike(mean, there),
     )
 
 
@@ -283,17 +288,29 @@ def _drops(here: AtNode) -> Array:
     for start in range(0, len(question), most):
         rows = list(range(start, min(len(question), start + most)))
         n = len(rows)
-        copies = min(channels, max(1, min(most, 256) // n))
-        x = np.concatenate([question.x[rows]] * copies).astype(np.float64)
-        trace = model.run(x, prepared=True)
-        goal = question.goal.take(rows * copies)
+        trace = model.run(question.x[rows].astype(np.float64), prepared=True)
+        goal = question.goal.take(rows)
         before = goal.values({node: trace[node].y for node in goal.nodes})
+        maps, copies = trace[name].y, min(channels, max(1, min(most, 256) // n))
         for first in range(0, channels, copies):
-            changed = trace[name].y.copy()
             ks = range(first, min(channels, first + copies))
+            changed = np.concatenate([maps] * len(ks))
             for j, k in enumerate(ks):
                 changed[j * n : (j + 1) * n, ..., k] = 0
-            again = model.rerun(trace, {name: changed})
-            fall = before - goal.values({node: again[node].y for node in goal.nodes})
-            drops[rows, first : ks.stop] = fall.reshape(copies, n)[: len(ks)].T
+            again = model.rerun(_repeated(trace, n, len(ks)), {name: changed})
+            many = question.goal.take(rows * len(ks))
+            values = many.values({node: again[node].y for node in many.nodes})
+            drops[rows, first : ks.stop] = (before - values.reshape(len(ks), n)).T
     return drops
+
+
+def _repeated(trace: Trace, n: int, copies: int) -> Trace:
+    """The trace of the n pictures `copies` times over, set after set; no array is copied."""
+    return replace(
+        trace,
+        chunks=tuple(
+            slice(c.start + j * n, c.stop + j * n) for j in range(copies) for c in trace.chunks
+        ),
+        inputs=trace.inputs * copies,
+        calls={node: calls * copies for node, calls in trace.calls.items()},
+    )

@@ -1,4 +1,5 @@
-"""Means over random draws, with the standard error that belongs to them."""
+"""Random draws around a picture: how large the noise is, and means over them with the standard
+error that belongs to them."""
 
 from __future__ import annotations
 
@@ -24,6 +25,17 @@ def noisy(
     size = noise * np.ptp(x, axis=axes, keepdims=True)
     for _ in range(samples):
         yield x + size * rng.standard_normal(x.shape[1:]).astype(x.dtype)
+
+
+def without_noise(x: Array, noise: float) -> tuple[str, ...]:
+    """Warnings for pictures (N, rows, cols, channels) whose range is 0, so that noise that is a
+    share of it is 0 as well."""
+    flat = np.flatnonzero(np.ptp(x, axis=(1, 2, 3)) == 0) if noise > 0 else ()
+    return tuple(
+        f"{f'picture {i}: ' if len(x) > 1 else ''}the picture has the same value everywhere, and "
+        "noise that is a share of its range is 0: the map is that of the picture alone"
+        for i in flat
+    )
 
 
 class Moments:

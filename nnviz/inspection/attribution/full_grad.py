@@ -30,7 +30,7 @@ from ..anatomy.receptive import has_places, place_on_picture, receptive_field
 from ..results import Attribution
 from .cam import divided
 from .checks import generator, number, whole_number
-from .draws import Moments, noisy
+from .draws import Moments, noisy, without_noise
 from .gap import relative_gap, total
 from .goal import Goal
 from .methods import method
@@ -119,6 +119,7 @@ def smooth_full_grad(
         cause=CAUSE,
         settings={"samples": samples, "noise": noise},
         seed=seed,
+        warnings=without_noise(question.x, noise),
     )
 
 

@@ -31,11 +31,10 @@ class Method:
 
     name: what `explain` knows it by. family: one of `FAMILIES`. reference: author, year, arXiv id
     or place. signed: whether values below zero mean evidence against the target. stochastic:
-    whether it draws random
-    numbers as it is called by default. gradients: whether it needs a backward pass. targeted: whether the map
-    depends on the target; where it does not, every result says so. needs: what the model must
-    have, in words ("" where any model for pictures will do). cost: forward (f) and backward (b)
-    passes for each picture.
+    whether it draws random numbers as it is called by default. gradients: whether it needs a
+    backward pass. targeted: whether the map depends on the target; where it does not, every result
+    says so. needs: what the model must have, in words ("" where any model for pictures will do).
+    cost: forward (f) and backward (b) passes for each picture.
     """
 
     name: str
@@ -72,6 +71,7 @@ def method(
     reference: str,
     cost: str,
     signed: bool = False,
+    stochastic: bool = True,
     targeted: bool = True,
     needs: str = "",
 ) -> Callable[[F], F]:

@@ -16,7 +16,7 @@ from ...engine.rerun import MEMORY
 from ...engine.rewrite import fold_batch_norm
 from ...errors import ArgumentError, unknown
 from ..results import Attribution, Provenance, degenerate
-from .baseline import NAMES, baselines, described
+from .baseline import NAMES, baselines, described, several
 from .checks import choice, whole_number
 from .covering import Job, Ledger, cover, digest
 from .goal import as_goal
@@ -247,6 +247,8 @@ def fills(question: Question, fill: Any, repeats: int, seed: int) -> list[Array]
         choice(fill, "fill", "occlusion", FILLS)
         # Where what the network is given is centred, its zero is the data set's mean.
         return baselines(question, "zero" if fill == "mean" and any(spec.mean) else fill, "fill")
+    if several(fill):
+        return baselines(question, fill, "fill")
     number = as_array(fill, "fill").dtype.kind in "uif"
     if not number or not np.isfinite(fill).all():
         raise ArgumentError(

@@ -18,7 +18,7 @@ from ...engine.layer import Array
 from ...engine.model import Model
 from ..results import Attribution
 from .checks import choice, generator, number, whole_number
-from .draws import Moments, joined_error, noisy, with_sum
+from .draws import Moments, joined_error, noisy, with_sum, without_noise
 from .gradients import CAUSE, without_channels
 from .methods import method
 from .question import Question
@@ -26,7 +26,8 @@ from .rules import rule_name, rule_set
 
 STEADY = (
     "the gradient is the same, or zero, at all noisy copies: the target is linear in the picture "
-    "there, or does not depend on it; try more noise or another class"
+    "there, or does not depend on it, or the picture has no range for noise to be a share of; try "
+    "more noise, another class or another picture"
 )
 
 SMOOTHED = ("gradient", "input_x_gradient")
@@ -52,7 +53,8 @@ class Noisy:
         self.noise = number(noise, "noise", owner)
         self.samples = whole_number(samples, "samples", owner, least=least)
         self.rng = generator(seed, owner)
-        self.rule_for, self.warnings = rule_set(question.model, self.rule)
+        self.rule_for, warnings = rule_set(question.model, self.rule)
+        self.warnings = warnings + without_noise(question.x, self.noise)
 
     def __iter__(self) -> Iterator[Array]:
         points = noisy(self.question.x, self.noise, self.rng, self.samples)
@@ -92,7 +94,8 @@ def smooth_grad(
     """M = (1 / n) Σ_i g(x + ε_i), ε_i ~ N(0, σ²): the gradient, averaged over noisy copies.
 
     g: the target's gradient, (rows, cols, channels), or with of="input_x_gradient" the copy times
-        its gradient. n: `samples`. σ = noise · (max − min), of each picture's own network input.
+        its gradient. n: `samples`. σ = noise · (max − min), of each picture's own network input;
+        a flat picture has no noise, and a warning that says so.
     values: (N, rows, cols), signed, the channels of the mean joined as for `gradient`; raw: the
         mean by channel; error: the standard error of each value (None for a single sample).
     rule: "plain", "guided" or "rectified" (see `rules`).

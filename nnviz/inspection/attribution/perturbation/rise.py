@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from ....engine.layer import Array, pair
 from ....engine.model import Model
 from ...results import Attribution
 from ..baseline import baselines, described
-from ..checks import MOST_RUNS, choice, generator, number, whole_number
+from ..checks import MOST_RUNS, choice, flag, generator, number, whole_number
 from ..methods import method
 from ..question import Question
 from .masks import Masked, masked
@@ -36,25 +37,31 @@ def rise(
     probability: float = 0.5,
     fill: Any = 0.0,
     divisor: str = "masks",
+    centred: bool = True,
     seed: int = 0,
 ) -> Attribution:
-    """M(u) = Σ_i f(x ⊙ m_i) m_i(u) / Σ_i m_i(u): the mean target where pixel u shows.
+    """M(u) = Σ_i f_i m_i(u) / Σ_i m_i(u) − f̄, f_i = f(x ⊙ m_i): by how much the mean target is
+    higher where pixel u shows.
 
-    f: the target. values: (N, rows, cols); they lie near the mean of f, and what counts is where
-        they are higher. error: the standard error of each.
+    f: the target, f̄ its mean over all masks. values: (N, rows, cols), signed: 0 is neutral, below
+        it the target is higher where u is hidden. error: the standard error of each.
     m_i: `samples` grids of `cells` (down and along, at most one for each pixel) truth values, each
         true with `probability`, stretched bilinearly to (cells + 1) · ⌈size / cells⌉ and cropped at
         a random place, so that cells do not always begin at the same pixels; the same for all
         pictures. fill: pixels that show where a mask is 0, as for `feature_ablation`.
     divisor: "masks" as above, an estimate of E[f | u shows] that is exact where f is constant;
-        "probability" for the paper's (1 / (probability · samples)) Σ_i f m_i(u), eq. 6, whose noise
-        is larger by the masks' own unevenness.
-    Petsiuk, Das, Saenko 2018, section 3, arXiv:1806.07421. The paper stretches by ⌊size / cells⌋,
-    which does not cover every size; ⌈ ⌉ is what the authors' program does.
+        "probability" for the paper's (1 / (probability · samples)) Σ_i (f_i − f̄) m_i(u), whose
+        noise is larger by the masks' own unevenness.
+    centred: False leaves f̄ in, which with divisor="probability" is the paper's eq. 6: the map then
+        lies near f̄ everywhere, only its differences count, and `signed` is False, since the sign
+        (that of a logit, say) speaks neither for nor against.
+    Petsiuk, Das, Saenko 2018, section 3, arXiv:1806.07421. The paper does not centre, and stretches
+    by ⌊size / cells⌋, which does not cover every size; ⌈ ⌉ is what the authors' program does.
     """
     samples = whole_number(samples, "samples", "rise", most=MOST_RUNS)
     probability = number(probability, "probability", "rise", most=1, above=True)
     divisor = choice(divisor, "divisor", "rise", DIVISORS)
+    centred = flag(centred, "centred", "rise")
     most = pair(cells, "cells of rise")
     generator(seed, "rise")
     question = Question.of(model, x, target, "rise")
@@ -64,25 +71,31 @@ def rise(
     for one in masked(question, baselines(question, fill, "fill")):
         masks = random_masks((rows, cols), (down, along), probability, samples, seed)
         sums = _sums(one, masks)
-        values, error = _mean_where_shown(*sums, samples, probability, divisor)
+        values, error = _where_shown(sums, probability, divisor, centred)
         maps.append(values)
         errors.append(error)
-        unseen = sums[1] == 0
-    warnings = (
-        f"{int(unseen.sum())} of {unseen.size} pixels show in no mask and have the value 0: raise "
-        "samples or probability",
-    )  # fmt: skip
+        unseen = sums.m == 0
     return question.answer(
         np.stack(maps),
         scores=question.score(),
-        signed=True,
+        signed=centred,
         cause=CAUSE,
         error=np.stack(errors) if samples > 1 else None,
         settings={"samples": samples, "cells": (down, along), "probability": probability,
-                  "fill": described(fill), "divisor": divisor},
+                  "fill": described(fill), "divisor": divisor, "centred": centred},
         seed=seed,
-        warnings=warnings if unseen.any() else (),
+        warnings=_unseen(unseen),
     )  # fmt: skip
+
+
+def _unseen(unseen: Array) -> tuple[str, ...]:
+    """The warning where pixels show in no mask."""
+    if not unseen.any():
+        return ()
+    return (
+        f"{int(unseen.sum())} of {unseen.size} pixels show in no mask and have the value 0: raise "
+        "samples or probability",
+    )
 
 
 def random_masks(
@@ -123,10 +136,47 @@ def stretching(length: int, cells: int) -> Array:
     return one[low] + part[:, None] * (one[high] - one[low])
 
 
-def _sums(one: Masked, masks: Iterator[Array]) -> tuple[float, Array, Array, Array, Array, Array]:
-    """A value near f, and over all masks Σ m, Σ m², Σ g m, Σ g m², Σ g² m², where g is f less that
-    value: so that rounding does not eat the differences."""
-    centre = float(one.question.score()[0])
+@dataclass
+class _Sums:
+    """Sums over all masks m, (rows, cols) each, with g the target less `level`; n masks, `g` and
+    `gg` numbers."""
+
+    level: float
+    n: int
+    m: Array
+    mm: Array
+    gm: Array
+    gmm: Array
+    ggm: Array
+    ggmm: Array
+    g: float = 0.0
+    gg: float = 0.0
+
+    @property
+    def mean(self) -> float:
+        """The target's mean."""
+        return self.level + self.g / self.n
+
+    def about(self, level: float) -> _Sums:
+        """The same with g the target less another level."""
+        by = level - self.level
+        return _Sums(
+            level,
+            self.n,
+            self.m,
+            self.mm,
+            self.gm - by * self.m,
+            self.gmm - by * self.mm,
+            self.ggm - 2 * by * self.gm + by * by * self.m,
+            self.ggmm - 2 * by * self.gmm + by * by * self.mm,
+            self.g - by * self.n,
+            self.gg - 2 * by * self.g + by * by * self.n,
+        )
+
+
+def _sums(one: Masked, masks: Iterator[Array]) -> _Sums:
+    """Over all masks, with the first one's target as level: where all are alike, g is exactly 0,
+    and rounding does not eat small differences."""
     kept: list[Array] = []
 
     def remembered() -> Iterator[Array]:
@@ -135,37 +185,45 @@ def _sums(one: Masked, masks: Iterator[Array]) -> tuple[float, Array, Array, Arr
             yield mask
 
     size = one.question.x.shape[1:3]
-    m, mm, gm, gmm, ggmm = (np.zeros(size) for _ in range(5))
+    sums = None
     for score in one.scores(remembered()):
-        mask, g = kept.pop(0), score - centre
+        if sums is None:
+            m, mm, gm, gmm, ggm, ggmm = (np.zeros(size) for _ in range(6))
+            sums = _Sums(score, 0, m, mm, gm, gmm, ggm, ggmm)
+        mask, g = kept.pop(0), score - sums.level
         square = mask * mask
-        m += mask
-        mm += square
-        gm += g * mask
-        gmm += g * square
-        ggmm += g * g * square
-    return centre, m, mm, gm, gmm, ggmm
+        sums.n += 1
+        sums.m += mask
+        sums.mm += square
+        sums.g += g
+        sums.gg += g * g
+        sums.gm += g * mask
+        sums.gmm += g * square
+        sums.ggm += g * g * mask
+        sums.ggmm += g * g * square
+    assert sums is not None
+    return sums
 
 
-def _mean_where_shown(
-    centre: float,
-    m: Array,
-    mm: Array,
-    gm: Array,
-    gmm: Array,
-    ggmm: Array,
-    samples: int,
-    probability: float,
-    divisor: str,
+def _where_shown(
+    sums: _Sums, probability: float, divisor: str, centred: bool
 ) -> tuple[Array, Array]:
-    """The map and its standard error."""
-    n = max(samples, 2)
+    """The map and its standard error, from each mask's influence on the map: that on the sums, and
+    where it is centred that on the target's mean."""
+    n, rest = sums.n, max(sums.n - 1, 1)
+    mean = sums.m / n if centred else np.zeros_like(sums.m)
+    if centred:
+        sums = sums.about(sums.mean)
+    elif divisor == "probability":
+        sums = sums.about(0.0)
+    spread = sums.ggmm - 2 * mean * sums.ggm + mean * mean * sums.gg  # Σ g² (m − m̄)²
     if divisor == "probability":
-        total, squares = gm + centre * m, ggmm + 2 * centre * gmm + centre * centre * mm
-        spread = np.maximum(squares - total * total / samples, 0) / (n - 1)
-        return total / (probability * samples), np.sqrt(spread / samples) / probability
-    shown = np.where(m > 0, m, 1)
-    mean = gm / shown
-    # The residuals of a ratio of means are m (g − mean).
-    spread = np.maximum(ggmm - 2 * mean * gmm + mean * mean * mm, 0) * n / (n - 1)
-    return np.where(m > 0, centre + mean, 0.0), np.sqrt(spread) / shown
+        spread = spread - sums.gm * sums.gm / n
+        error = np.sqrt(np.maximum(spread, 0) / (rest * n)) / probability
+        return sums.gm / (probability * n), error
+    shown = np.where(sums.m > 0, sums.m, 1)
+    map_ = sums.gm / shown
+    # The residuals of a ratio of means are m (g − map).
+    spread = spread - 2 * map_ * (sums.gmm - mean * sums.gm) + map_ * map_ * sums.mm
+    error = np.sqrt(np.maximum(spread, 0) * n / rest) / shown
+    return (map_ if centred else np.where(sums.m > 0, sums.level + map_, 0.0)), error

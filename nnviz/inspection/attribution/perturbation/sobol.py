@@ -44,7 +44,8 @@ def sobol(
         over A and B. values: (N, rows, cols), T_j at every pixel of segment j, not negative: what
         it answers for, alone and together with others, whichever way it moves the target.
     order: "total" — T_j; "first" — what it answers for alone, S_j = 1 − Σ_i [v(B_i) − v(C_ij)]² /
-        (2 n V), which noise may push below 0.
+        (2 n V). A share is never below 0; where noise pushes it there it counts as 0, and a warning
+        says so.
     samples: a power of two, for which the sequence is balanced; n (segments + 2) runs in all.
     segments, count, fill, seed: as for `shapley_sampling`.
     Fel, Cadène, Chalvidal, Cord, Vigouroux, Serre 2021, section 3, arXiv:2111.04138; Jansen 1999,
@@ -87,4 +88,15 @@ def _indices(game: Game, samples: int, order: str, seed: int) -> Solved:
             parts[j] = ((of_a - of_c) ** 2).mean() / (2 * variance)
         else:
             parts[j] = 1 - ((of_b - of_c) ** 2).mean() / (2 * variance)
-    return Solved(parts)
+    return Solved(np.maximum(parts, 0), warnings=_below(parts))
+
+
+def _below(parts: Array) -> tuple[str, ...]:
+    """The warning where shares came out below 0 by more than rounding."""
+    below = int((parts < -1e-9).sum())
+    if not below:
+        return ()
+    return (
+        f"{below} of {len(parts)} shares came out below 0 (down to {parts.min():.2g}), which only "
+        "noise can do, and are shown as 0: raise samples",
+    )
