@@ -230,7 +230,6 @@ BAD = [
     ({"patch": [(3, 3), (20, 2)]}, "a patch of 20×2 is larger than the picture"),
     ({"fill": (0.1, 0.2, 0.3, 0.4)}, r"needs pixels of shape .* got shape \(4,\)"),
     ({"fill": (0.1, float("inf"))}, "fill must be a finite pixel value"),
-    ({"fill": [[0.1], [0.2, 0.3]]}, "fill must be one array"),
     ({"repeats": 0}, "repeats of occlusion must be a whole number"),
     ({"seed": -1}, "seed of occlusion must be a whole number"),
     ({"memory": 0}, "memory of occlusion must be a whole number"),
