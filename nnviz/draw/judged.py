@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..engine.input import pictures_of
 from ..engine.layer import Array
 from ..errors import ArgumentError
 from ..inspection.evaluation import Calibration, Comparison, ExplainedMistakes, Flips
@@ -68,7 +69,7 @@ def _(result: Comparison, pictures: Array | None = None, cmap: str | None = None
 
 def _originals(pictures: Array, chosen: Array, maps: Array) -> list[Array]:
     """The chosen ones of all pictures, as tiles."""
-    pictures = np.asarray(pictures)
+    pictures = np.asarray(pictures_of(pictures))
     if pictures.ndim != 4 or pictures.shape[1:3] != maps.shape[1:] or chosen.max() >= len(pictures):
         raise ArgumentError(
             f"pictures of shape {pictures.shape} for maps of shape {maps.shape}: give all the "

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.input import pictures_of
 from ..engine.layer import Array
 from ..errors import ArgumentError
 from ..files import write_bytes
@@ -58,7 +59,7 @@ def _(result: Attribution, pictures: Array | None = None, cmap: str | None = Non
     maps = [heat(v, low, high, name) for v in result.values]
     columns: list[list[Array]] = [maps]
     if pictures is not None:
-        pictures = np.asarray(pictures)
+        pictures = np.asarray(pictures_of(pictures))
         if pictures.ndim != 4 or pictures.shape[:3] != result.values.shape:
             raise ArgumentError(
                 f"pictures of shape {pictures.shape} for maps of shape {result.values.shape}: "
