@@ -20,6 +20,7 @@ from .image import (
     enlarge,
     factor_for,
     heat,
+    notes,
     number,
     opaque,
     pixels,
@@ -176,8 +177,7 @@ def _(result: Embedding, pictures: Array | None = None, cmap: str | None = None)
     parts = [plane(result)]
     if result.labels is not None:
         parts.append(_classes(result.labels))
-    parts += [text(words) for words in result.warnings]
-    return below(parts)
+    return below(parts + notes(result.warnings, parts[0].shape[1]))
 
 
 def plane(result: Embedding) -> Array:

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..engine.layer import Array
 from ..inspection.anatomy.diagram import Block, Diagram
-from .image import INK
+from .image import INK, plain
 
 WIDTH, HEIGHT = 236, 58
 SPACE, AISLE = 24, 56
@@ -203,7 +203,6 @@ def raster(diagram: Diagram, factor: int = 2) -> Array:
         what, out = words(block)
         for dy, text, bold in ((6, block.name, True), (22, what, False), (38, out, False)):
             ink = (40, 40, 40) if bold else (85, 85, 85)
-            plain = _short(text).replace("×", "x").replace("·", "-").replace("…", "...")
-            plain = plain.encode("ascii", "replace").decode()
-            draw.text(((x + 14) * factor, (y + dy) * factor), plain, font=fonts[bold], fill=ink)
+            place = ((x + 14) * factor, (y + dy) * factor)
+            draw.text(place, plain(_short(text)), font=fonts[bold], fill=ink)
     return np.asarray(canvas.convert("RGBA"))
