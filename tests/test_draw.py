@@ -439,8 +439,11 @@ def test_degenerate_maps_are_named_on_every_figure(said):
     zero[1, 3, 3] = 1
     cause = "no reason"
     empty = (f"picture 0: the map is zero everywhere: {cause}",)
+    twice = (*empty, empty[0].replace("0", "2"), "all are one")
     picture(Attribution(zero, np.zeros(2), MADE, warnings=empty))
     assert said[-1] == f"line 1: the map is zero everywhere: {cause}"
+    picture(Attribution(zero, np.zeros(2), MADE, warnings=twice))
+    assert said[-2:] == [f"lines 1, 3: the map is zero everywhere: {cause}", "all are one"]
     both = compare(model, model, x, maps=2)
     picture(replace(both, warnings=(f"model b: {empty[0]}",)))
     assert said[-1] == f"model b: line 1: the map is zero everywhere: {cause}"
@@ -454,4 +457,4 @@ def test_of_many_warnings_the_first_are_shown_and_wrapped(said):
     drawn = image.notes([long, *map(str, range(9))], 100)
     assert max(line.shape[1] for line in drawn) < 480
     assert " ".join(said[: -image.NOTES]) == long.strip()
-    assert said[-1] == "and 4 more warnings: see the result's warnings"
+    assert said[-1] == "and 4 more: see the result's warnings"

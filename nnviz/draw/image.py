@@ -132,9 +132,10 @@ def notes(words: Sequence[str], width: int) -> list[Array]:
     there are besides."""
     shown = list(words[:NOTES])
     if len(words) > NOTES:
-        shown.append(f"and {len(words) - NOTES} more warnings: see the result's warnings")
+        shown.append(f"and {len(words) - NOTES} more: see the result's warnings")
     letters = max(60, width // 6)
-    return [text(line) for one in shown for line in textwrap.wrap(plain(one), letters)]
+    wrapped = [textwrap.wrap(plain(one), letters) for one in shown]
+    return [below([text(line) for line in lines], 0) for lines in wrapped]
 
 
 def number(value: float) -> str:

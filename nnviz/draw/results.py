@@ -12,7 +12,7 @@ import numpy as np
 
 from ..engine.input import pictures_of
 from ..engine.layer import Array
-from ..errors import ArgumentError
+from ..errors import ArgumentError, listing
 from ..files import write_bytes
 from ..inspection.anatomy import Diagram
 from ..inspection.attribution import Occlusion
@@ -82,8 +82,20 @@ def _(result: Attribution, pictures: Array | None = None, cmap: str | None = Non
 
 
 def by_line(warnings: Sequence[str]) -> list[str]:
-    """Warnings about a result's pictures as warnings about the lines of its drawing."""
-    return [re.sub(r"picture (\d+)(?=:)", lambda at: f"line {int(at[1]) + 1}", w) for w in warnings]
+    """Warnings about a result's pictures as warnings about the lines of its drawing; what is true
+    of several lines is said once."""
+    lines: dict[tuple[str, str], list[int]] = {}
+    for warning in warnings:
+        parts = re.fullmatch(r"(?s)(?:(.*?)picture (\d+): )?(.*)", warning)
+        assert parts is not None  # it fits any text
+        before, at, after = parts.groups()
+        lines.setdefault((before or "", after), []).extend([int(at) + 1] if at else [])
+    said = []
+    for (before, after), found in lines.items():
+        several = "s" if len(found) > 1 else ""
+        where = f"line{several} {listing(found)}: " if found else ""
+        said.append(f"{before}{where}{after}")
+    return said
 
 
 def answers(result: Occlusion) -> list[Array]:
