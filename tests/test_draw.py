@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
+from dataclasses import fields, replace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -14,7 +14,7 @@ from test_results import RESULTS
 
 import nnviz as nv
 from nnviz.draw import diagram as draw_diagram
-from nnviz.draw import picture, save_picture
+from nnviz.draw import image, judged, picture, results, save_picture
 from nnviz.draw.chart import confusion, curves, histograms
 from nnviz.draw.colour import CATEGORIES, class_colours, colours, limits, table
 from nnviz.draw.image import below, beside, factor_for, number, pixels, scale_bar, sheet, text
@@ -34,6 +34,7 @@ from nnviz.inspection.evaluation import (
     explain_mistakes,
     flips,
 )
+from nnviz.inspection.maximize import Maximized
 from nnviz.inspection.results import Attribution, Provenance
 
 MADE = Provenance("m", "test")
@@ -64,6 +65,12 @@ def drawn(model, x):
         yield compare(model, SEEN[name_of(model)](seed=1), x, y, maps=maps)
 
 
+def quiet(result):
+    """The result without its warnings."""
+    every = {f.name: () for f in fields(result) if f.name.endswith("warnings")}
+    return replace(result, **every)
+
+
 @pytest.mark.parametrize("name", SEEN)
 def test_everything_is_drawn_and_twice_the_same(name):
     model = SEEN[name]()
@@ -75,11 +82,10 @@ def test_everything_is_drawn_and_twice_the_same(name):
         assert got.shape[2] == 4
         assert got[..., 3].any(), f"{type(result).__name__} is empty"
         assert png_bytes(got) == png_bytes(picture(result))
-        if isinstance(result, Attribution):
-            assert picture(result, x).shape[1] > got.shape[1]
         has_maps = isinstance(result, Comparison) and len(result.shown)
-        if isinstance(result, ExplainedMistakes) or has_maps:
-            assert picture(result, x).shape[1] > got.shape[1]
+        if isinstance(result, Attribution | ExplainedMistakes) or has_maps:
+            silent = quiet(result)  # warnings may be wider than the maps
+            assert picture(silent, x).shape[1] > picture(silent).shape[1]
 
 
 @pytest.mark.parametrize("kind", ["Summary", "Health", "ReceptiveField"])
@@ -378,3 +384,77 @@ def test_pictures_that_cannot_be_saved(tmp_path):
     with pytest.raises(FileError, match=r"cannot write .*nowhere.*: No such file"):
         save_picture(RESULTS["Filters"], tmp_path / "nowhere" / "a.png")
     assert list(tmp_path.iterdir()) == []
+
+
+# What a figure says of its own result -----------------------------------------------------------
+
+
+@pytest.fixture
+def said(monkeypatch):
+    """The words that stand in the pictures drawn."""
+    words = []
+
+    def listening(line, *args):
+        words.append(line)
+        return text(line, *args)
+
+    for module in (image, results, judged):
+        monkeypatch.setattr(module, "text", listening)
+    return words
+
+
+def climbed(**numbers):
+    """A `Maximized` of three pictures with these numbers."""
+    start = np.zeros(3, np.float32)
+    values = np.random.default_rng(0).random((3, 28, 28, 1), np.float32)
+    reached = np.array([2.0, 0.5, -1.0], np.float32)
+    return Maximized(values, reached, start, np.zeros((1, 3)), MADE, **numbers)
+
+
+def test_a_maximized_picture_says_what_it_reaches(said):
+    picture(climbed(probability=np.array([0.9, 0.25, 0.1])))
+    assert said == [
+        *("0: reaches 2", "p = 0.9"),
+        *("1: reaches 0.5", "p = 0.25"),
+        *("2: reaches -1", "p = 0.1", "did NOT rise"),
+    ]
+
+
+def test_beside_real_pictures_it_says_whether_it_is_above_them(said):
+    best, high = np.array([1.5, 0.75, 2.0]), np.array([1.25, 0.5, 1.0])
+    got = picture(climbed(best=best, high=high, warnings=("picture 1: try more steps",)))
+    assert said == [
+        *("0: reaches 2", "above real ones", "best 1.5", "99 % 1.25"),
+        *("1: reaches 0.5", "NOT above real ones", "best 0.75", "99 % 0.5"),
+        *("2: reaches -1", "NOT above real ones", "best 2", "99 % 1"),
+        "picture 1: try more steps",
+    ]
+    assert got.shape[1] >= 3 * 112
+
+
+def test_degenerate_maps_are_named_on_every_figure(said):
+    model = SEEN["digits"]()
+    x = np.zeros((2, *model.input.shape), np.float32)
+    zero = np.zeros((2, 28, 28), np.float32)
+    zero[1, 3, 3] = 1
+    cause = "no reason"
+    empty = (f"picture 0: the map is zero everywhere: {cause}",)
+    twice = (*empty, empty[0].replace("0", "2"), "all are one")
+    picture(Attribution(zero, np.zeros(2), MADE, warnings=empty))
+    assert said[-1] == f"line 1: the map is zero everywhere: {cause}"
+    picture(Attribution(zero, np.zeros(2), MADE, warnings=twice))
+    assert said[-2:] == [f"lines 1, 3: the map is zero everywhere: {cause}", "all are one"]
+    both = compare(model, model, x, maps=2)
+    picture(replace(both, warnings=(f"model b: {empty[0]}",)))
+    assert said[-1] == f"model b: line 1: the map is zero everywhere: {cause}"
+    found = explain_mistakes(model, x, (model.predict(x).argmax(axis=1) + 1) % 3)
+    picture(replace(found, answer_warnings=empty, truth_warnings=("constant",)))
+    assert said[-2:] == [f"answered: line 1: the map is zero everywhere: {cause}", "true: constant"]
+
+
+def test_of_many_warnings_the_first_are_shown_and_wrapped(said):
+    long = "word " * 60
+    drawn = image.notes([long, *map(str, range(9))], 100)
+    assert max(line.shape[1] for line in drawn) < 480
+    assert " ".join(said[: -image.NOTES]) == long.strip()
+    assert said[-1] == "and 4 more: see the result's warnings"

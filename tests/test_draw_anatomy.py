@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -193,25 +194,72 @@ def test_classes_have_their_colours():
 # The diagram --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [*ALL, *MODELS])
-def test_lanes_cross_no_block(name):
-    """The upright part of an arrow that passes other ranks lies beside all blocks it passes."""
-    result = nv.diagram({**ALL, **MODELS}[name]())
-    boxes = []
-    for block in result.blocks:
-        left, top = draw_diagram._place(block)
-        boxes.append((left, top, left + draw_diagram.WIDTH, top + draw_diagram.HEIGHT))
-    uprights = []
-    for line in draw_diagram._lines(result)[0]:
-        for (x0, y0), (x1, y1) in zip(line.corners, line.corners[1:], strict=False):
-            if x0 != x1:
+def skips():
+    """Residual blocks one after the other: where one shortcut ends the next one begins."""
+    x = nv.Input((12, 10, 3))
+    y = nv.Conv2D(4, 3, padding="same")(x)
+    for _ in range(3):
+        y = nv.Add()(nv.Conv2D(4, 3, padding="same")(y), y)
+    return nv.Model(x, nv.Dense(3)(nv.GlobalAveragePooling2D()(y)))
+
+
+def uneven():
+    """Ways of one, two and three layers side by side."""
+    x = nv.Input((12, 10, 3))
+    ways = [x]
+    for depth in (1, 2, 3):
+        y = x
+        for _ in range(depth):
+            y = nv.Conv2D(2, 3, padding="same")(y)
+        ways.append(y)
+    return nv.Model(x, nv.Dense(3)(nv.GlobalAveragePooling2D()(nv.Concatenate()(ways))))
+
+
+CHAINS = {"skips": skips, "uneven": uneven}
+
+
+def meeting(first, second):
+    """Whether two upright or level segments lie in one line and touch: they are read as one."""
+    for axis in (0, 1):
+        other = 1 - axis
+        if len({point[axis] for point in (*first, *second)}) == 1:
+            one, two = (sorted(point[other] for point in pair) for pair in (first, second))
+            return one[0] <= two[1] and two[0] <= one[1]
+    return False
+
+
+@pytest.mark.parametrize("name", [*ALL, *MODELS, *CHAINS])
+def test_an_arrow_never_runs_on_into_another(name):
+    """Arrows may share a line only where they share a block that they come from or go to."""
+    result = nv.diagram({**ALL, **MODELS, **CHAINS}[name]())
+    drawn = list(zip(result.arrows, draw_diagram._lines(result)[0], strict=True))
+    for i, (ends, line) in enumerate(drawn):
+        for others, other in drawn[:i]:
+            if ends[0] == others[0] or ends[1] == others[1]:
                 continue
-            low, high = sorted((y0, y1))
-            for left, top, right, bottom in boxes:
-                inside = left < x0 < right and low < bottom - 1 and high > top + 1
-                assert not inside, f"an arrow through a block of {name}"
-            if len(line.corners) == 4 and line.corners[1][0] == line.corners[2][0]:
-                uprights.append((x0, low, high))
-    for i, (x, low, high) in enumerate(uprights):
-        for other, above, below in uprights[:i]:
-            assert x != other or high <= above or below <= low, "two arrows on one lane"
+            pairs = [list(pairwise(each.corners)) for each in (line, other)]
+            for one, two in product(*pairs):
+                assert not meeting(one, two), f"{ends} runs on into {others}"
+
+
+@pytest.mark.parametrize("name", [*ALL, *MODELS, *CHAINS])
+def test_arrows_cross_no_block(name):
+    """An arrow that passes other ranks runs beside all blocks, and in a lane of its own."""
+    result = nv.diagram({**ALL, **MODELS, **CHAINS}[name]())
+    lanes = []
+    for line in draw_diagram._lines(result)[0]:
+        segments = list(pairwise(line.corners))
+        for (x0, y0), (x1, y1) in segments:
+            for block in result.blocks:
+                left, top = draw_diagram._place(block)
+                right, bottom = left + draw_diagram.WIDTH, top + draw_diagram.HEIGHT
+                beside = max(x0, x1) <= left or min(x0, x1) >= right
+                apart = max(y0, y1) <= top or min(y0, y1) >= bottom
+                assert beside or apart, f"an arrow through {block.name} of {name}"
+        if len(line.corners) > 2:
+            (x0, y0), (x1, y1) = max(segments, key=lambda ends: abs(ends[1][1] - ends[0][1]))
+            if abs(y1 - y0) > draw_diagram.SPACE:
+                lanes.append((x0, min(y0, y1), max(y0, y1)))
+    for i, (x, low, high) in enumerate(lanes):
+        for other, above, below in lanes[:i]:
+            assert x != other or high < above or below < low, "two arrows on one lane"

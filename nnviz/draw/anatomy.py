@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..engine.input import pictures_of
 from ..engine.layer import Array
 from ..errors import ArgumentError
 from ..inspection.anatomy import Distributions, Embedding, FeatureMaps, Filters, TopPatches
@@ -19,6 +20,7 @@ from .image import (
     enlarge,
     factor_for,
     heat,
+    notes,
     number,
     opaque,
     pixels,
@@ -106,7 +108,7 @@ def _(result: FeatureMaps, pictures: Array | None = None, cmap: str | None = Non
 
 def _originals(pictures: Array, count: int) -> list[Array]:
     """The pictures that were looked at, about as large as two maps."""
-    pictures = np.asarray(pictures)
+    pictures = np.asarray(pictures_of(pictures))
     if pictures.ndim != 4 or len(pictures) != count:
         raise ArgumentError(
             f"pictures of shape {pictures.shape} for the maps of {count} pictures: expected "
@@ -175,8 +177,7 @@ def _(result: Embedding, pictures: Array | None = None, cmap: str | None = None)
     parts = [plane(result)]
     if result.labels is not None:
         parts.append(_classes(result.labels))
-    parts += [text(words) for words in result.warnings]
-    return below(parts)
+    return below(parts + notes(result.warnings, parts[0].shape[1]))
 
 
 def plane(result: Embedding) -> Array:

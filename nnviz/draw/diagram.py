@@ -13,7 +13,7 @@ import numpy as np
 
 from ..engine.layer import Array
 from ..inspection.anatomy.diagram import Block, Diagram
-from .image import INK
+from .image import INK, plain
 
 WIDTH, HEIGHT = 236, 58
 SPACE, AISLE = 24, 56
@@ -51,8 +51,10 @@ def _place(block: Block) -> tuple[float, float]:
 
 def _lines(diagram: Diagram) -> tuple[list[_Line], float]:
     """All arrows, and how far to the right they reach. Neighbours are joined straight; an arrow
-    that passes other ranks leaves and enters at the right side and keeps to a lane of its own, to
-    the right of the blocks that it passes."""
+    that passes other ranks keeps to a lane of its own, to the right of the blocks that it passes.
+
+    It enters a block above the place where others leave it: two shortcuts one after the other would
+    else be one line, read as a shortcut around both."""
     blocks = {block.name: block for block in diagram.blocks}
     edges = [0.0] * diagram.ranks
     for block in diagram.blocks:
@@ -61,12 +63,8 @@ def _lines(diagram: Diagram) -> tuple[list[_Line], float]:
     reach = max(edges)
     for source, target in diagram.arrows:
         a, b = blocks[source], blocks[target]
-        (ax, ay), (bx, by) = _place(a), _place(b)
-        start, tip = (ax + WIDTH / 2, ay + HEIGHT), (bx + WIDTH / 2, by)
         if b.rank == a.rank + 1:
-            middle = by - SPACE / 2
-            corners = (start, (start[0], middle), (tip[0], middle), tip)
-            lines.append(_Line((start, tip) if start[0] == tip[0] else corners))
+            lines.append(_neighbours(a, b))
             continue
         passed = range(a.rank, b.rank)
         lane = 1 + max(lanes[r] for r in passed)
@@ -74,9 +72,37 @@ def _lines(diagram: Diagram) -> tuple[list[_Line], float]:
             lanes[r] = lane
         along = max(edges[a.rank : b.rank + 1]) + 12 * lane
         reach = max(reach, along)
-        y0, y1 = ay + HEIGHT * 0.5, by + HEIGHT * 0.5
-        lines.append(_Line(((ax + WIDTH, y0), (along, y0), (along, y1), (bx + WIDTH, y1))))
+        out, back = _leaving(a, edges[a.rank]), _entering(b, edges[b.rank])
+        lines.append(_Line((*out, (along, out[-1][1]), (along, back[0][1]), *back)))
     return lines, reach
+
+
+def _neighbours(a: Block, b: Block) -> _Line:
+    """From a block to one of the next rank."""
+    (ax, ay), (bx, by) = _place(a), _place(b)
+    start, tip = (ax + WIDTH / 2, ay + HEIGHT), (bx + WIDTH / 2, by)
+    middle = by - SPACE / 2
+    corners = (start, (start[0], middle), (tip[0], middle), tip)
+    return _Line((start, tip) if start[0] == tip[0] else corners)
+
+
+def _leaving(block: Block, edge: float) -> tuple[tuple[float, float], ...]:
+    """The corners on the way from a block to its lane: out of the lower right side, or out of the
+    bottom where other blocks stand on the right, up to `edge`."""
+    x, y = _place(block)
+    if x + WIDTH == edge:
+        return ((edge, y + HEIGHT * 0.72),)
+    down = x + WIDTH * 0.8
+    return (down, y + HEIGHT), (down, y + HEIGHT + SPACE * 0.25)
+
+
+def _entering(block: Block, edge: float) -> tuple[tuple[float, float], ...]:
+    """The corners on the way from a lane into a block: the upper right side, or the top."""
+    x, y = _place(block)
+    if x + WIDTH == edge:
+        return ((edge, y + HEIGHT * 0.28),)
+    down = x + WIDTH * 0.8
+    return (down, y - SPACE * 0.3), (down, y)
 
 
 def words(block: Block) -> tuple[str, str]:
@@ -177,7 +203,6 @@ def raster(diagram: Diagram, factor: int = 2) -> Array:
         what, out = words(block)
         for dy, text, bold in ((6, block.name, True), (22, what, False), (38, out, False)):
             ink = (40, 40, 40) if bold else (85, 85, 85)
-            plain = _short(text).replace("×", "x").replace("·", "-").replace("…", "...")
-            plain = plain.encode("ascii", "replace").decode()
-            draw.text(((x + 14) * factor, (y + dy) * factor), plain, font=fonts[bold], fill=ink)
+            place = ((x + 14) * factor, (y + dy) * factor)
+            draw.text(place, plain(_short(text)), font=fonts[bold], fill=ink)
     return np.asarray(canvas.convert("RGBA"))

@@ -7,6 +7,7 @@ dark pages.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,6 +17,10 @@ from .colour import colours
 
 INK = (118, 118, 118)
 GAP = 4
+SIGNS = str.maketrans({"×": "x", "·": "-", "…": "...", "–": "-", "−": "-"})
+"""Signs of our own words that the font lacks."""
+NOTES = 6
+"""Warnings that stand under a picture at the most."""
 
 
 def pixels(x: Array) -> Array:
@@ -108,13 +113,29 @@ def text(words: str, size: int = 12, ink: tuple[int, int, int] = INK) -> Array:
     """A line of text as a picture; for numbers and node names, never for a user's own text."""
     from PIL import Image, ImageDraw, ImageFont
 
-    words = words.encode("ascii", "replace").decode()
+    words = plain(words)
     font = ImageFont.load_default(size)
     left, _, right, _ = font.getbbox(words)
     ascent = size + size // 4
     canvas = Image.new("RGBA", (max(1, int(np.ceil(right - left))), ascent + 1), (*ink, 0))
     ImageDraw.Draw(canvas).text((-left, 0), words, font=font, fill=(*ink, 255))
     return np.asarray(canvas)
+
+
+def plain(words: str) -> str:
+    """Words in the few letters that the font has; our own signs become what they look like."""
+    return words.translate(SIGNS).encode("ascii", "replace").decode()
+
+
+def notes(words: Sequence[str], width: int) -> list[Array]:
+    """Warnings under a picture of this width, wrapped; of many the first `NOTES`, and how many
+    there are besides."""
+    shown = list(words[:NOTES])
+    if len(words) > NOTES:
+        shown.append(f"and {len(words) - NOTES} more: see the result's warnings")
+    letters = max(60, width // 6)
+    wrapped = [textwrap.wrap(plain(one), letters) for one in shown]
+    return [below([text(line) for line in lines], 0) for lines in wrapped]
 
 
 def number(value: float) -> str:

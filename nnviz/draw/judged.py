@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..engine.input import pictures_of
 from ..engine.layer import Array
 from ..errors import ArgumentError
 from ..inspection.evaluation import Calibration, Comparison, ExplainedMistakes, Flips
 from . import scores
 from .colour import DIVERGING, SEQUENTIAL
-from .image import GAP, below, enlarge, factor_for, heat, number, pixels, scale_bar, sheet, text
-from .results import TILE, picture
+from .image import (
+    GAP,
+    below,
+    enlarge,
+    factor_for,
+    heat,
+    notes,
+    number,
+    pixels,
+    scale_bar,
+    sheet,
+    text,
+)
+from .results import TILE, by_line, picture
 
 
 @picture.register
@@ -37,7 +50,13 @@ def _(result: ExplainedMistakes, pictures: Array | None = None, cmap: str | None
         columns.insert(0, _originals(pictures, result.numbers, result.for_answer))
         heads.insert(0, "picture")
     drawn = _headed(heads, columns)
-    return below([drawn, scale_bar(number(low), number(high), name, drawn.shape[1])])
+    width = drawn.shape[1]
+    said = [f"{what}: {warning}"
+            for what, warnings in (("answered", result.answer_warnings),
+                                   ("true", result.truth_warnings))
+            for warning in by_line(warnings)]  # fmt: skip
+    bar = scale_bar(number(low), number(high), name, width)
+    return below([drawn, bar, *notes(said, width)])
 
 
 @picture.register
@@ -63,12 +82,12 @@ def _(result: Comparison, pictures: Array | None = None, cmap: str | None = None
     bars = [scale_bar(number(-top), number(top), DIVERGING, width)]
     if name != DIVERGING:
         bars.insert(0, scale_bar(number(low), number(top), name, width))
-    return below([drawn, *bars])
+    return below([drawn, *bars, *notes(by_line(result.warnings), width)])
 
 
 def _originals(pictures: Array, chosen: Array, maps: Array) -> list[Array]:
     """The chosen ones of all pictures, as tiles."""
-    pictures = np.asarray(pictures)
+    pictures = np.asarray(pictures_of(pictures))
     if pictures.ndim != 4 or pictures.shape[1:3] != maps.shape[1:] or chosen.max() >= len(pictures):
         raise ArgumentError(
             f"pictures of shape {pictures.shape} for maps of shape {maps.shape}: give all the "

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from functools import singledispatch
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..engine.input import pictures_of
 from ..engine.layer import Array
-from ..errors import ArgumentError
+from ..errors import ArgumentError, listing
 from ..files import write_bytes
 from ..inspection.anatomy import Diagram
 from ..inspection.attribution import Occlusion
@@ -19,11 +22,13 @@ from ..inspection.results import Attribution, Result
 from . import chart, diagram
 from .colour import DIVERGING, SEQUENTIAL, class_colours, limits
 from .image import (
+    GAP,
     below,
     beside,
     enlarge,
     factor_for,
     heat,
+    notes,
     number,
     opaque,
     pixels,
@@ -58,7 +63,7 @@ def _(result: Attribution, pictures: Array | None = None, cmap: str | None = Non
     maps = [heat(v, low, high, name) for v in result.values]
     columns: list[list[Array]] = [maps]
     if pictures is not None:
-        pictures = np.asarray(pictures)
+        pictures = np.asarray(pictures_of(pictures))
         if pictures.ndim != 4 or pictures.shape[:3] != result.values.shape:
             raise ArgumentError(
                 f"pictures of shape {pictures.shape} for maps of shape {result.values.shape}: "
@@ -73,7 +78,24 @@ def _(result: Attribution, pictures: Array | None = None, cmap: str | None = Non
     parts = [drawn, scale_bar(number(low), number(high), name, drawn.shape[1])]
     if isinstance(result, Occlusion):
         parts += legend(result)
-    return below(parts)
+    return below(parts + notes(by_line(result.warnings), drawn.shape[1]))
+
+
+def by_line(warnings: Sequence[str]) -> list[str]:
+    """Warnings about a result's pictures as warnings about the lines of its drawing; what is true
+    of several lines is said once."""
+    lines: dict[tuple[str, str], list[int]] = {}
+    for warning in warnings:
+        parts = re.fullmatch(r"(?s)(?:(.*?)picture (\d+): )?(.*)", warning)
+        assert parts is not None  # it fits any text
+        before, at, after = parts.groups()
+        lines.setdefault((before or "", after), []).extend([int(at) + 1] if at else [])
+    said = []
+    for (before, after), found in lines.items():
+        several = "s" if len(found) > 1 else ""
+        where = f"line{several} {listing(found)}: " if found else ""
+        said.append(f"{before}{where}{after}")
+    return said
 
 
 def answers(result: Occlusion) -> list[Array]:
@@ -131,8 +153,30 @@ def signed_tiles(values: Array, is_colour: bool = True) -> tuple[list[Array], fl
 
 @picture.register
 def _(result: Maximized, pictures: Array | None = None, cmap: str | None = None) -> Array:
+    """The pictures with what the target reaches, and what it reaches for the real ones."""
     factor = factor_for(result.values.shape[2], TILE)
-    return sheet([enlarge(pixels(v), factor) for v in result.values], 5)
+    tiles = []
+    for i, values in enumerate(result.values):
+        words = [text(line) for line in _reached(result, i)]
+        tiles.append(below([enlarge(pixels(values), factor), below(words, 0)], GAP))
+    drawn = sheet(tiles, 5, 2 * GAP)
+    return below([drawn, *notes(result.warnings, drawn.shape[1])])
+
+
+def _reached(result: Maximized, i: int) -> list[str]:
+    """How far one picture's target has come, in a few short lines."""
+    reached = float(result.activation[i])
+    lines = [f"{i}: reaches {number(reached)}"]
+    if result.probability is not None:
+        lines.append(f"p = {number(float(result.probability[i]))}")
+    if result.best is not None and result.high is not None:
+        best = float(result.best[i])
+        lines.append(f"{'above' if reached > best else 'NOT above'} real ones")
+        lines.append(f"best {number(best)}")
+        lines.append(f"99 % {number(float(result.high[i]))}")
+    elif reached <= result.start[i]:
+        lines.append("did NOT rise")
+    return lines
 
 
 @picture.register

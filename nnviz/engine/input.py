@@ -24,6 +24,12 @@ def as_array(values: Any, what: str) -> Array:
         raise ArgumentError(f"{what} must be one array, got rows of different shapes") from None
 
 
+def pictures_of(x: Any) -> Any:
+    """The pictures of what holds them in an array `x`, as a data set does; all else as it is."""
+    held = getattr(x, "x", None)
+    return held if isinstance(held, np.ndarray) and not isinstance(x, np.ndarray) else x
+
+
 @dataclass(frozen=True)
 class InputSpec:
     """What a network wants as input.
@@ -70,9 +76,10 @@ class InputSpec:
     def check(self, x: Any) -> Array:
         """`x` as a batch (N, *shape) of finite numbers; an `ArgumentError` says what does not fit.
 
-        One picture, and grey pictures without their channel axis, are given the axes they lack.
+        One picture, and grey pictures without their channel axis, are given the axes they lack. A
+        data set stands for its pictures (`pictures_of`).
         """
-        x = as_array(x, "the input")
+        x = as_array(pictures_of(x), "the input")
         if x.dtype.kind not in "uifb":
             raise ArgumentError(f"the input must be numbers, got an array of {x.dtype}")
         wanted = self.shape

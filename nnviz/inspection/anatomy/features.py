@@ -20,7 +20,7 @@ class FeatureMaps(Result):
 
 
 def feature_maps(model: Model, x: Any, node: str) -> FeatureMaps:
-    """The output of a node for pictures `x`, channel by channel."""
+    """The output of a node for pictures `x` (N, …), or a `Dataset`, channel by channel."""
     shape = model.shapes[model.node(node).name]
     if len(shape) != 3:
         raise ArgumentError(

@@ -9,7 +9,6 @@ from typing import Any, cast
 
 import numpy as np
 
-from ...data import Dataset
 from ...engine.executor import chunk_slices, thread_count
 from ...engine.layer import Array, Shape, whole
 from ...engine.model import Model
@@ -143,7 +142,7 @@ def profile(model: Model, x: Any, *, repeats: int = 7, backward: bool = True) ->
     repeats = whole(repeats, "repeats of profile")
     if not isinstance(backward, bool):
         raise ArgumentError(f"backward must be True or False, got {backward!r}")
-    batch = model.input.check(x.x if isinstance(x, Dataset) else x)
+    batch = model.input.check(x)
     watch = Stopwatch(model)
     run = _training(watch.model, batch) if backward else _prediction(watch.model, batch)
     run(0)

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ...data import Dataset
 from ...engine.graph import INPUT
-from ...engine.input import as_array
+from ...engine.input import as_array, pictures_of
 from ...engine.layer import Array
 from ...engine.model import Model
 from ...errors import ArgumentError
@@ -47,7 +46,7 @@ def _chunks(x: Any) -> Iterable[Any]:
 
 def _in_rows(model: Model, chunk: Any) -> Array:
     """A chunk as (N, *shape), without looking at every pixel yet."""
-    array = as_array(chunk.x if isinstance(chunk, Dataset) else chunk, "the input")
+    array = as_array(pictures_of(chunk), "the input")
     if array.dtype.kind not in "uifb":
         return model.input.check(array)  # says what is wrong
     like = np.broadcast_to(np.uint8(0), array.shape)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ...data import Dataset
 from ...engine.graph import Node
 from ...engine.input import as_array
 from ...engine.layer import Array
@@ -62,8 +63,15 @@ def as_classifier(model: Model) -> Model:
     )
 
 
+def labels_of(x: Any, y: Any) -> Any:
+    """`y`, or where it is None the labels of the data set `x`; None where there are none."""
+    return x.y if y is None and isinstance(x, Dataset) else y
+
+
 def class_labels(y: Any, n: int, classes: int) -> Array:
     """`y` as n class numbers (n,) int64; an `ArgumentError` says what does not fit."""
+    if y is None:
+        raise ArgumentError("labels are missing: give class numbers, or a data set that has labels")
     labels = as_array(y, "labels")
     if labels.shape != (n,) or labels.dtype.kind not in "ui":
         raise ArgumentError(

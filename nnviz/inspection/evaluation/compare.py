@@ -15,7 +15,7 @@ from ..attribution.explain import explain
 from ..probability import probabilities
 from ..results import Attribution, Provenance, Result
 from .answers import ClassChange, class_changes
-from .classifier import as_classifier, class_labels, class_names
+from .classifier import as_classifier, class_labels, class_names, labels_of
 from .weights import Reshaped, WeightDifference, array_differences
 
 
@@ -107,10 +107,11 @@ def compare(
 ) -> Comparison:
     """Hold two models against each other on the same pictures.
 
-    x: (N, *input shape), pixels; each model prepares them as it wants them. labels: (N,) class
-    numbers, or None. method, options: of the maps, as `explain` takes them. maps: how many pictures
-    are explained, at most: first those that turned from right to wrong, then from wrong to right,
-    then those whose probabilities moved most; 0 for none, as for models that read no pictures.
+    x: (N, *input shape), pixels, or a `Dataset`, whose labels are taken where none are given; each
+    model prepares them as it wants them. labels: (N,) class numbers, or None. method, options: of
+    the maps, as `explain` takes them. maps: how many pictures are explained, at most: first those
+    that turned from right to wrong, then from wrong to right, then those whose probabilities moved
+    most; 0 for none, as for models that read no pictures.
 
     Classes come by size of change: the mean of |p_b − p_a| of the class over all pictures. Where
     the leading ones are within a tenth of each other (a class that is now taken for another moves
@@ -121,25 +122,21 @@ def compare(
     inputs or classes, for labels that are no classes, and for an unknown method or option.
     """
     a, b = _pair(model_a, model_b)
-    if isinstance(maps, bool) or not isinstance(maps, int | np.integer) or maps < 0:
-        raise ArgumentError(f"maps must be a whole number of at least 0, got {maps!r}")
+    _check_maps(maps)
     pictures = a.input.check(x)
     sure_a, sure_b = (probabilities(m, m.predict(pictures)) for m in (a, b))
-    truth = None if labels is None else class_labels(labels, len(pictures), sure_a.shape[1])
+    given = labels_of(x, labels)
+    truth = None if given is None else class_labels(given, len(pictures), sure_a.shape[1])
     identical = model_a.fingerprint() == model_b.fingerprint()
-    shared = array_differences(model_a, model_b)
     targets = sure_a.argmax(axis=1) if truth is None else truth
     shown = _shown(sure_a, sure_b, truth)[: maps if len(a.input.shape) == 3 else 0]
     map_a, map_b = (_explained(m, pictures, targets, shown, method, options) for m in (a, b))
-    name_of = class_names(b if a.classes is None else a)
-    total, classes = class_changes(sure_a, sure_b, truth, name_of, identical)
+    names = class_names(b if a.classes is None else a)
+    total, classes = class_changes(sure_a, sure_b, truth, names, identical)
     settings = {**(options or {}), "method": method, "maps": maps}
     return Comparison(
         identical=identical,
-        weights=shared.weights,
-        only_a=shared.only_a,
-        only_b=shared.only_b,
-        reshaped=shared.reshaped,
+        **vars(array_differences(model_a, model_b)),
         probabilities_a=sure_a,
         probabilities_b=sure_b,
         total=total,
@@ -161,6 +158,11 @@ def _warnings(map_a: Attribution, map_b: Attribution) -> tuple[str, ...]:
     """What is degenerate in the maps, and of which model."""
     both = (("a", map_a), ("b", map_b))
     return tuple(f"model {which}: {said}" for which, made in both for said in made.warnings)
+
+
+def _check_maps(maps: Any) -> None:
+    if isinstance(maps, bool) or not isinstance(maps, int | np.integer) or maps < 0:
+        raise ArgumentError(f"maps must be a whole number of at least 0, got {maps!r}")
 
 
 def _pair(model_a: Model, model_b: Model) -> tuple[Model, Model]:

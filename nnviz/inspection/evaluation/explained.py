@@ -13,7 +13,7 @@ from ...engine.model import Model
 from ...errors import ArgumentError, unknown
 from ..attribution.explain import explain
 from ..results import Attribution, Provenance, Result
-from .classifier import as_classifier
+from .classifier import as_classifier, labels_of
 from .mistakes import Mistakes, mistakes
 
 ORDERS = ("most confident", "least confident")
@@ -70,7 +70,7 @@ class ExplainedMistakes(Result):
 def explain_mistakes(
     model: Model,
     x: Any,
-    y: Any,
+    y: Any = None,
     *,
     most: int = 6,
     order: str = "most confident",
@@ -80,9 +80,10 @@ def explain_mistakes(
 ) -> ExplainedMistakes:
     """The `most` most (or least) confident mistakes, each explained for the answer and the truth.
 
-    x: (N, rows, cols, channels). y: (N,) class numbers. order: "most confident" or "least
-    confident". method, options: as `explain` takes them. found: what `mistakes` has given for the
-    same pictures, to save a run. Without a mistake the maps are (0, rows, cols).
+    x: (N, rows, cols, channels), or a `Dataset`, whose labels are taken where `y` is None. y: (N,)
+    class numbers. order: "most confident" or "least confident". method, options: as `explain` takes
+    them. found: what `mistakes` has given for the same pictures, to save a run. Without a mistake
+    the maps are (0, rows, cols).
     Raises `ArgumentError` for a model that is no classifier or has no pictures as input, and for an
     unknown order, method or option.
     """
@@ -93,7 +94,7 @@ def explain_mistakes(
             f"explain_mistakes needs a model for pictures, this one's input is {model.input.shape}"
         )
     judged, pictures = as_classifier(model), model.input.check(x)
-    found = mistakes(model, pictures, y) if found is None else found
+    found = mistakes(model, pictures, labels_of(x, y)) if found is None else found
     wrong = found.wrong if order == ORDERS[0] else found.wrong[::-1]
     chosen = wrong[: whole(most, "most")]
     settings = {**(options or {}), "order": order}

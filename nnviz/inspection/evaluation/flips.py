@@ -15,7 +15,7 @@ from ...errors import ArgumentError
 from ..probability import probabilities
 from ..results import Part, Provenance, Result
 from .changes import SMALL_CHANGES, Change, changed
-from .classifier import as_classifier, class_labels
+from .classifier import as_classifier, class_labels, labels_of
 from .intervals import Interval, wilson
 
 BLOCK_BYTES = 64 << 20
@@ -94,15 +94,16 @@ class Flips(Result):
 def flips(
     model: Model,
     x: Any,
-    y: Any,
+    y: Any = None,
     *,
     changes: Sequence[Change] = SMALL_CHANGES,
     seed: int = 0,
 ) -> Flips:
     """Give each picture every small change by itself, and see which right answers turn wrong.
 
-    x: (N, rows, cols, channels). y: (N,) class numbers. changes: what to try, one at a time; the
-    default is `SMALL_CHANGES`. seed: of the noise, which is the same for every picture.
+    x: (N, rows, cols, channels), or a `Dataset`, whose labels are taken where `y` is None. y: (N,)
+    class numbers. changes: what to try, one at a time; the default is `SMALL_CHANGES`. seed: of the
+    noise, which is the same for every picture.
     Raises `ArgumentError` for a model that is no classifier or has no pictures as input, for labels
     that are no classes of it, and where `changes` is empty or holds anything but `Change`s.
     """
@@ -112,7 +113,7 @@ def flips(
     if not tried or not all(isinstance(change, Change) for change in tried):
         raise ArgumentError(f"changes must be a sequence of at least one Change, got {changes!r}")
     judged, pictures = as_classifier(model), model.input.check(x)
-    labels = class_labels(y, len(pictures), judged.output_shape[0])
+    labels = class_labels(labels_of(x, y), len(pictures), judged.output_shape[0])
     answers = np.empty((1 + len(tried), len(pictures)), np.int64)
     sure = np.empty(answers.shape, np.float64)
     for block in _blocks(judged, len(pictures)):

@@ -11,7 +11,7 @@ from ...engine.layer import Array
 from ...engine.model import Model
 from ..probability import probabilities
 from ..results import Part, Provenance, Result
-from .classifier import as_classifier, class_labels, class_names
+from .classifier import as_classifier, class_labels, class_names, labels_of
 from .intervals import Interval, wilson
 
 
@@ -95,9 +95,10 @@ class Mistakes(Result):
         return tuple(scores)
 
 
-def mistakes(model: Model, x: Any, y: Any) -> Mistakes:
+def mistakes(model: Model, x: Any, y: Any = None) -> Mistakes:
     """Answers, confusion matrix and accuracy of a classifier on labelled pictures.
 
+    x: (N, *input shape), or a `Dataset`, whose labels are taken where `y` is None.
     y: (N,) class numbers; of a single sigmoid 1 is what it speaks for, and 0 the other side.
     Raises `ArgumentError` for a model that is no classifier, and for labels that are no classes of
     it.
@@ -105,7 +106,7 @@ def mistakes(model: Model, x: Any, y: Any) -> Mistakes:
     judged = as_classifier(model)
     sure = probabilities(judged, judged.predict(x))
     classes = judged.output_shape[0]
-    labels = class_labels(y, len(sure), classes)
+    labels = class_labels(labels_of(x, y), len(sure), classes)
     predicted = sure.argmax(axis=1)
     confusion = np.zeros((classes, classes), np.int64)
     np.add.at(confusion, (labels, predicted), 1)
