@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import reference
-from networks import SEEN, chain, inception, pictures, residual
+from networks import SEEN, chain, inception, normalized, pictures, residual
 
 import nnviz as nv
 from nnviz.engine.graph import Node
@@ -50,6 +50,20 @@ def test_grad_cam_is_that_of_the_loops():
     np.testing.assert_allclose(got.at_node, wanted, rtol=1e-12, atol=1e-15)
     assert got.values.shape == (3, 6, 5)
     assert got.provenance.node == "conv2d_1/relu"
+
+
+def test_raw_is_of_the_networks_input_and_can_be_made_the_pixels():
+    model = normalized().astype(np.float64)  # BGR, with mean and spread
+    x = pictures(model, 1, np.float64)
+    raw = nv.explain(model, x, 1, method="gradient").raw
+    weight = model.parameters()["dense_1/weight"][:, 1].reshape(1, 4, 4, 3)
+    np.testing.assert_allclose(raw, weight, rtol=1e-12)
+    pixels = model.input.pixel_gradient(raw)
+    for at in ((0, 1, 2, 0), (0, 3, 0, 2)):
+        moved = x.copy()
+        moved[at] += 1e-3
+        rise = (model.predict(moved) - model.predict(x))[0, 1] / 1e-3
+        np.testing.assert_allclose(pixels[at], rise, rtol=1e-6)
 
 
 @pytest.mark.parametrize("rule", RULES)

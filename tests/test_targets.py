@@ -160,6 +160,11 @@ BAD = [
     (Logit((0, 1)) + Logit((0, 1, 2)), "3 targets for 2 pictures"),
     (Channel("conv2d_1", 0, at=(6, 0)), r"shape \(6, 5, 4\) has no place \(6, 0\)"),
     (Channel("preds", 0, at=(0, 0)), r"shape \(3,\) has no place \(0, 0\)"),
+    (Channel("conv2d_1", 0, at=3), r"shape \(6, 5, 4\) has no place 3"),
+    (Channel("conv2d_1", 0, at=(0.5, 0)), r"has no place \(0\.5, 0\)"),
+    (Channel("conv2d_1", 0, at=(True, 0)), r"has no place \(True, 0\)"),
+    (Channel("conv2d_1", 0, at=(1, 2, 3)), r"has no place \(1, 2, 3\)"),
+    (Channel("conv2d_1", 0, at="12"), r"has no place 12"),
 ]
 
 
@@ -212,9 +217,17 @@ def test_targets_add_subtract_and_scale():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Logit(0) * float("nan"), "a target is scaled by a finite number, got nan"),
-        (lambda: Logit(0) * "2", "a target is scaled by a finite number, got '2'"),
+        (lambda: Logit(0) * float("nan"), "a target is scaled by a finite number, .* got nan"),
+        (lambda: Logit(0) * "2", "a target is scaled by a finite number, .* got '2'"),
+        (lambda: Logit(0) * True, "a target is scaled by a finite number, .* got True"),
+        (lambda: Logit(0) * 1e300, "a target is scaled by .* at most 1e\\+09, got 1e\\+300"),
+        (lambda: Logit(0) * 10**400, "a target is scaled by a finite number, in all at most"),
         (lambda: Logit(0) / 0, "a target is divided by a number other than 0, got 0"),
+        (lambda: Logit(0) / 2**-1000, "a target is scaled by .* at most 1e\\+09, got 1.07"),
+        (lambda: Logit(0) / np.bool_(True), "a target is divided by a number other than 0"),
+        (lambda: Logit(0) / float("nan"), "a target is divided by a number .* got nan"),
+        (lambda: Logit(0) * 1e9 * 2, "scaled by a finite number, in all at most 1e\\+09, got 2"),
+        (lambda: Direction("a", [[1], [1, 2]]), "a Direction must be one array, got rows of diff"),
         (lambda: Direction("a", [0.0, 0.0]), "a Direction needs finite numbers that are not all"),
         (lambda: Direction("a", ["x"]), "a Direction needs finite numbers"),
         (
@@ -228,6 +241,26 @@ def test_what_cannot_be_combined(make, message):
         make()
     with pytest.raises(TypeError):
         Logit(0) + 3
+
+
+@pytest.mark.parametrize("two", [2, 2.0, np.float32(2), np.int8(2), np.float16(2)])
+def test_numbers_of_every_kind_scale(two):
+    for target in (Logit(1) * two, two * Logit(1), Logit(1) / (1 / two)):
+        assert target.terms == ((2.0, Logit(1)),)
+        assert type(target.terms[0][0]) is float
+
+
+def test_a_place_may_be_numpys():
+    model = chain()
+    x = pictures(model, 2)
+    one, two = (Channel("conv2d_1", 0, at=at) for at in ((1, 2), np.array([1, 2])))
+    np.testing.assert_array_equal(nv.saliency(model, x, one).raw, nv.saliency(model, x, two).raw)
+
+
+def test_no_target_of_a_model_whose_output_is_a_picture():
+    model = nv.Sequential([nv.Conv2D(2, 3)], (6, 6, 1))
+    with pytest.raises(ArgumentError, match=r"a class as target needs a vector of outputs, .*Chan"):
+        nv.saliency(model, pictures(model, 1))
 
 
 @pytest.mark.parametrize("head", ["softmax", "sigmoid", "logits"])

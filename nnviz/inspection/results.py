@@ -132,7 +132,11 @@ class Attribution(Result):
 
     values: (N, rows, cols), signed where the method is signed, never rescaled.
     scores: (N,), the target's value for each picture.
-    raw: (N, rows, cols, channels) where the method has channels.
+    raw: (N, rows, cols, channels) where the method has channels. It is of the network's input, as
+        `Model.input` prepares it: in the network's channel order (BGR where it wants that) and in
+        its units (after range, mean and std). `model.input.pixel_gradient` makes a gradient there
+        one for the pixels; products with the input (relevance, integrated gradients) keep their
+        size, only the channels' order is the network's.
     at_node: (N, r, c), the map at a smaller node before it was placed on the picture.
     gap: (N,), where the map shares out a difference of scores: what it leaves out, Σ map minus the
         difference, relative to the difference.

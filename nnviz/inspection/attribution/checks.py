@@ -6,6 +6,7 @@ from 1 to 100,000, got 0`.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from numbers import Real
 from typing import Any
@@ -43,10 +44,10 @@ def number(
 ) -> float:
     """`value` as a finite number from `least` to `most`; with `above` and `below` it is neither of
     them itself."""
-    plain = isinstance(value, Real) and not isinstance(value, bool | np.bool_)
+    plain = is_number(value)
     low = plain and (least < value if above else least <= value)
     high = plain and (value < most if below else value <= most)
-    if not low or not high or value == np.inf:
+    if not low or not high:
         words = f"above {least:g}" if above else f"of at least {least:g}"
         if most < np.inf:
             words += f" and below {most:g}" if below else f" and at most {most:g}"
@@ -76,6 +77,14 @@ def generator(seed: Any, owner: str) -> np.random.Generator:
             f"seed of {owner} must be a whole number from 0 to 2^63 − 1, got {seed!r}"
         )
     return np.random.default_rng(int(seed))
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is a finite real number; True and False are none."""
+    if not isinstance(value, Real) or isinstance(value, bool | np.bool_):
+        return False
+    value = value.item() if isinstance(value, np.generic) else value
+    return bool(abs(value) <= sys.float_info.max)  # whole numbers have no largest one
 
 
 def is_whole(value: Any) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 from ...engine.layer import Array
 from ...engine.model import Model
 from ...errors import ArgumentError
-from .target import Logit, Target, parts
+from .target import Logit, Target, class_vectors, parts
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def as_target(model: Model, target: Any, predictions: Array | None = None) -> Ta
     if target is None:
         if predictions is None:
             raise ArgumentError("a target is needed: a class number or name, or a Target")
-        return Logit(tuple(predictions.reshape(len(predictions), -1).argmax(axis=1).tolist()))
+        return Logit(tuple(class_vectors(predictions).argmax(axis=1).tolist()))
     target = target.tolist() if isinstance(target, np.ndarray | np.generic) else target
     if isinstance(target, str | int) and not isinstance(target, bool):
         return Logit(target)

@@ -47,8 +47,9 @@ def gradient(
 ) -> Attribution:
     """M(r, c) = Σ_k ∂S/∂x[r, c, k], with its sign: above 0, more light would raise the target.
 
-    S: the target (for a class, its logit). values: (N, rows, cols); raw: the gradient itself,
-    (N, rows, cols, channels).
+    S: the target (for a class, its logit). x: the network's input. values: (N, rows, cols); raw:
+    the gradient itself, (N, rows, cols, channels), in the network's channel order and units;
+    `model.input.pixel_gradient(raw)` is the one for the pixels.
     channels: how raw becomes values — "sum", "mean", "largest" (in size, with its sign) or
         "absolute" (its size, never negative).
     target: a class number or name, one for each picture, a `Target`, or None for the predicted

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
+from ...engine.input import as_array
 from ...engine.layer import Array
 from ...engine.layers.activation import sigmoid
 from ...engine.model import Model
 from ...errors import ArgumentError
+from .checks import LARGEST, is_number, is_whole
 
 Choice = int | str | tuple[int | str, ...]
 """A class or channel: one for all pictures, or a tuple with one for each."""
@@ -27,8 +29,10 @@ class Target:
 
     Give `node`, `values`, `gradient` and `describe` to write one; `bound` and `take` where it needs
     to know the model's classes, or has a choice for each picture; `linear` = True where it is a
-    linear function of its node's output.
+    linear function of its node's output (else DeepLIFT takes its mean gradient on a line).
     """
+
+    linear: ClassVar[bool] = False
 
     def node(self, model: Model) -> str:
         """Whose output it reads; an `ArgumentError` where the model has nothing of the kind."""
@@ -51,12 +55,6 @@ class Target:
         return self
 
     @property
-    def linear(self) -> bool:
-        """Whether its gradient is the same for every output of its node; where it is not, DeepLIFT
-        takes the mean gradient between two outputs."""
-        return False
-
-    @property
     def count(self) -> int | None:
         """How many pictures it speaks of; None: any number."""
         return None
@@ -77,16 +75,20 @@ class Target:
         return self * -1.0
 
     def __mul__(self, factor: float) -> Combined:
-        if not isinstance(factor, int | float) or not np.isfinite(factor):
-            raise ArgumentError(f"a target is scaled by a finite number, got {factor!r}")
-        return Combined(tuple((weight * factor, leaf) for weight, leaf in parts(self)))
+        terms = parts(self) if is_number(factor) else ()
+        scaled = tuple((weight * float(factor), leaf) for weight, leaf in terms)
+        if not scaled or max(abs(weight) for weight, _ in scaled) > LARGEST:
+            raise ArgumentError(
+                f"a target is scaled by a finite number, in all at most {LARGEST:g}, got {factor!r}"
+            )
+        return Combined(scaled)
 
     __rmul__ = __mul__
 
     def __truediv__(self, divisor: float) -> Combined:
-        if not isinstance(divisor, int | float) or not divisor:
+        if not is_number(divisor) or not divisor:
             raise ArgumentError(f"a target is divided by a number other than 0, got {divisor!r}")
-        return self * (1 / divisor)
+        return self * (1 / float(divisor))
 
 
 @dataclass(frozen=True)
@@ -107,16 +109,13 @@ class Logit(Target):
     each."""
 
     index: Choice
+    linear: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "index", _plain(self.index))
 
     def bound(self, model: Model) -> Target:
         return replace(self, index=_each(model.class_index, self.index))
-
-    @property
-    def linear(self) -> bool:
-        return True
 
     @property
     def count(self) -> int | None:
@@ -149,12 +148,7 @@ class Logit(Target):
 
     def _rows(self, y: Array) -> tuple[Array, tuple[Array, Array]]:
         """The logits (N, classes) and where each picture's class lies in them."""
-        if y[0].size != y.shape[-1]:
-            raise ArgumentError(
-                f"a class as target needs a vector of outputs, this model gives {y.shape[1:]}: "
-                "use a Channel as target"
-            )
-        z = y.reshape(len(y), -1)
+        z = class_vectors(y)
         return z, (np.arange(len(y)), np.broadcast_to(np.asarray(self.index), (len(y),)))
 
 
@@ -165,15 +159,12 @@ class Probability(Logit):
     p_c (1 − p_c) after a sigmoid."""
 
     curve: str = ""
+    linear: ClassVar[bool] = False
 
     def bound(self, model: Model) -> Target:
         ready = model.head in ("softmax", "sigmoid") and model.logits_name == model.output_name
         curve = "none" if ready else {"logits": "softmax"}.get(model.head, model.head)
         return replace(self, index=_each(model.class_index, self.index), curve=curve)
-
-    @property
-    def linear(self) -> bool:
-        return self.curve == "none"
 
     def _probabilities(self, z: Array) -> Array:
         if self.curve == "softmax":
@@ -217,10 +208,6 @@ class LogProbability(Probability):
             )
         return bound
 
-    @property
-    def linear(self) -> bool:
-        return False
-
     def values(self, y: Array) -> Array:
         z, rows = self._rows(y)
         if self.curve == "softmax":
@@ -254,13 +241,10 @@ class Channel(Target):
     name: str
     channel: Choice
     at: tuple[int, int] | None = None
+    linear: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "channel", _plain(self.channel))
-
-    @property
-    def linear(self) -> bool:
-        return True
 
     @property
     def count(self) -> int | None:
@@ -280,7 +264,7 @@ class Channel(Target):
             )
         if self.at is None:
             return self.name
-        if len(shape) != 3 or not (0 <= self.at[0] < shape[0] and 0 <= self.at[1] < shape[1]):
+        if len(shape) != 3 or not _is_place(self.at, shape):
             raise ArgumentError(f"node {self.name!r} of shape {shape} has no place {self.at}")
         return self.name
 
@@ -334,9 +318,10 @@ class Direction(Target):
 
     name: str
     vector: Any
+    linear: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        vector = np.asarray(self.vector)
+        vector = as_array(self.vector, "a Direction")
         if vector.dtype.kind not in "uif" or not np.isfinite(vector).all() or not vector.any():
             raise ArgumentError("a Direction needs finite numbers that are not all zero")
         object.__setattr__(self, "vector", vector)
@@ -350,10 +335,6 @@ class Direction(Target):
             )
         return self.name
 
-    @property
-    def linear(self) -> bool:
-        return True
-
     def _weights(self, y: Array) -> Array:
         places = y[0].size // y.shape[-1] if self.vector.shape != y.shape[1:] else 1
         return np.broadcast_to((self.vector / places).astype(y.dtype), y.shape)
@@ -366,6 +347,22 @@ class Direction(Target):
 
     def describe(self, model: Model) -> str:
         return f"direction in {self.name}"
+
+
+def class_vectors(y: Array) -> Array:
+    """Outputs as (N, classes); refused where a picture has more than one vector of them."""
+    if y[0].size != y.shape[-1]:
+        raise ArgumentError(
+            f"a class as target needs a vector of outputs, this model gives {y.shape[1:]}: "
+            "use a Channel as target"
+        )
+    return y.reshape(len(y), -1)
+
+
+def _is_place(at: Any, shape: tuple[int, ...]) -> bool:
+    """Whether it is (row, col), two whole numbers inside."""
+    pair = isinstance(at, list | tuple | np.ndarray) and len(at) == 2
+    return pair and all(is_whole(i) and 0 <= i < n for i, n in zip(at, shape, strict=False))
 
 
 def _plain(value: Any) -> Any:
