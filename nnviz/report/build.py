@@ -29,7 +29,7 @@ from .plan import Plan, plan
 from .study import Study
 
 PAGE, MANIFEST = "index.html", "manifest.json"
-STEPS = 17
+STEPS = 22
 """About how many figures are made, for the progress bar."""
 
 

@@ -19,7 +19,7 @@ from .figure import Figure
 from .study import Study
 from .words import say
 
-SAMPLED = 128
+SAMPLED = 64
 """Pictures whose answers are spread out: enough for millions of numbers a layer."""
 POINTS = 500
 """Points of the embedding at the most."""
