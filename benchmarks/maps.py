@@ -22,7 +22,7 @@ import nnviz as nv
 from nnviz.inspection.attribution import METHODS
 
 from .nets import Case
-from .reference import ENTRIES
+from .reference import ALONE, ENTRIES
 from .reference.entry import Entry
 
 RESULTS = Path(__file__).parent / "results"
@@ -125,7 +125,8 @@ def summary(rows: Sequence[Row]) -> list[str]:
         lines.append(f"below it: {', '.join(short)}")
     compared = {r.method for r in rows}
     alone = sorted(set(METHODS) - compared)
-    return [*lines, f"not compared: {', '.join(alone) or 'none'}"]
+    lines.append(f"not compared: {', '.join(alone) or 'none'}")
+    return [*lines, *(f"  {name}: {ALONE[name]}" for name in alone if name in ALONE)]
 
 
 def compare(names: Sequence[str], seeds: int) -> None:

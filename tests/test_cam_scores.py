@@ -160,7 +160,7 @@ def test_group_cam_is_that_of_the_loops(groups, keep, blur):
         dz = np.zeros_like(trace.output)
         dz[i] = p[1] * (np.eye(3)[1] - p)
         slopes = model.backward(trace, {model.logits_name: dz}, until=("maps",))["maps"][i]
-        maps, width = trace["maps"].y[i], blur or min(x.shape[1:3]) / 10
+        maps, width = trace["maps"].y[i], blur or max(min(x.shape[1:3]) / 10, 1)
         soft = np.stack([gaussian_filter(x[i, ..., k], width) for k in range(2)], axis=-1)
 
         def score(pixels):
@@ -182,6 +182,28 @@ def test_group_cam_is_that_of_the_loops(groups, keep, blur):
             m = reference.mask(placed)[..., None]
             wanted += (score(x[i] * m + soft * (1 - m)) - score(soft)) * m[..., 0]
         np.testing.assert_allclose(got.values[i], np.maximum(wanted, 0), rtol=1e-9, atol=1e-13)
+
+
+def test_group_cam_of_a_strip_blurs_along_it():
+    layers = [nv.Conv2D(3, (1, 3), activation="relu", name="maps"), nv.GlobalAveragePooling2D()]
+    model = nv.Sequential([*layers, nv.Dense(2)], (1, 9, 1), seed=1)
+    x = pictures(model, 2)
+    got = at.group_cam(model, x, [0, 1], node="maps")
+    one_pixel = at.group_cam(model, x, [0, 1], node="maps", blur=1.0)
+    np.testing.assert_array_equal(got.values, one_pixel.values)
+
+
+def test_group_cam_is_0_where_blurring_changes_nothing_but_rounding():
+    """Alone and in a batch, though both round in their own ways."""
+    model = SEEN["digits"]()
+    x = pictures(model, 3)
+    got = at.group_cam(model, x, [0, 1, 2], blur=1e-9)
+    flat = np.full_like(x, 0.37)  # a blurred flat picture is itself, but for the last bit
+    again = at.group_cam(model, flat, [0, 1, 2], blur=3.0)
+    for found in (got, again):
+        assert not found.values.any()
+        assert all("the map is zero everywhere" in text for text in found.warnings)
+        assert len(found.warnings) == 3
 
 
 # Ablation -------------------------------------------------------------------------------------

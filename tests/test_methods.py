@@ -331,6 +331,24 @@ def test_each_way_of_saying_nothing_has_its_words():
     assert degenerate(np.ones((1, 1, 1)), "why") == ()
 
 
+@pytest.mark.parametrize("method", [m.name for m in METHODS.values() if "node" in m.options])
+def test_a_node_with_a_single_place_is_the_cause_of_a_flat_map(method):
+    if method in POOLED:
+        pytest.skip("it takes its own node")
+    layers = [nv.Conv2D(4, 3, activation="relu"), nv.MaxPooling2D(2), nv.Conv2D(5, 3, name="one")]
+    model = nv.Sequential([*layers, nv.ReLU(name="last"), nv.Flatten(), nv.Dense(3)], (8, 8, 1),
+                          seed=2)  # fmt: skip
+    model.parameters()["one/bias"][:] = 0.3
+    got = explained(model, pictures(model, 1), None, method, node="last")
+    if np.ptp(got.values) == 0 and got.values.any():
+        assert got.warnings[-1] == (
+            "the map has the same value everywhere: node 'last' has a single place; try an "
+            "earlier node"
+        )
+    else:
+        assert not any("same value" in text for text in got.warnings)
+
+
 def test_maps_that_do_not_depend_on_the_class():
     one = np.random.default_rng(0).random((1, 4, 4))
     assert same_for_every_class(np.repeat(one, 3, axis=0))

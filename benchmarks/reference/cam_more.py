@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 from captum import attr
+from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
 
 from nnviz.inspection.anatomy.receptive import place_on_picture
@@ -21,7 +22,7 @@ from .cam import grad_cam, pp_terms
 from .entry import Entry, picked, scores, slopes
 from .gradient import guided_backprop
 
-DRAWS = 6
+DRAWS, GROUPS = 6, 3
 
 
 def placed(case: Case, maps: Tensor, node: str | None = None) -> np.ndarray:
@@ -71,6 +72,30 @@ def fast_score_cam(case: Case) -> np.ndarray:
             score = case.twin(points)[:, case.targets[i]]
         found.append(torch.einsum("k,krc->rc", score.softmax(0), own[chosen]))
     return torch.stack(found).clamp(min=0).numpy()
+
+
+def group_cam(case: Case) -> np.ndarray:
+    """Zhang et al. 2021, section 3: neighbouring channels grouped, the top 30 % of each group's
+    places kept, and each group weighed by what its places bring over the blurred picture."""
+    a, g = slopes(case, node=case.node)
+    shares = a * g.mean((2, 3), keepdim=True)
+    size = -(-shares.shape[1] // GROUPS)
+    joined = torch.stack([part.sum(1).clamp(min=0) for part in shares.split(size, 1)], 1)
+    least = joined.flatten(2).quantile(0.7, 2)[..., None, None]
+    seen = masks(case, torch.where(joined > least, joined, 0)).nan_to_num()
+    soft = there(
+        np.stack(
+            [
+                np.stack([gaussian_filter(c, 2.0) for c in np.moveaxis(x, -1, 0)], -1)
+                for x in back(case.input)
+            ]
+        )
+    )
+    total = torch.zeros_like(seen[:, 0])
+    for m in seen.unbind(1):
+        mixed = case.input * m[:, None] + soft * (1 - m[:, None])
+        total += (scores(case, mixed) - scores(case, soft))[:, None, None] * m
+    return total.clamp(min=0).numpy()
 
 
 def kernel_component(case: Case) -> np.ndarray:
@@ -214,6 +239,13 @@ ENTRIES = [
     Entry("eigen_cam", first_component(node_values), "singular value decomposition", **HERE),
     Entry("eigen_grad_cam", first_component(times_slope), "singular value decomposition", **HERE),
     Entry("fast_score_cam", fast_score_cam, "Score-CAM of three channels", {"most": 3}, **HERE),
+    Entry(
+        "group_cam",
+        group_cam,
+        "Zhang et al. 2021, section 3",
+        {"groups": GROUPS, "keep": 30.0, "blur": 2.0},
+        part="values",
+    ),
     Entry(
         "kpca_cam",
         kernel_component,

@@ -157,26 +157,27 @@ class Attribution(Result):
     signed: bool = False
 
 
-def degenerate(values: Array, cause: str) -> tuple[str, ...]:
+def degenerate(values: Array, cause: str, *, flat: str | None = None) -> tuple[str, ...]:
     """Warnings for maps that say nothing: NaN, all zero, constant, a single cell.
 
-    values: (N, rows, cols). cause: why this method may give such a map, and what to try.
+    values: (N, rows, cols). cause: why this method may give such a map, and what to try. flat: the
+    same for a map that is constant but not zero, where that has a cause of its own.
     """
     found = []
     for i, map_ in enumerate(values):
-        bad = ~np.isfinite(map_)
+        why, bad = cause, ~np.isfinite(map_)
         if bad.any():
             what = f"{int(bad.sum())} of {map_.size} values are NaN or infinite"
         elif not map_.any():
             what = "the map is zero everywhere"
         elif map_.size > 1 and map_.max() == map_.min():
-            what = "the map has the same value everywhere"
+            what, why = "the map has the same value everywhere", flat or cause
         elif map_.size > 1 and np.count_nonzero(map_) == 1:
             what = "all of the map lies in a single cell"
         else:
             continue
         place = f"picture {i}: " if len(values) > 1 else ""
-        found.append(f"{place}{what}: {cause}")
+        found.append(f"{place}{what}: {why}")
     return tuple(found)
 
 

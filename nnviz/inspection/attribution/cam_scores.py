@@ -154,7 +154,8 @@ def group_cam(
     M_j: the mask of group j, max(Σ_{k in j} α_k A_k, 0) with Grad-CAM's α_k, of which the largest
         `keep` percent are kept and the rest set to 0, placed on the picture and brought to 0 … 1.
     groups: how many, of neighbouring channels and equal size (the last may be smaller). blur:
-    standard deviation of the Gaussian, in pixels; None for a tenth of the picture's shorter side.
+    standard deviation of the Gaussian, in pixels; None for a tenth of the picture's shorter side,
+    one pixel at least. A w_j within rounding of 0 is 0.
     values: L itself, at the picture's size. node: as for `grad_cam`. Zhang, Rao, Yang 2021, section
     3, arXiv:2103.13859. S is the target as given (for a class its logit; the authors' program takes
     the probability: `target=Probability(c)`).
@@ -171,15 +172,16 @@ def group_cam(
     joined = positive(np.add.reduceat(shares, starts, axis=-1))
     least = np.percentile(joined, 100 - keep, axis=(1, 2), keepdims=True)
     joined *= joined > least if keep < 100 else joined >= least
-    soft = blurred(
-        question.x, min(question.x.shape[1:3]) / 10 if width is None else width, "reflect"
-    )
+    sigma = max(min(question.x.shape[1:3]) / 10, 1.0) if width is None else width
+    soft = blurred(question.x, sigma, "reflect")
     masks, again = tee(_masks(here, joined))
-    seen = (question.x * m[..., None] + soft * (1 - m[..., None]) for m in masks)
+    seen = (soft + (question.x - soft) * m[..., None] for m in masks)
     (base,) = question.scores([soft])
     map_ = np.zeros_like(question.x[..., 0])
     for mask, score in zip(again, question.scores(seen), strict=True):
-        map_ += (score - base)[:, None, None] * mask
+        # A mask that changes nothing has a weight of 0, and not of what rounding makes of it.
+        sure = np.abs(score - base) > 100 * np.finfo(base.dtype).eps * np.abs(base)
+        map_ += (sure * (score - base))[:, None, None] * mask
     settings = {"groups": groups, "keep": keep, "blur": width}
     cause = (
         "no group of channels raises the target above that of the blurred picture; try another "

@@ -269,6 +269,9 @@ class Question:
             seed=None if seed is None else int(seed),
         )
 
+        alone = node is not None and self.model.shapes[node][:-1] == (1, 1)
+        flat = f"node {node!r} has a single place; try an earlier node" if alone else None
+
         def fit(array: Array | None) -> Array | None:
             with np.errstate(over="ignore"):
                 return None if array is None else array.astype(self.x.dtype, copy=False)
@@ -280,7 +283,7 @@ class Question:
             at_node=fit(at_node),
             gap=fit(gap),
             error=fit(error),
-            warnings=tuple(dict.fromkeys(warnings + degenerate(values, cause) + notes)),
+            warnings=tuple(dict.fromkeys(warnings + degenerate(values, cause, flat=flat) + notes)),
             provenance=made,
             signed=signed,
         )
