@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from ...engine.rerun import rerun_boxes
 from ...errors import ArgumentError, unknown
 from ..probability import probabilities
 from ..results import Attribution, Provenance, degenerate
+from .checks import LARGEST, is_number
 from .goal import as_goal
 from .methods import method
 
@@ -94,7 +94,7 @@ def occlusions(
     pictures = model.input.check(x)
     if pictures.ndim != 4:
         raise ArgumentError(f"occlusion covers pictures, this model's input is {model.input.shape}")
-    if isinstance(fill, bool) or not isinstance(fill, Real) or not np.isfinite(float(fill)):
+    if not is_number(fill) or abs(float(fill)) > LARGEST:
         raise ArgumentError(f"fill must be a finite pixel value such as 0.5, got {fill!r}")
     size = (pictures.shape[1], pictures.shape[2])
     boxes, grid = places(size, pair(patch, "patch"), pair(stride, "stride"), border)
