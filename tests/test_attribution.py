@@ -192,6 +192,19 @@ def test_grad_cam_chooses_the_last_node_with_places():
         nv.grad_cam(flat, pictures(flat, 1), 0)
 
 
+def test_names_of_strange_kinds_are_unknown():
+    model = chain()
+    x = pictures(model, 1)
+    with pytest.raises(ArgumentError, match=r"no node named \"\['conv2d_1'\]\""):
+        nv.grad_cam(model, x, 0, node=["conv2d_1"])
+    with pytest.raises(ArgumentError, match=r"no method named \"\['grad_cam'\]\""):
+        nv.explain(model, x, 0, method=["grad_cam"])
+    with pytest.raises(ArgumentError, match=r"no rule named \"\{'guided'\}\""):
+        nv.saliency(model, x, 0, rule={"guided"})
+    with pytest.raises(ArgumentError, match=r"fill must be a finite pixel value .* got 1e\+300"):
+        occlusion(model, x, 0, fill=1e300)
+
+
 # Occlusion ------------------------------------------------------------------------------------
 
 

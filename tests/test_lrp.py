@@ -461,9 +461,19 @@ def test_curves_pass_relevance_on():
 BAD = [
     (lrp, {"composite": "plus"}, "no composite named 'plus'"),
     (lrp, {"composite": None}, "no composite named 'None'"),
-    (lrp, {"epsilon": -1}, "epsilon of lrp.* must be a finite number of at least 0, got -1"),
-    (lrp, {"gamma": float("nan")}, "gamma of lrp.* must be a finite number of at least 0, got nan"),
+    (lrp, {"epsilon": -1}, "epsilon of lrp.* must be a finite number of at least 0 .*, got -1"),
+    (
+        lrp,
+        {"gamma": float("nan")},
+        "gamma of lrp.* must be a finite number of at least 0 .*, got nan",
+    ),
     (lrp_gamma, {"gamma": float("inf")}, "gamma of lrp.* must be a finite number"),
+    (
+        lrp_epsilon,
+        {"epsilon": 1e300},
+        r"epsilon of .* of at least 0 and at most 1e\+09, got 1e\+300",
+    ),
+    (lrp_gamma, {"gamma": 10**400}, r"gamma of lrp_gamma must be .* at most 1e\+09"),
     (lrp_epsilon, {"epsilon": "much"}, "epsilon of lrp.* must be a finite number .* got 'much'"),
     (lrp_epsilon, {"epsilon": True}, "epsilon of lrp.* must be a finite number .* got True"),
     (
@@ -493,7 +503,8 @@ def test_huge_and_tiny_numbers_do_not_overflow():
     for composite in COMPOSITES:
         got = lrp(model, x * np.float32(1e-10), 0, composite=composite)
         assert np.isfinite(got.values).all()
-    assert not lrp(model, x, 0, epsilon=1e30, composite="epsilon").values.any()
+    for huge in ({"epsilon": 1e9}, {"gamma": 1e9, "composite": "gamma"}):
+        assert np.isfinite(lrp(model, x, 0, **huge).values).all()
 
 
 def test_the_methods_stand_in_the_list():

@@ -254,6 +254,36 @@ def test_bad_pictures_are_refused(method, x, message):
         explained(MODELS["digits"](), x, 1, method)
 
 
+STRANGE = [["a"], [1], {"a": 1}, {1}, (), b"a", 1 + 2j, object(), True, ""]
+EXTREME = [
+    1e300,
+    -1e300,
+    10**400,
+    np.inf,
+    np.nan,
+    np.float32(3e38),
+    1e-320,
+    -0.0,
+    1e9,
+    -1e9,
+    1e-9,
+    np.int8(-128),
+]
+OPTIONS = [(method, option) for method, entry in METHODS.items() for option in entry.options]
+
+
+@pytest.mark.parametrize(("method", "option"), OPTIONS)
+def test_options_of_strange_kinds_are_refused_or_work(method, option):
+    model = model_for(method, "chain")
+    x = pictures(model, 1)
+    for value in (*STRANGE, *EXTREME):
+        try:
+            got = explained(model, x, 1, method, **{option: value})
+        except ArgumentError:
+            continue
+        assert np.isfinite(got.values).all(), value
+
+
 @every_method
 def test_methods_describe_themselves(method):
     said = METHODS[method]

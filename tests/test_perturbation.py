@@ -573,7 +573,11 @@ BAD = [
     ("shapley_sampling", {"seed": None}, "seed of .* must be a whole number"),
     ("shapley_exact", {"count": 25}, r"asks 2\^25 coalitions for 25 segments: use at most 16"),
     ("kernel_shap", {"samples": True}, "samples of .* must be a whole number"),
-    ("lime", {"width": 0}, "width of lime must be a finite number above 0 and at most 1e"),
+    (
+        "lime",
+        {"width": 0},
+        "width of lime must be a finite number of at least 1e-06 and at most 1e",
+    ),
     ("lime", {"width": np.nan}, "width of lime must be a finite number"),
     ("lime", {"alpha": -1}, "alpha of lime must be a finite number of at least 0"),
     ("lime", {"alpha": "1"}, "alpha of lime must be a finite number of at least 0"),

@@ -101,6 +101,8 @@ def test_what_is_given_as_pixels_becomes_the_networks_input():
         ("black", "mine needs finite pixel values, got 'black'"),
         ([[1, 2], [3]], "the pixels must be one array, got rows of different shapes"),
         (None, "mine needs finite pixel values, got None"),
+        (1e300, r"mine needs pixel values of at most 1e\+09 in size, got 1e\+300"),
+        (-1e10, r"mine needs pixel values of at most 1e\+09 in size"),
     ],
 )
 def test_what_is_no_pixels(pixels, message):

@@ -137,7 +137,7 @@ class Model:
 
     def node(self, name: str) -> Node:
         """The node of this name, or an error that lists the names there are."""
-        if name not in self._places:
+        if not isinstance(name, str) or name not in self._places:  # a list has no hash
             raise unknown("node", name, self._places, "this model")
         return self.nodes[self._places[name]]
 

@@ -162,7 +162,7 @@ def group_cam(
     """
     groups = whole_number(groups, "groups", "group_cam")
     keep = number(keep, "keep", "group_cam", most=100, above=True)
-    width = None if blur is None else number(blur, "blur", "group_cam", above=True)
+    width = None if blur is None else number(blur, "blur", "group_cam", most=1000, above=True)
     here = AtNode.of(model, x, target, "group_cam", node)
     question = here.wide  # the weights are differences, as in `ablation_cam`
     maps, slopes, scores = here.walk()

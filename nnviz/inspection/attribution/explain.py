@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ...engine.model import Model
-from ...errors import ArgumentError, listing, unknown
+from ...errors import ArgumentError, listing
 from ..results import Attribution
+from .checks import choice
 from .methods import METHODS
 
 
@@ -14,9 +15,7 @@ def explain(
     model: Model, x: Any, target: Any = None, *, method: str = "grad_cam", **options: Any
 ) -> Attribution:
     """A map by any method of `METHODS`; `options` are the method's own and are checked."""
-    if method not in METHODS:
-        raise unknown("method", method, METHODS, "nnviz")
-    chosen = METHODS[method]
+    chosen = METHODS[choice(method, "method", "nnviz", METHODS)]
     strange = [name for name in options if name not in chosen.options]
     if strange:
         raise ArgumentError(

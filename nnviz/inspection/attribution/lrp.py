@@ -268,7 +268,7 @@ def refuse_probabilities(question: Question) -> None:
 
 def _settings(owner: str, **given: Any) -> Settings:
     """The numbers, checked; those that are not given are the usual ones."""
-    checked = {name: number(value, name, owner, most=np.inf) for name, value in given.items()}
+    checked = {name: number(value, name, owner) for name, value in given.items()}
     settings = Settings(**checked)
     if abs(settings.alpha - settings.beta - 1) > 1e-9:
         raise ArgumentError(

@@ -17,7 +17,7 @@ from ...engine.rewrite import fold_batch_norm
 from ...errors import ArgumentError, unknown
 from ..results import Attribution, Provenance, degenerate
 from .baseline import NAMES, baselines, described, several
-from .checks import choice, whole_number
+from .checks import LARGEST, choice, whole_number
 from .covering import Job, Ledger, cover, digest
 from .goal import as_goal
 from .methods import method
@@ -250,7 +250,7 @@ def fills(question: Question, fill: Any, repeats: int, seed: int) -> list[Array]
     if several(fill):
         return baselines(question, fill, "fill")
     number = as_array(fill, "fill").dtype.kind in "uif"
-    if not number or not np.isfinite(fill).all():
+    if not number or not (np.abs(fill) <= LARGEST).all():
         raise ArgumentError(
             f"fill must be a finite pixel value such as 0.5, got {described(fill)!r}; a colour, a "
             f"picture and {', '.join(FILLS)} will do as well"

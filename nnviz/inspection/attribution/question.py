@@ -26,6 +26,7 @@ from ...engine.trace import Trace
 from ...engine.walk import RuleFor
 from ...errors import ArgumentError
 from ..results import Attribution, Provenance, degenerate
+from .checks import LARGEST
 from .goal import Goal, as_goal
 from .methods import METHODS
 
@@ -106,6 +107,10 @@ class Question:
         values = as_array(pixels, "the pixels")
         if values.dtype.kind not in "uif" or not np.isfinite(values).all():
             raise ArgumentError(f"{self.method} needs finite pixel values, got {pixels!r}")
+        if np.abs(values).max(initial=0) > LARGEST:
+            raise ArgumentError(
+                f"{self.method} needs pixel values of at most {LARGEST:g} in size, got {pixels!r}"
+            )
         shape, given = self.model.input.shape, values.shape
         if values.dtype.kind != "f" and values.dtype != np.uint8:
             values = values.astype(self.x.dtype)

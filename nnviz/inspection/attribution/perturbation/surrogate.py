@@ -165,9 +165,9 @@ def lime(
     z: which of the k segments show, each with probability ½, the first z the whole picture; v(z):
         the target with the others filled. values: (N, rows, cols), β_j at every pixel of segment j,
         signed.
-    width: σ. penalty: "ridge" — Ω = α Σ β², solved in closed form; "lasso" — Ω = 2 Σ_z π(z) · α Σ
-        |β| (scikit-learn's scale), by coordinate descent. alpha: α; None for 1 (ridge) or 0.01
-        (lasso). β₀ is never penalised.
+    width: σ, 1e-6 or more. penalty: "ridge" — Ω = α Σ β², solved in closed form; "lasso" —
+        Ω = 2 Σ_z π(z) · α Σ |β| (scikit-learn's scale), by coordinate descent. alpha: α; None for 1
+        (ridge) or 0.01 (lasso). β₀ is never penalised.
     samples: how many z. segments, count, fill, seed: as for `shapley_sampling`.
     Ribeiro, Singh, Guestrin 2016, eq. 2 and section 3.4, arXiv:1602.04938. There K features are
     chosen by a lasso path and fitted again; here all take part, which is what their package does
@@ -175,7 +175,7 @@ def lime(
     mean colour as the fill; the paper's π is used here.
     """
     samples = whole_number(samples, "samples", "lime", most=MOST_RUNS)
-    width = number(width, "width", "lime", above=True)
+    width = number(width, "width", "lime", least=1e-6)
     penalty = choice(penalty, "penalty", "lime", PENALTIES)
     alpha = PENALTIES[penalty] if alpha is None else number(alpha, "alpha", "lime")
     generator(seed, "lime")
