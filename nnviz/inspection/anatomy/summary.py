@@ -6,14 +6,14 @@ row: it belongs to the layer that it follows.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ...engine.graph import INPUT, Node
 from ...engine.layer import Shape
 from ...engine.layers.named import ACTIVATIONS
 from ...engine.model import Model
-from ...errors import unknown
+from ...errors import ArgumentError, listing, unknown
 from ..results import Part, Result
 from .geometry import geometry
 from .operations import Operations, operations
@@ -119,9 +119,13 @@ def summary(model: Model, columns: Sequence[str] | None = None) -> Summary:
     dash stands. Raises `ArgumentError` for a column that there is not.
     """
     chosen = ("parameters",) if columns is None else columns
+    if not isinstance(chosen, Iterable):
+        raise ArgumentError(
+            f"columns must be names, got {columns!r}; a summary has {listing(COLUMNS)}"
+        )
     chosen = (chosen,) if isinstance(chosen, str) else tuple(chosen)
     for name in chosen:
-        if name not in COLUMNS:
+        if not isinstance(name, str) or name not in COLUMNS:
             raise unknown("column", name, COLUMNS, "a summary")
     rows = _rows(model)
     if any(name in PLACED for name in chosen):
