@@ -207,5 +207,5 @@ def test_columns_that_are_no_names(columns):
 
 
 def test_a_column_that_is_no_name():
-    with pytest.raises(nv.ArgumentError, match="no column named .*did you mean"):
+    with pytest.raises(nv.ArgumentError, match=r"no column named .*did you mean"):
         nv.summary(residual(), [["memory"]])

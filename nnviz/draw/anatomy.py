@@ -136,7 +136,11 @@ def _(result: TopPatches, pictures: Array | None = None, cmap: str | None = None
     silent = len(result.warnings)
     if silent:
         parts.append(
-            text(f"{silent} channels answer the same everywhere: their patches mean little")
+            text(
+                "1 channel answers the same everywhere: its patches mean little"
+                if silent == 1
+                else f"{silent} channels answer the same everywhere: their patches mean little"
+            )
         )
     return below(parts + limited(len(patches), len(result.patches), "channels"))
 
