@@ -95,11 +95,34 @@ def test_findings_name_their_evidence():
     dead = {(f.node, f.channel): f for f in found.of("dead")}
     words = "it answers 0 at all 182 places of all 6 pictures"
     assert dead["a/relu", 3].evidence == words
-    assert dead["b", 4].evidence == "all its weights are zero"
+    assert dead["r", 4].evidence == words, "named where it is seen, and there alone"
+    assert ("b", 4) not in dead
     assert found.of("saturated") == ()
     lines = str(found).splitlines()
     assert lines[0].endswith("1 duplicate, 0 saturated (over 6 pictures)")
     assert f"dead: a/relu, channel 3: {words}" in lines
+
+
+@pytest.mark.parametrize("between", [[], [nv.Dropout(0.5), nv.MaxPooling2D(2)], [nv.Softmax()]])
+def test_an_empty_kernel_is_named_once_through_layers_that_keep_channels_apart(between):
+    layers = [
+        nv.Conv2D(4, 3, use_bias=False, name="b"),
+        nv.BatchNormalization(),
+        *between,
+        nv.ReLU(name="r"),
+    ]
+    model = nv.Sequential([*layers, nv.Flatten(), nv.Dense(2)], (9, 8, 1))
+    model.node("b").layer.params["weight"][..., 2] = 0
+    dead = health(model, pictures(model, 6)).of("dead")
+    assert [(f.node, f.channel) for f in dead] == [("b" if len(between) == 1 else "r", 2)]
+    assert (dead[0].evidence == "all its weights are zero") == (dead[0].node == "b")
+
+
+def test_bins_of_any_whole_kind():
+    model = chain()
+    x = pictures(model, 3)
+    for ask in (health, distributions):
+        assert ask(model, x, bins=np.int64(5)).weights == ask(model, x, bins=5).weights
 
 
 def test_a_channel_stuck_at_something_else_than_zero_is_dead():

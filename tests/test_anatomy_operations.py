@@ -198,3 +198,14 @@ def test_columns_of_all_models(name):
     table = summary(model, tuple(COLUMNS))
     assert table.uncounted == ()
     assert len(str(table).splitlines()) == len(table.rows) + 11
+
+
+@pytest.mark.parametrize("columns", [3, 1.5, True])
+def test_columns_that_are_no_names(columns):
+    with pytest.raises(nv.ArgumentError, match=f"must be names, got {columns}; a summary has"):
+        nv.summary(residual(), columns)
+
+
+def test_a_column_that_is_no_name():
+    with pytest.raises(nv.ArgumentError, match=r"no column named .*did you mean"):
+        nv.summary(residual(), [["memory"]])

@@ -12,8 +12,9 @@ from networks import ALL, SEEN, inception, pictures, residual
 import nnviz as nv
 from nnviz.draw import diagram as draw_diagram
 from nnviz.draw import picture
-from nnviz.draw.anatomy import BESIDE, MOST
-from nnviz.draw.image import enlarge, factor_for, pixels
+from nnviz.draw.anatomy import BAR, BESIDE, MOST
+from nnviz.draw.colour import CATEGORIES
+from nnviz.draw.image import enlarge, factor_for, pixels, text
 from nnviz.draw.png import png_bytes
 from nnviz.errors import ArgumentError
 from nnviz.inspection.anatomy import (
@@ -189,6 +190,49 @@ def test_classes_have_their_colours():
     assert picture(same).shape[0] > picture(plain).shape[0], "and its warning"
     points = replace(plain, explained=None)
     assert picture(points).any()
+
+
+@pytest.mark.parametrize("node", ["conv2d_1", "conv2d_2"])
+def test_a_sheet_of_clusters_shows_where_they_end(node, monkeypatch):
+    """Each filter has its cluster's number, and a bar in its cluster's colour."""
+    said = []
+
+    def listening(line, *args):
+        said.append(line)
+        return text(line, *args)
+
+    monkeypatch.setattr("nnviz.draw.anatomy.text", listening)
+    model = SEEN["digits"]()
+    found = filters(model, node, sort="cluster")
+    got = picture(found)
+    names = [f"{n} c{c}" for n, c in zip(found.order, found.keys, strict=True)]
+    assert said[: len(names)] == names
+    assert "c: its cluster" in said[len(names)]
+    for cluster in np.unique(found.keys):
+        bar = (got[..., :3] == CATEGORIES[(cluster - 1) % len(CATEGORIES)]).all(axis=-1)
+        assert bar.sum() >= BAR * 8
+    said.clear()
+    picture(filters(model, node, sort="norm"))
+    assert not any(" c" in line for line in said)
+
+
+@pytest.mark.parametrize(
+    ("silent", "words"),
+    [(1, "1 channel answers the same"), (2, "2 channels answer the same")],
+)
+def test_silent_channels_are_counted_in_words(silent, words, monkeypatch):
+    said = []
+
+    def listening(line, *args):
+        said.append(line)
+        return text(line, *args)
+
+    monkeypatch.setattr("nnviz.draw.anatomy.text", listening)
+    model = SEEN["digits"]()
+    found = top_patches(model, pictures(model, 3), "conv2d_1", 2)
+    constant = np.arange(len(found.channels)) < silent
+    picture(replace(found, constant=constant, warnings=("silent",) * silent))
+    assert any(line.startswith(words) for line in said)
 
 
 # The diagram --------------------------------------------------------------------------------------

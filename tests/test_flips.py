@@ -17,6 +17,7 @@ from nnviz.inspection.evaluation import (
     Change,
     as_classifier,
     changed,
+    compare,
     explain_mistakes,
     flips,
     mistakes,
@@ -230,7 +231,7 @@ def test_flips_need_pictures_a_classifier_and_changes():
     ):
         flips(flat, np.zeros((2, 5)), [0, 1])
     model = chain()
-    for changes in ((), ["rotate"]):
+    for changes in ((), ["rotate"], Change("rotate", 3), 3):
         with pytest.raises(
             ArgumentError, match="changes must be a sequence of at least one Change"
         ):
@@ -301,3 +302,39 @@ def test_bad_orders_and_models_are_refused():
     flat = nv.Sequential([nv.Dense(3, activation="softmax")], (5,))
     with pytest.raises(ArgumentError, match=r"needs a model for pictures, .* is \(5,\)"):
         explain_mistakes(flat, np.zeros((2, 5)), [0, 1])
+
+
+def test_what_was_found_must_be_of_these_pictures():
+    model, x, y = sample("digits", 20)
+    found = mistakes(model, x, y)
+    wanted = explain_mistakes(model, x, y, most=2)
+    for labels in (y, None):
+        got = explain_mistakes(model, x, labels, most=2, found=found)
+        np.testing.assert_array_equal(got.for_truth, wanted.for_truth)
+    other = MODELS["digits"](seed=1)
+    for bad, message in (
+        ((model, x[:5], y[:5], found), "found is of 20 pictures, but 5 are given"),
+        ((model, x[::-1], y, found), "found is of other pictures, or of the same in another order"),
+        ((model, x[::-1], y[::-1], found), "found is of other labels"),
+        ((other, x, y, found), "found is of another model"),
+        ((model, x, y, 3), "found must be what mistakes has given, got a int"),
+    ):
+        with pytest.raises(ArgumentError, match=message):
+            explain_mistakes(*bad[:3], found=bad[3])
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "message"),
+    [
+        ("zz", {}, "no method named 'zz'; nnviz has"),
+        ("grad_cam", ["node"], "options must be names with values"),
+        ("grad_cam", {"patch": 3}, "grad_cam has no option 'patch'; it has node"),
+    ],
+)
+def test_bad_methods_and_options_are_refused_also_where_nothing_is_drawn(method, options, message):
+    model, x, _ = sample("digits", 6)
+    right = model.predict(x).argmax(axis=1)
+    with pytest.raises(ArgumentError, match=message):
+        explain_mistakes(model, x, right, method=method, options=options)
+    with pytest.raises(ArgumentError, match=message):
+        compare(model, model, x, method=method, options=options, maps=0)

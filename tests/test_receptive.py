@@ -213,8 +213,8 @@ def test_geometry_says_where_the_windows_lie():
     back = nv.Conv2DTranspose(1, 2, strides=2, name="back")(y)
     model = nv.Model(x, nv.Dense(2, name="out")(nv.Flatten()(nv.Concatenate(name="two")(up, back))))
     got = geometry(model)
-    assert got["conv"] == Geometry((5, 5), (2, 1), (2, 2))
-    assert got["pool"] == Geometry((7, 6), (4, 2), (3, 2.5))
+    assert got["conv"] == Geometry((5, 5), (2, 1), (2, 2), (5, 5))
+    assert got["pool"] == Geometry((7, 6), (4, 2), (3, 2.5), (7, 6))
     assert got["up"].stride == got["back"].stride == got["two"].stride == (2, 1)
     assert got["out"] is None
     field = receptive_field(model, "pool")
@@ -229,7 +229,7 @@ def test_geometry_of_what_has_none():
     gate = nv.Dense(4)(nv.GlobalAveragePooling2D()(conv))
     gated = nv.Multiply(broadcast=True, name="gated")(conv, gate)
     model = nv.Model(x, nv.Dense(3)(nv.Flatten()(gated)))
-    assert geometry(model)["gated"] == Geometry((8, 7), None, (3.5, 3))
+    assert geometry(model)["gated"] == Geometry((8, 7), None, (3.5, 3), (8, 7))
 
 
 def test_a_place_between_the_patches_reads_nothing():
@@ -264,3 +264,25 @@ def test_a_window_of_another_kind_is_asked_place_by_place():
     assert field.reads[2, 1].tolist() == [1, 1, 4, 4]
     assert field.reads[0, 0].tolist()[0::2] == [0, 0], "above the first row there is nothing"
     assert geometry(model)["shifted"].stride is None
+
+
+@pytest.mark.parametrize("rows", [9, 10, 11, 12])
+def test_a_field_does_not_depend_on_where_the_middle_falls(rows):
+    """Behind a transposed convolution of stride 2 windows of two sizes take turns."""
+    layers = [nv.Conv2DTranspose(2, 3, strides=2), nv.Conv2D(2, 2, name="last")]
+    model = nv.Sequential(layers, (rows, 9, 1))
+    boxes = receptive_field(model, "last").boxes
+    heights = (boxes[:, 0, 2] - boxes[:, 0, 0])[4:-4]
+    got = geometry(model)["last"]
+    assert got.field[0] == heights.max()
+    assert got.least[0] == heights.min()
+    (_, row) = nv.summary(model, ["receptive_field"]).rows
+    assert row.receptive_field == got.field
+
+
+def test_the_table_says_where_fields_differ():
+    layers = [nv.Conv2D(1, 3), nv.Conv2DTranspose(2, 3, strides=(2, 1), padding="same")]
+    model = nv.Sequential(layers, (12, 9, 1))
+    first, second = str(nv.summary(model, "receptive_field")).splitlines()[3:5]
+    assert first.endswith(" 3×3")
+    assert second.endswith(" 3–4×5")

@@ -12,7 +12,7 @@ from ..errors import ArgumentError
 from ..inspection.anatomy import Distributions, Embedding, FeatureMaps, Filters, TopPatches
 from ..inspection.anatomy.spread import Spread
 from . import chart
-from .colour import DIVERGING, SEQUENTIAL, class_colours, limits
+from .colour import CATEGORIES, DIVERGING, SEQUENTIAL, class_colours, limits
 from .image import (
     below,
     beside,
@@ -40,6 +40,8 @@ PATCH = 42
 """About how many pixels wide a patch is drawn."""
 BESIDE = (150, 165, 200)
 """The colour of what lies beside the picture: blue, since patches may be black, white or grey."""
+BAR = 5
+"""Pixels of the bar that says of which cluster a filter is."""
 LEGEND = 20
 """Classes that stand in a legend at the most."""
 
@@ -60,28 +62,43 @@ def _(result: Filters, pictures: Array | None = None, cmap: str | None = None) -
     factor = factor_for(tiles[0].shape[1], 48 if flat and tiles[0].shape[1] <= 48 else 512)
     tiles = [enlarge(tile, factor) for tile in tiles]
     if result.order is not None:
-        tiles = _numbered(tiles, result.order, under=flat)
+        clusters = result.keys if result.provenance.settings.get("sort") == "cluster" else None
+        tiles = _numbered(tiles, result.order, clusters, under=flat)
     # Long thin kernels (a dense layer's on a vector) stand one below the other.
     columns = int(np.ceil(np.sqrt(2 * len(tiles)))) if flat and tiles[0].shape[1] <= 96 else 1
     drawn = sheet(tiles, columns, 4 if flat else factor)
     parts = [drawn, scale_bar(number(-top), number(top), DIVERGING, drawn.shape[1])]
     if channels == 3 and result.is_colour:
         parts[1] = text(f"grey: 0, a full colour: {number(top)}, its opposite: {number(-top)}")
+    if result.provenance.settings.get("sort") == "cluster":
+        parts.append(text("number of the filter, c: its cluster, which a bar's colour shows too"))
     parts += limited(len(values), count, "filters")
     return below(parts + limited(values.shape[-1], channels, "channels of each"))
 
 
-def _numbered(tiles: Sequence[Array], order: Array, under: bool) -> list[Array]:
-    """Tiles with the filters' numbers under them, or before them."""
-    numbers = [text(str(n)) for n in order[: len(tiles)].tolist()]
+def _numbered(
+    tiles: Sequence[Array], order: Array, clusters: Array | None, under: bool
+) -> list[Array]:
+    """Tiles with the filters' numbers under them, or before them; where there are clusters, with
+    theirs as well, and a bar in the cluster's colour."""
+    words = [str(n) for n in order[: len(tiles)].tolist()]
+    bars: list[list[Array]] = [[] for _ in tiles]
+    if clusters is not None:
+        places = clusters[: len(tiles)].tolist()
+        words = [f"{n} c{c}" for n, c in zip(words, places, strict=True)]
+        colours = CATEGORIES[(clusters - 1) % len(CATEGORIES)]
+        for bar, tile, colour in zip(bars, tiles, colours, strict=False):
+            size = (BAR, tile.shape[1]) if under else (tile.shape[0], BAR)
+            bar.append(opaque(np.broadcast_to(colour, (*size, 3))))
+    numbers = [text(line) for line in words]
     if under:
-        return [below([t, n], 1) for t, n in zip(tiles, numbers, strict=True)]
+        return [below([*b, t, n], 1) for b, t, n in zip(bars, tiles, numbers, strict=True)]
     margin = max(n.shape[1] for n in numbers)
     lines = []
-    for tile, n in zip(tiles, numbers, strict=True):
+    for bar, tile, n in zip(bars, tiles, numbers, strict=True):
         before = blank(n.shape[0], margin)
         before[:, margin - n.shape[1] :] = n
-        lines.append(beside([before, tile]))
+        lines.append(beside([before, *bar, tile]))
     return lines
 
 
@@ -136,7 +153,11 @@ def _(result: TopPatches, pictures: Array | None = None, cmap: str | None = None
     silent = len(result.warnings)
     if silent:
         parts.append(
-            text(f"{silent} channels answer the same everywhere: their patches mean little")
+            text(
+                "1 channel answers the same everywhere: its patches mean little"
+                if silent == 1
+                else f"{silent} channels answer the same everywhere: their patches mean little"
+            )
         )
     return below(parts + limited(len(patches), len(result.patches), "channels"))
 

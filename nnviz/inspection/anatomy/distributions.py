@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ...engine.layer import whole
 from ...engine.layers import Dropout, Flatten, Linear
 from ...engine.model import Model
 from ..results import Provenance, Result
-from .spread import Spread, Tally, check_bins, spread_of
+from .spread import Spread, Tally, spread_of
 from .stream import batches
 
 SAME = (Dropout, Flatten, Linear)
@@ -38,7 +39,7 @@ def distributions(model: Model, x: Any, bins: int = 41) -> Distributions:
     ends a quarter beyond what the first batch shows; the last bins also hold what lies beyond.
     Raises `ArgumentError` for bins below 1 and for no picture.
     """
-    check_bins(bins)
+    bins = whole(bins, "bins")
     names = [n.name for n in model.nodes if not isinstance(n.layer, SAME)]
     tallies = {name: Tally(name, bins) for name in names}
     count = 0

@@ -9,14 +9,27 @@ from typing import Any
 
 import numpy as np
 
-from ...engine.layer import Array, Layer
-from ...engine.layers import ELU, SELU, Linear, PReLU, ReLU, Sigmoid, Softmax, Tanh
+from ...engine.layer import Array, Layer, whole
+from ...engine.layers import (
+    ELU,
+    SELU,
+    AveragePooling2D,
+    BatchNormalization,
+    Dropout,
+    Linear,
+    MaxPooling2D,
+    PReLU,
+    ReLU,
+    Sigmoid,
+    Softmax,
+    Tanh,
+)
 from ...engine.layers.activation import Pointwise
 from ...engine.layers.rectifier import SELU_ALPHA, SELU_SCALE
 from ...engine.model import Model
 from ..results import Part, Provenance, Result
 from .copies import copies, empty
-from .spread import Spread, Tally, check_bins, spread_of
+from .spread import Spread, Tally, spread_of
 from .stream import batches
 
 FLAT = 0.05
@@ -31,6 +44,10 @@ SLOPES: dict[type[Layer], Callable[[Any, Array], Array]] = {
     SELU: lambda layer, y: np.where(y > 0, 1, y / (SELU_SCALE * SELU_ALPHA) + 1),
 }
 """Activations that saturate: the slope where they answer y, as a share of the steepest."""
+
+
+BY_CHANNEL = (Pointwise, BatchNormalization, Dropout, AveragePooling2D, MaxPooling2D)
+"""Layers of which each channel answers to the same channel of the input alone (softmax aside)."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +122,7 @@ def health(model: Model, x: Any, bins: int = 41) -> Health:
 
     Raises `ArgumentError` for bins below 1 and for no picture.
     """
-    check_bins(bins)
+    bins = whole(bins, "bins")
     nodes = [
         n.name
         for n in model.nodes
@@ -178,13 +195,24 @@ class _Watch:
                 yield Finding(self.name, c, "dead", float(self.highest[c]), words)
 
 
+def _readers(model: Model, name: str) -> list[str]:
+    """The nodes in which a node's channels are still the same ones: what reads it directly, and
+    what reads it through layers that keep each channel to itself, as batch normalization does."""
+    same = [name]
+    for node in model.nodes:
+        apart = isinstance(node.layer, BY_CHANNEL) and not isinstance(node.layer, Softmax)
+        if apart and len(node.inputs) == 1 and node.inputs[0] in same:
+            same.append(node.name)
+    return same[1:]
+
+
 def _about_weights(model: Model, dead: set[tuple[str, int]]) -> Iterator[Finding]:
     """Copies and empty kernels; a layer at two places is looked at once. An empty kernel whose
     activation is named already is not named again."""
     for node in model.nodes:
         if model.homes[node.name] != node.name:
             continue
-        readers = [n.name for n in model.nodes if n.inputs == (node.name,)]
+        readers = _readers(model, node.name)
         for c in empty(node.layer).tolist():
             if not any((reader, c) in dead for reader in readers):
                 yield Finding(node.name, c, "dead", 0.0, "all its weights are zero")

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...engine.layer import Array
-from ...errors import ArgumentError
 from ..results import Part
 
 BLOCK = 1 << 15
@@ -34,13 +33,6 @@ class Spread(Part):
     high: float | None = None
     skew: float | None = None
     kurtosis: float | None = None
-
-
-def check_bins(bins: int) -> int:
-    """`bins` as a whole number of at least 1."""
-    if isinstance(bins, bool) or not isinstance(bins, int) or bins < 1:
-        raise ArgumentError(f"bins must be a whole number of at least 1, got {bins!r}")
-    return bins
 
 
 class Tally:

@@ -6,14 +6,14 @@ row: it belongs to the layer that it follows.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ...engine.graph import INPUT, Node
 from ...engine.layer import Shape
 from ...engine.layers.named import ACTIVATIONS
 from ...engine.model import Model
-from ...errors import unknown
+from ...errors import ArgumentError, listing, unknown
 from ..results import Part, Result
 from .geometry import geometry
 from .operations import Operations, operations
@@ -34,6 +34,7 @@ class Row(Part):
     kernel: rows and cols of its kernel or pooling window. The other fields are None unless a
     column asked for them, and where they do not apply or nobody knows them: mult_adds, flops,
     memory as in `summary`; receptive_field, stride, centre as (row, col) in pixels.
+    receptive_field_least: where the windows differ from place to place, the smallest.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Row(Part):
     receptive_field: tuple[int, int] | None = None
     stride: tuple[float, float] | None = None
     centre: tuple[float, float] | None = None
+    receptive_field_least: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,8 @@ def summary(model: Model, columns: Sequence[str] | None = None) -> Summary:
       each, for one picture: a multiply-add is two, a bias one.
     * "memory": bytes that `model.run` leaves behind for backward, for one picture in float32:
       outputs and what layers save besides; a view (Flatten) is free. The input is not in it.
-    * "receptive_field": rows × cols of the window of pixels behind one place, padding and all.
+    * "receptive_field": rows × cols of the window of pixels behind one place, padding and all;
+      "3–4×3" where they differ from place to place, as behind a transposed convolution.
     * "stride": pixels from one place's window to its neighbour's.
     * "centre": the middle of the first place's window, (row, col): place i lies at
       centre + i · stride.
@@ -119,9 +122,13 @@ def summary(model: Model, columns: Sequence[str] | None = None) -> Summary:
     dash stands. Raises `ArgumentError` for a column that there is not.
     """
     chosen = ("parameters",) if columns is None else columns
+    if not isinstance(chosen, Iterable):
+        raise ArgumentError(
+            f"columns must be names, got {columns!r}; a summary has {listing(COLUMNS)}"
+        )
     chosen = (chosen,) if isinstance(chosen, str) else tuple(chosen)
     for name in chosen:
-        if name not in COLUMNS:
+        if not isinstance(name, str) or name not in COLUMNS:
             raise unknown("column", name, COLUMNS, "a summary")
     rows = _rows(model)
     if any(name in PLACED for name in chosen):
@@ -183,7 +190,11 @@ def _with_geometry(model: Model, rows: list[Row]) -> list[Row]:
         known = found[row.name]
         if known is not None:
             row = replace(
-                row, receptive_field=known.field, stride=known.stride, centre=known.centre
+                row,
+                receptive_field=known.field,
+                receptive_field_least=known.least,
+                stride=known.stride,
+                centre=known.centre,
             )
         out.append(row)
     return out

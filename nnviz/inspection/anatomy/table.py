@@ -22,6 +22,15 @@ def _pair(values: tuple[float, float] | None, mark: str) -> str:
     return NONE if values is None else mark.join(f"{value:.4g}" for value in values)
 
 
+def _field(row: Row) -> str:
+    """`5×5`, or `3–4×5` where some places read three rows and others four."""
+    if row.receptive_field is None:
+        return NONE
+    most, least = row.receptive_field, row.receptive_field_least or row.receptive_field
+    ends = zip(least, most, strict=True)
+    return "×".join(f"{b:,}" if a == b else f"{a:,}–{b:,}" for a, b in ends)
+
+
 def bytes_text(count: int | None) -> str:
     """`86.5 kB`, with 1 kB = 1,000 bytes."""
     if count is None:
@@ -41,7 +50,7 @@ COLUMNS: dict[str, tuple[str, Callable[[Row], str]]] = {
     "mult_adds": ("Mult-Adds", lambda row: _whole(row.mult_adds)),
     "flops": ("FLOPs", lambda row: _whole(row.flops)),
     "memory": ("Memory", lambda row: bytes_text(row.memory)),
-    "receptive_field": ("Receptive Field", lambda row: _pair(row.receptive_field, "×")),
+    "receptive_field": ("Receptive Field", _field),
     "stride": ("Stride", lambda row: _pair(row.stride, "×")),
     "centre": ("Centre", lambda row: _pair(row.centre, ", ")),
 }

@@ -11,11 +11,11 @@ import numpy as np
 from ...engine.layer import Array
 from ...engine.model import Model
 from ...errors import ArgumentError
-from ..attribution.explain import explain
 from ..probability import probabilities
 from ..results import Attribution, Provenance, Result
 from .answers import ClassChange, class_changes
 from .classifier import as_classifier, class_labels, class_names, labels_of
+from .explaining import explained
 from .weights import Reshaped, WeightDifference, array_differences
 
 
@@ -130,7 +130,7 @@ def compare(
     identical = model_a.fingerprint() == model_b.fingerprint()
     targets = sure_a.argmax(axis=1) if truth is None else truth
     shown = _shown(sure_a, sure_b, truth)[: maps if len(a.input.shape) == 3 else 0]
-    map_a, map_b = (_explained(m, pictures, targets, shown, method, options) for m in (a, b))
+    map_a, map_b = (explained(m, pictures[shown], targets[shown], method, options) for m in (a, b))
     names = class_names(b if a.classes is None else a)
     total, classes = class_changes(sure_a, sure_b, truth, names, identical)
     settings = {**(options or {}), "method": method, "maps": maps}
@@ -195,18 +195,3 @@ def _shown(sure_a: Array, sure_b: Array, truth: Array | None) -> Array:
         rank[(a == truth) & (b != truth)] = 0
     moved = np.abs(sure_b - sure_a).sum(axis=1)
     return np.lexsort((np.arange(len(a)), -moved, rank))
-
-
-def _explained(
-    model: Model,
-    x: Array,
-    targets: Array,
-    shown: Array,
-    method: str,
-    options: Mapping[str, Any] | None,
-) -> Attribution:
-    if len(shown):
-        return explain(model, x[shown], targets[shown], method=method, **(options or {}))
-    size = model.input.shape[:2] if len(model.input.shape) == 3 else (0, 0)
-    none = np.zeros((0, *size), np.float32)
-    return Attribution(none, none.reshape(0), Provenance.of(model, method))

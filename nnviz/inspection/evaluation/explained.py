@@ -11,12 +11,15 @@ import numpy as np
 from ...engine.layer import Array, whole
 from ...engine.model import Model
 from ...errors import ArgumentError, unknown
-from ..attribution.explain import explain
+from ..probability import probabilities
 from ..results import Attribution, Provenance, Result
-from .classifier import as_classifier, labels_of
+from .classifier import as_classifier, class_labels, labels_of
+from .explaining import explained
 from .mistakes import Mistakes, mistakes
 
 ORDERS = ("most confident", "least confident")
+SAME = 1e-3
+"""How far two runs on one picture may differ in a probability: far more than they do."""
 
 
 @dataclass(frozen=True)
@@ -82,10 +85,11 @@ def explain_mistakes(
 
     x: (N, rows, cols, channels), or a `Dataset`, whose labels are taken where `y` is None. y: (N,)
     class numbers. order: "most confident" or "least confident". method, options: as `explain` takes
-    them. found: what `mistakes` has given for the same pictures, to save a run. Without a mistake
-    the maps are (0, rows, cols).
+    them. found: what `mistakes` has given for the same pictures, to save a run; the labels need not
+    be given again. Without a mistake the maps are (0, rows, cols).
     Raises `ArgumentError` for a model that is no classifier or has no pictures as input, and for an
-    unknown order, method or option.
+    unknown order, method or option, and where `found` is of another model, or of other pictures or
+    labels.
     """
     if order not in ORDERS:
         raise unknown("order", order, ORDERS, "explain_mistakes")
@@ -94,30 +98,29 @@ def explain_mistakes(
             f"explain_mistakes needs a model for pictures, this one's input is {model.input.shape}"
         )
     judged, pictures = as_classifier(model), model.input.check(x)
-    found = mistakes(model, pictures, labels_of(x, y)) if found is None else found
-    wrong = found.wrong if order == ORDERS[0] else found.wrong[::-1]
-    chosen = wrong[: whole(most, "most")]
-    settings = {**(options or {}), "order": order}
-    if not len(chosen):
-        none = np.zeros((0, *model.input.shape[:2]), np.float32)
-        made = Provenance.of(model, method, settings=settings)
-        answer = truth = Attribution(none, none[:, 0, 0], made)
-    else:
-        answer, truth = (
-            explain(judged, pictures[chosen], classes[chosen], method=method, **(options or {}))
-            for classes in (found.predicted, found.labels)
-        )
+    count, given = whole(most, "most"), labels_of(x, y)
+    if found is not None:
+        _check_found(found, model, pictures, given)
+    known = mistakes(model, pictures, given) if found is None else found
+    chosen = (known.wrong if order == ORDERS[0] else known.wrong[::-1])[:count]
+    if found is not None:
+        _check_pictures(found, judged, pictures[chosen], chosen)
+    predicted, labels = known.predicted[chosen], known.labels[chosen]
+    answer, truth = (
+        explained(judged, pictures[chosen], classes, method, options)
+        for classes in (predicted, labels)
+    )
     made = replace(
         answer.provenance,
-        model=found.provenance.model,
+        model=known.provenance.model,
         target="the class answered, and the true class",
         settings={**answer.provenance.settings, "order": order},
     )
     return ExplainedMistakes(
         numbers=chosen,
-        predicted=found.predicted[chosen],
-        labels=found.labels[chosen],
-        confidence=found.confidence[chosen],
+        predicted=predicted,
+        labels=labels,
+        confidence=known.confidence[chosen],
         for_answer=answer.values,
         for_truth=truth.values,
         answer_scores=answer.scores,
@@ -127,3 +130,30 @@ def explain_mistakes(
         answer_warnings=answer.warnings,
         truth_warnings=truth.warnings,
     )
+
+
+def _check_found(found: Any, model: Model, pictures: Array, y: Any) -> None:
+    """An error where what was found is of something else."""
+    if not isinstance(found, Mistakes):
+        raise ArgumentError(f"found must be what mistakes has given, got a {type(found).__name__}")
+    if found.provenance.model != model.fingerprint():
+        raise ArgumentError("found is of another model: let explain_mistakes find them itself")
+    count = len(found.labels)
+    if count != len(pictures):
+        raise ArgumentError(f"found is of {count} pictures, but {len(pictures)} are given")
+    classes = found.probabilities.shape[1]
+    if y is not None and (class_labels(y, count, classes) != found.labels).any():
+        raise ArgumentError("found is of other labels: let explain_mistakes find them itself")
+
+
+def _check_pictures(found: Mistakes, judged: Model, pictures: Array, chosen: Array) -> None:
+    """An error where the chosen pictures are not those that were judged: they are answered
+    otherwise."""
+    if not len(chosen):
+        return
+    again = probabilities(judged, judged.predict(pictures))
+    if not np.allclose(again, found.probabilities[chosen], rtol=0, atol=SAME):
+        raise ArgumentError(
+            "found is of other pictures, or of the same in another order: let explain_mistakes "
+            "find them itself"
+        )

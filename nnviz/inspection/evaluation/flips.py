@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,7 +109,7 @@ def flips(
     """
     if len(model.input.shape) != 3:
         raise ArgumentError(f"flips changes pictures, this model's input is {model.input.shape}")
-    tried = tuple(changes)
+    tried = tuple(changes) if isinstance(changes, Iterable) else ()
     if not tried or not all(isinstance(change, Change) for change in tried):
         raise ArgumentError(f"changes must be a sequence of at least one Change, got {changes!r}")
     judged, pictures = as_classifier(model), model.input.check(x)
