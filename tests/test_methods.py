@@ -11,7 +11,7 @@ from networks import ALL, SEEN, pictures
 
 import nnviz as nv
 from nnviz.engine.layers import Dense
-from nnviz.errors import ArgumentError
+from nnviz.errors import ArgumentError, NnvizError
 from nnviz.inspection.attribution import METHODS, explain
 from nnviz.inspection.attribution.methods import FAMILIES
 from nnviz.inspection.results import degenerate, same_for_every_class
@@ -273,13 +273,14 @@ OPTIONS = [(method, option) for method, entry in METHODS.items() for option in e
 
 
 @pytest.mark.parametrize(("method", "option"), OPTIONS)
-def test_options_of_strange_kinds_are_refused_or_work(method, option):
+def test_options_of_strange_kinds_are_refused_or_work(method, option, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # a word is a path where a file is asked for
     model = model_for(method, "chain")
     x = pictures(model, 1)
     for value in (*STRANGE, *EXTREME):
         try:
             got = explained(model, x, 1, method, **{option: value})
-        except ArgumentError:
+        except NnvizError:
             continue
         assert np.isfinite(got.values).all(), value
 
@@ -371,10 +372,10 @@ def test_a_node_with_a_single_place_is_the_cause_of_a_flat_map(method):
     model.parameters()["one/bias"][:] = 0.3
     got = explained(model, pictures(model, 1), None, method, node="last")
     if np.ptp(got.values) == 0 and got.values.any():
-        assert got.warnings[-1] == (
+        assert (
             "the map has the same value everywhere: node 'last' has a single place; try an "
             "earlier node"
-        )
+        ) in got.warnings
     else:
         assert not any("same value" in text for text in got.warnings)
 
