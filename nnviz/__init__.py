@@ -65,60 +65,6 @@ from .engine.rewrite import drop_softmax, fold_batch_norm
 from .engine.sequential import Sequential
 from .errors import ArgumentError, FileError, NnvizError
 from .formats import load
-from .inspection import attribution
-from .inspection.anatomy import (
-    diagram,
-    distributions,
-    embedding,
-    feature_maps,
-    filters,
-    health,
-    profile,
-    receptive_field,
-    summary,
-    top_patches,
-    top_patches_at,
-)
-from .inspection.attribution import (
-    METHODS,
-    OCCLUSION_GUIDE,
-    Channel,
-    Direction,
-    Logit,
-    LogProbability,
-    Norm,
-    Probability,
-    Target,
-    explain,
-    grad_cam,
-    gradient,
-    occlusion,
-    saliency,
-)
-from .inspection.evaluation import (
-    SMALL_CHANGES,
-    Change,
-    as_classifier,
-    calibration,
-    compare,
-    explain_mistakes,
-    flips,
-    mistakes,
-)
-from .inspection.maximize import (
-    Blur,
-    Decay,
-    Fourier,
-    Jitter,
-    LpNorm,
-    Padding,
-    Pixels,
-    Rotation,
-    Scaling,
-    TotalVariation,
-    maximize,
-)
-from .inspection.results import Attribution, load_result
 from .training import (
     SGD,
     AdaGrad,
@@ -148,25 +94,139 @@ from .training import (
 
 if TYPE_CHECKING:
     from .draw import picture, save_animation, save_picture
+    from .inspection import attribution
+    from .inspection.anatomy import (
+        diagram,
+        distributions,
+        embedding,
+        feature_maps,
+        filters,
+        health,
+        profile,
+        receptive_field,
+        summary,
+        top_patches,
+        top_patches_at,
+    )
+    from .inspection.attribution import (
+        METHODS,
+        OCCLUSION_GUIDE,
+        Channel,
+        Direction,
+        Logit,
+        LogProbability,
+        Norm,
+        Probability,
+        Target,
+        explain,
+        grad_cam,
+        gradient,
+        occlusion,
+        saliency,
+    )
+    from .inspection.evaluation import (
+        SMALL_CHANGES,
+        Change,
+        as_classifier,
+        calibration,
+        compare,
+        explain_mistakes,
+        flips,
+        mistakes,
+    )
+    from .inspection.maximize import (
+        Blur,
+        Decay,
+        Fourier,
+        Jitter,
+        LpNorm,
+        Padding,
+        Pixels,
+        Rotation,
+        Scaling,
+        TotalVariation,
+        maximize,
+    )
+    from .inspection.results import Attribution, load_result
     from .report import write_report
 
 __version__ = "0.1.0"
 
-_LATER = {
-    "picture": "draw",
-    "save_animation": "draw",
-    "save_picture": "draw",
-    "write_report": "report",
+_HOMES = {
+    "draw": ("picture", "save_animation", "save_picture"),
+    "report": ("write_report",),
+    "inspection": ("Attribution", "attribution", "load_result"),
+    "inspection.anatomy": (
+        "diagram",
+        "distributions",
+        "embedding",
+        "feature_maps",
+        "filters",
+        "health",
+        "profile",
+        "receptive_field",
+        "summary",
+        "top_patches",
+        "top_patches_at",
+    ),
+    "inspection.attribution": (
+        "Channel",
+        "Direction",
+        "LogProbability",
+        "Logit",
+        "METHODS",
+        "Norm",
+        "OCCLUSION_GUIDE",
+        "Probability",
+        "Target",
+        "explain",
+        "grad_cam",
+        "gradient",
+        "occlusion",
+        "saliency",
+    ),
+    "inspection.evaluation": (
+        "Change",
+        "SMALL_CHANGES",
+        "as_classifier",
+        "calibration",
+        "compare",
+        "explain_mistakes",
+        "flips",
+        "mistakes",
+    ),
+    "inspection.maximize": (
+        "Blur",
+        "Decay",
+        "Fourier",
+        "Jitter",
+        "LpNorm",
+        "Padding",
+        "Pixels",
+        "Rotation",
+        "Scaling",
+        "TotalVariation",
+        "maximize",
+    ),
 }
-"""Names whose home imports Pillow, matplotlib or jinja2: fetched when first asked for."""
+"""Where names live that are fetched when they are first asked for, so that `import nnviz` costs
+little more than NumPy."""
+
+_LATER = {name: home for home, names in _HOMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
     if name in _LATER:
         from importlib import import_module
 
-        return getattr(import_module(f".{_LATER[name]}", __name__), name)
+        value = getattr(import_module(f".{_LATER[name]}", __name__), name)
+        globals()[name] = value
+        return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_LATER]
 
 
 __all__ = [
