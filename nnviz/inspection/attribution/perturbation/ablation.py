@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -58,8 +58,14 @@ def feature_ablation(
     )  # fmt: skip
 
 
+def _without_each(count: int) -> Iterator[Array]:
+    """For each segment in order, all but it: (count,) of truth values."""
+    for j in range(count):
+        yield np.arange(count) != j
+
+
 def _ablate(game: Game) -> Solved:
-    return Solved(game.ends[1] - game.worth(~np.eye(game.count, dtype=bool)))
+    return Solved(game.ends[1] - game.worth(_without_each(game.count)))
 
 
 @method(
@@ -114,8 +120,8 @@ def _drawn(question: Question, given: Any, samples: int, rng: np.random.Generato
 
 
 def _permute(game: Game) -> Solved:
-    without, everything = ~np.eye(game.count, dtype=bool), game.ends[1]
+    everything = game.ends[1]
     moments = Moments()
     for reference in game.fills:
-        moments.add(everything - replace(game, fills=(reference,)).worth(without))
+        moments.add(everything - replace(game, fills=(reference,)).worth(_without_each(game.count)))
     return Solved(moments.mean, moments.error())
