@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import reference_perturbation as reference
@@ -26,7 +28,7 @@ from nnviz.inspection.attribution import (
     shapley_sampling,
     sobol,
 )
-from nnviz.inspection.attribution.perturbation.hsic import balanced
+from nnviz.inspection.attribution.perturbation.hsic import balanced, median_difference
 from nnviz.inspection.attribution.perturbation.rise import random_masks
 from nnviz.inspection.attribution.perturbation.shapley import orders
 from nnviz.inspection.attribution.perturbation.sobol import designs
@@ -448,6 +450,37 @@ def test_hsic_is_that_of_the_loops():
     assert (shown.sum(axis=0) == 15).all()
     got = hsic(model, x, 1, segments=LABELS, fill=FILL, samples=30, seed=3)
     np.testing.assert_allclose(got.parts[0], reference.hsic(loops(model, x), shown), rtol=1e-9)
+
+
+@given(seed=st.integers(0, 10_000), n=st.integers(2, 40), kinds=st.sampled_from([1, 3, 1000]))
+@settings(max_examples=60)
+def test_the_median_difference_is_that_of_all_pairs(seed, n, kinds):
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=kinds)[rng.integers(kinds, size=n)] * 10.0 ** rng.integers(-9, 9)
+    pairs = np.abs(values[:, None] - values)[np.triu_indices(n, 1)]
+    assert median_difference(values) == np.median(pairs)
+    apart = pairs[pairs > 0]
+    wanted = np.median(apart) if len(apart) else 0.0
+    assert median_difference(values, unequal=True) == wanted
+
+
+@pytest.mark.parametrize(("method", "options", "most"), [
+    ("hsic", {"samples": 3000, "count": 4}, 40),  # 69 MB for each of the kernel's matrices
+    ("feature_ablation", {"count": 90 * 90}, 40),  # 63 MB for all coalitions at once
+])  # fmt: skip
+def test_memory_does_not_grow_with_the_square(method, options, most):
+    model = nv.Sequential(
+        [nv.Flatten(), nv.Dense(2)], (90, 90, 1) if method != "hsic" else (4, 4, 1)
+    )
+    x = pictures(model, 1)
+    explain(model, x, 1, method=method, **{**options, "count": 4})
+    tracemalloc.start()
+    try:
+        explain(model, x, 1, method=method, **options)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < most << 20
 
 
 def test_hsic_is_near_0_where_a_segment_has_no_part():

@@ -67,11 +67,11 @@ def xrai(
     of regions are shares of the picture's.
     """
     question = Question.of(model, x, target, "xrai")
-    kind, labels = regions(question, segments)
+    kind, covers = regions(question, segments)
     least = _pixels(LEAST_NEW, *question.x.shape[1:3]) if kind == "felzenszwalb" else 1
     pixels = integrated(question, baseline, steps, quadrature)
     values = np.stack(
-        [ranked(map_, masks(maps), least) for map_, maps in zip(pixels.values, labels, strict=True)]
+        [ranked(map_, one, least) for map_, one in zip(pixels.values, covers, strict=True)]
     )
     settings = {
         "segments": kind,
@@ -90,33 +90,38 @@ def xrai(
     )
 
 
-def ranked(values: Array, covers: Array, least: int = 1) -> Array:
-    """Regions in the order of their gain: values (rows, cols), covers (regions, rows, cols) of bool
-    -> (rows, cols). least: how many pixels a region must add."""
+def ranked(values: Array, covers: list[Array], least: int = 1) -> Array:
+    """Regions in the order of their gain: values (rows, cols), covers the pixels of each region, as
+    numbers in row-major order -> (rows, cols). least: how many pixels a region must add."""
+    from scipy.sparse import csr_array
+
     flat = values.astype(np.float64).ravel()
-    covers = covers.reshape(len(covers), -1)
-    sums, sizes = covers @ flat, covers.sum(axis=1)
+    ends = np.cumsum([0, *map(len, covers)])
+    pixels = np.concatenate(covers)
+    inside = csr_array((np.ones(len(pixels)), pixels, ends), shape=(len(covers), flat.size)).tocsc()
+    sums, sizes = inside @ flat, np.diff(ends)
     free, map_ = np.ones(flat.size, bool), np.empty(flat.size)
     while (enough := sizes >= least).any():
         gain = np.where(enough, sums / np.maximum(sizes, 1), -np.inf)
-        new = np.flatnonzero(covers[gain.argmax()] & free)
+        chosen = covers[int(gain.argmax())]
+        new = chosen[free[chosen]]
         map_[new] = flat[new].mean()
         free[new] = False
-        sums = sums - covers[:, new] @ flat[new]
-        sizes = sizes - covers[:, new].sum(axis=1)
+        gone = inside[:, new]
+        sums = sums - gone @ flat[new]
+        sizes = sizes - gone.sum(axis=1)
     if free.any():
         map_[free] = flat[free].mean()
     return map_.reshape(values.shape)
 
 
-def regions(question: Question, given: Any) -> tuple[Any, list[Array]]:
-    """What the regions are, for the provenance, and labels (maps, rows, cols) for each picture;
-    with Felzenszwalb's a label's mask is grown, so the maps come as masks already."""
+def regions(question: Question, given: Any) -> tuple[Any, list[list[Array]]]:
+    """What the regions are, for the provenance, and for each picture the pixels of each."""
     n, size = len(question), question.x.shape[1:3]
     if given is None or isinstance(given, str):
         kind = cutting("auto" if given is None else given, KINDS, "felzenszwalb")
         if kind == "grid":
-            return kind, [grids(size)] * n
+            return kind, [by_label(grids(size))] * n
         return kind, [felzenszwalb(picture) for picture in question.x]
     labels = given_labels(given, [size, (-1, *size)])
     if labels is None:
@@ -125,14 +130,17 @@ def regions(question: Question, given: Any) -> tuple[Any, list[Array]]:
             f"or (maps, {size[0]}, {size[1]}), got {said(given)}"
         )
     labels = labels.reshape(-1, *size)
-    return described(labels), [labels] * n
+    return described(labels), [by_label(labels)] * n
 
 
-def masks(labels: Array) -> Array:
-    """(regions, rows, cols) of bool from labels (maps, rows, cols); masks stay as they are."""
-    if labels.dtype == bool:
-        return labels
-    return np.concatenate([map_ == np.unique(map_)[:, None, None] for map_ in labels])
+def by_label(labels: Array) -> list[Array]:
+    """The pixels of each region, from labels (maps, rows, cols): numbers in row-major order. A
+    truth value for each pixel and region would be more than a picture's memory holds."""
+    found = []
+    for map_ in labels.reshape(len(labels), -1):
+        order = np.argsort(map_, kind="stable")
+        found += np.split(order, np.flatnonzero(np.diff(map_[order])) + 1)
+    return found
 
 
 def grids(size: tuple[int, int]) -> Array:
@@ -145,9 +153,9 @@ def grids(size: tuple[int, int]) -> Array:
     return np.stack(maps)
 
 
-def felzenszwalb(picture: Array) -> Array:
-    """Masks (regions, rows, cols) of Felzenszwalb's regions at several scales, for one picture of
-    the network's input (rows, cols, channels), which is brought to −1..1 first."""
+def felzenszwalb(picture: Array) -> list[Array]:
+    """The pixels of each of Felzenszwalb's regions at several scales, grown, for one picture of the
+    network's input (rows, cols, channels), which is brought to −1..1 first."""
     from scipy.ndimage import binary_dilation
     from skimage.segmentation import felzenszwalb as segment
 
@@ -162,9 +170,10 @@ def felzenszwalb(picture: Array) -> Array:
     for scale in SCALES:
         smallest = _pixels(SMALLEST, rows, cols)
         labels = segment(image, scale=scale, sigma=0.8, min_size=smallest, channel_axis=-1)
-        for mask in masks(labels[None]):
-            found.append(binary_dilation(mask, disc) if radius else mask)
-    return np.stack(found)
+        for label in np.unique(labels):
+            mask = labels == label
+            found.append(np.flatnonzero(binary_dilation(mask, disc) if radius else mask))
+    return found
 
 
 def _pixels(share: float, rows: int, cols: int) -> int:

@@ -16,6 +16,8 @@ from .sobol import CAUSE
 
 MOST_SAMPLES = 20_000
 """The kernel's matrix has samples² numbers."""
+BLOCK = 1 << 20
+"""So many of them are made at a time."""
 
 
 @method("perturbation", reference="Novello et al. 2022, arXiv:2206.06219", cost="samples f")
@@ -59,15 +61,51 @@ def balanced(count: int, samples: int, seed: int) -> Array:
 def _dependence(game: Game, samples: int, seed: int) -> Solved:
     shown = balanced(game.count, samples, seed)
     worth = game.worth(shown)
-    apart = np.abs(worth[:, None] - worth)
-    pairs = apart[np.triu_indices(samples, 1)]
-    sigma = float(np.median(pairs))
+    sigma = median_difference(worth) or median_difference(worth, unequal=True)
     if sigma == 0:
-        if not pairs.any():
-            return Solved(np.zeros(game.count))
-        sigma = float(np.median(pairs[pairs > 0]))
-    kernel = np.exp(-((apart / sigma) ** 2) / 2)
+        return Solved(np.zeros(game.count))
     # K_j is 2 z zᵀ and what centring takes away, z the centred column: so no K_j is made.
     z = shown - shown.mean(axis=0)
-    parts = 2 * np.einsum("ij,ij->j", z, kernel @ z) / (samples - 1) ** 2
-    return Solved(np.maximum(parts, 0))
+    total, rows = np.zeros(game.count), max(1, BLOCK // samples)
+    for start in range(0, samples, rows):
+        apart = (worth[start : start + rows, None] - worth) / sigma
+        total += np.einsum("ij,ij->j", z[start : start + rows], np.exp(-(apart**2) / 2) @ z)
+    return Solved(np.maximum(2 * total / (samples - 1) ** 2, 0))
+
+
+def median_difference(values: Array, *, unequal: bool = False) -> float:
+    """The median of |v_i − v_j| over all pairs, or over those that are not 0 (0 where there are
+    none), without making the pairs."""
+    ordered = np.sort(values.astype(np.float64))
+    pairs = len(ordered) * (len(ordered) - 1) // 2
+    skipped = _pairs_within(ordered, 0.0) if unequal else 0
+    left = pairs - skipped
+    if left == 0:
+        return 0.0
+    return float(
+        np.mean([_ranked(ordered, skipped + rank) for rank in ((left - 1) // 2, left // 2)])
+    )
+
+
+def _ranked(ordered: Array, rank: int) -> float:
+    """The difference of this rank, from 0: halving over the floats themselves, whose bits, read as
+    whole numbers, are in the same order."""
+    low, high = 0, int(np.float64(ordered[-1] - ordered[0]).view(np.int64))
+    while low < high:
+        middle = (low + high) // 2
+        if _pairs_within(ordered, float(np.int64(middle).view(np.float64))) > rank:
+            high = middle
+        else:
+            low = middle + 1
+    return float(np.int64(low).view(np.float64))
+
+
+def _pairs_within(ordered: Array, width: float) -> int:
+    """How many pairs of sorted values differ by at most `width`."""
+    n = len(ordered)
+    low, high = np.arange(n), np.full(n, n - 1)  # the last partner of each lies between these
+    while (low < high).any():
+        middle = (low + high + 1) // 2
+        near = ordered[middle] - ordered <= width
+        low, high = np.where(near, middle, low), np.where(near, high, middle - 1)
+    return int((low - np.arange(n)).sum())
