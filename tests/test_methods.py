@@ -26,6 +26,8 @@ COARSE = {
     "smooth_grad_squared": {"samples": 4},
     "var_grad": {"samples": 4},
     "expected_gradients": {"samples": 6},
+    "gradient_shap": {"samples": 6},
+    "layer_gradient_shap": {"samples": 6},
     "guided_ig": {"steps": 6},
     "xrai": {"steps": 4, "segments": "grid"},
     **{
@@ -88,7 +90,7 @@ def test_shapes_dtypes_and_provenance(name, method):
     assert got.signed == METHODS[method].signed
     assert got.signed or got.values.min() >= 0
     made = got.provenance
-    assert (made.model, made.method) == (before, method)
+    assert (made.model, made.method) == (before, METHODS[method].function.__name__)
     if METHODS[method].targeted:
         assert made.target.split()[0] in ("logit", "output")
     else:
