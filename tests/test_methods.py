@@ -19,6 +19,8 @@ from nnviz.inspection.results import degenerate, same_for_every_class
 COARSE = {
     "blur_ig": {"steps": 4},
     "expected_gradients": {"samples": 6},
+    "gradient_shap": {"samples": 6},
+    "layer_gradient_shap": {"samples": 6},
     "extremal_perturbation": {"cells": 4, "steps": 5},
     "feature_permutation": {"samples": 2, "count": 9},
     "guided_ig": {"steps": 6},
@@ -104,7 +106,7 @@ def test_shapes_dtypes_and_provenance(name, method):
     assert got.signed == METHODS[method].signed
     assert got.signed or got.values.min() >= 0
     made = got.provenance
-    assert (made.model, made.method) == (before, method)
+    assert (made.model, made.method) == (before, METHODS[method].function.__name__)
     if METHODS[method].targeted:
         assert made.target.split()[0] in ("logit", "output")
     else:

@@ -75,6 +75,11 @@ from .layer import (
     layer_gradient_x_activation,
     layer_integrated_gradients,
 )
+from .layer_rules import (
+    layer_deep_lift,
+    layer_gradient_shap,
+    layer_lrp,
+)
 from .lrp import (
     deep_taylor,
     lrp,
@@ -96,6 +101,7 @@ from .occlusion import (
 )
 from .path import (
     expected_gradients,
+    gradient_shap,
     integrated_gradients,
 )
 from .perturbation import (
@@ -184,6 +190,7 @@ __all__ = [
     "grad_cam",
     "grad_cam_plus_plus",
     "gradient",
+    "gradient_shap",
     "group_cam",
     "guided_backprop",
     "guided_grad_cam",
@@ -198,8 +205,11 @@ __all__ = [
     "kpca_cam",
     "layer_cam",
     "layer_conductance",
+    "layer_deep_lift",
+    "layer_gradient_shap",
     "layer_gradient_x_activation",
     "layer_integrated_gradients",
+    "layer_lrp",
     "lime",
     "low_pass",
     "lrp",

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ...engine.graph import Node
+from ...engine.graph import INPUT, Node
 from ...engine.layer import Array, Call, Layer, Mode, Rule
 from ...engine.model import Model
 from ...engine.trace import Trace
@@ -94,18 +94,8 @@ def deep_lift_shap(
 
 def _explained(question: Question, bases: list[Array], said: dict[str, Any]) -> Attribution:
     """The mean over the baselines of the multipliers times the differences."""
-    raw = np.zeros(question.x.shape)
-    scores = np.zeros((len(question), 2))
-    walks = question.contrasts(
-        bases, rule_for=lambda base: _rules(question, base), seeds=mean_seeds
-    )
-    for baseline, walk in zip(bases, walks, strict=True):
-        raw += walk.gradient * (question.x - baseline)
-        scores += walk.scores
-    raw, scores = raw / len(bases), scores / len(bases)
-    gap, warnings = completeness(
-        total(raw), scores[:, 0].astype(question.x.dtype), scores[:, 1], REMEDY
-    )
+    raw, scores = mean_contrast(question, bases, INPUT)
+    gap, warnings = completeness(total(raw), scores[:, 0], scores[:, 1], REMEDY)
     return question.answer(
         without_channels(raw, "sum"),
         scores=scores[:, 0],
@@ -116,6 +106,20 @@ def _explained(question: Question, bases: list[Array], said: dict[str, Any]) -> 
         settings=said,
         warnings=warnings,
     )
+
+
+def mean_contrast(question: Question, bases: list[Array], place: str) -> tuple[Array, Array]:
+    """The mean over the baselines of multiplier times difference at `place`, a node or the input,
+    (N, …), and the mean scores (N, 2) of pictures and baselines."""
+    walks = question.contrasts(
+        bases, at=place, rule_for=lambda base: _rules(question, base), seeds=mean_seeds
+    )
+    shape = question.x.shape[1:] if place == INPUT else question.model.shapes[place]
+    raw, scores = np.zeros((len(question), *shape)), np.zeros((len(question), 2))
+    for walk in walks:
+        raw += walk.gradients[place] * walk.outputs[place]
+        scores += walk.scores
+    return raw / len(bases), (scores / len(bases)).astype(question.x.dtype)
 
 
 # Rules ----------------------------------------------------------------------------------------

@@ -56,7 +56,7 @@ def layer_gradient_x_activation(
     question = Question.of(model, x, target, "layer_gradient_x_activation")
     name = spatial_node(model, node)
     walk = question.walk(at=(name,))
-    return _placed(question, name, walk.outputs[name] * walk.gradients[name], walk.scores)
+    return placed(question, name, walk.outputs[name] * walk.gradients[name], walk.scores)
 
 
 @method(
@@ -93,7 +93,7 @@ def internal_influence(
     for weight, walk in zip(np.tile(weights, len(bases)).tolist(), walks, strict=True):
         mean += weight / len(bases) * walk.gradients[name]
     settings = {"baseline": described(baseline), "steps": len(points), "quadrature": quadrature}
-    return _placed(question, name, mean, question.score(), settings=settings, cause=ALIKE)
+    return placed(question, name, mean, question.score(), settings=settings, cause=ALIKE)
 
 
 @method(
@@ -145,9 +145,9 @@ def layer_conductance(
     settings = {"baseline": described(baseline), "steps": len(points), "quadrature": quadrature}
     if leads_round(question, name):
         around = f"ways lead round {name}, so its map is only a part of the target's change"
-        return _placed(question, name, flow, scores, settings=settings, warnings=(around,))
+        return placed(question, name, flow, scores, settings=settings, warnings=(around,))
     gap, warnings = completeness(total(flow), scores, start, MORE_STEPS)
-    return _placed(question, name, flow, scores, settings=settings, gap=gap, warnings=warnings)
+    return placed(question, name, flow, scores, settings=settings, gap=gap, warnings=warnings)
 
 
 @method(
@@ -188,7 +188,7 @@ def layer_integrated_gradients(
     inside, scores, before = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     gap, warnings = completeness(total(inside), scores, before, MORE_STEPS)
     settings = {"baseline": described(baseline), "steps": len(points), "quadrature": quadrature}
-    return _placed(question, name, inside, scores, settings=settings, gap=gap, warnings=warnings)
+    return placed(question, name, inside, scores, settings=settings, gap=gap, warnings=warnings)
 
 
 def _inside(
@@ -227,7 +227,7 @@ def leads_round(question: Question, name: str) -> bool:
     return bool(reached.intersection(question.goal.nodes))
 
 
-def _placed(
+def placed(
     question: Question,
     name: str,
     inside: Array,
@@ -236,6 +236,7 @@ def _placed(
     cause: str = CAUSE,
     settings: dict[str, Any] | None = None,
     gap: Array | None = None,
+    seed: int | None = None,
     warnings: tuple[str, ...] = (),
 ) -> Attribution:
     """The answer, from what each of the node's values (N, r, c, channels) does."""
@@ -249,5 +250,6 @@ def _placed(
         gap=gap,
         cause=cause,
         settings=settings,
+        seed=seed,
         warnings=warnings,
     )

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ...engine.graph import INPUT
 from ...engine.layer import Array
 from ...engine.model import Model
 from ...engine.rewrite import fold_batch_norm
@@ -21,7 +22,7 @@ from .composites import COMPOSITES, DEEP_TAYLOR, Composite, Settings, composite_
 from .gap import completeness, total
 from .gradients import without_channels
 from .methods import method
-from .question import Question
+from .question import Question, Walk
 from .relevance import beyond, first_layers, unfit
 from .target import Probability
 
@@ -86,7 +87,7 @@ def lrp(
     """
     composite = choice(composite, "composite", "lrp", COMPOSITES)
     given = {"epsilon": epsilon, "gamma": gamma, "alpha": alpha, "beta": beta}
-    settings = _settings("lrp", **given)
+    settings = rule_settings("lrp", **given)
     question = Question.of(model, x, target, "lrp")
     said = {"composite": composite, **given}
     return _explained(question, COMPOSITES[composite], settings, said)
@@ -126,7 +127,7 @@ def lrp_epsilon(model: Model, x: Any, target: Any = None, *, epsilon: float = 1e
     Kohlbrenner et al. 2020, arXiv:1910.09840.
     """
     question = Question.of(model, x, target, "lrp_epsilon")
-    settings = _settings("lrp_epsilon", epsilon=epsilon)
+    settings = rule_settings("lrp_epsilon", epsilon=epsilon)
     return _explained(question, COMPOSITES["epsilon"], settings, {"epsilon": epsilon})
 
 
@@ -146,7 +147,7 @@ def lrp_gamma(model: Model, x: Any, target: Any = None, *, gamma: float = 0.25) 
     arXiv:1910.09840. values, raw, gap and refusals as for `lrp`.
     """
     question = Question.of(model, x, target, "lrp_gamma")
-    settings = _settings("lrp_gamma", gamma=gamma)
+    settings = rule_settings("lrp_gamma", gamma=gamma)
     return _explained(question, COMPOSITES["gamma"], settings, {"gamma": gamma})
 
 
@@ -169,7 +170,7 @@ def lrp_alpha_beta(
     """
     question = Question.of(model, x, target, "lrp_alpha_beta")
     given = {"alpha": alpha, "beta": beta}
-    settings = _settings("lrp_alpha_beta", **given)
+    settings = rule_settings("lrp_alpha_beta", **given)
     return _explained(question, COMPOSITES["alpha_beta"], settings, given)
 
 
@@ -207,22 +208,9 @@ def _explained(
     only_positive: bool = False,
 ) -> Attribution:
     """The relevance of the pixels by a composite, as a result."""
-    ends = question.goal.nodes
-    refuse_probabilities(question)
-    folded = question.with_model(fold_batch_norm(question.model, keep=ends))
-    rules = composite_rules(folded.model, ends, question.method, composite, settings)
-    warnings = _warnings(folded, composite, only_positive)
-
-    def start(dy: Array, y: Array) -> Array:
-        return np.maximum(dy * y, 0) if only_positive else dy * y
-
-    walk = folded.walk(rule_for=rules, seed_of=start)
+    walk, warnings = relevance_at(question, INPUT, composite, settings, only_positive=only_positive)
     started = np.maximum(walk.scores, 0) if only_positive else walk.scores
-    gap, lost = completeness(
-        total(walk.gradient), started, np.zeros(len(started)),
-        REMEDY if question.goal.linear else CURVED,
-        large=LARGE_LOSS, wanted="the target is {:.4g}",
-    )  # fmt: skip
+    gap, missed = lost(question, walk.gradient, started)
     return question.answer(
         without_channels(walk.gradient, "sum"),
         scores=walk.scores,
@@ -231,8 +219,38 @@ def _explained(
         gap=gap,
         cause=TAYLOR_CAUSE if only_positive else CAUSE,
         settings=said,
-        warnings=warnings + lost,
+        warnings=warnings + missed,
     )
+
+
+def relevance_at(
+    question: Question,
+    place: str,
+    composite: Composite,
+    settings: Settings,
+    *,
+    only_positive: bool = False,
+) -> tuple[Walk, tuple[str, ...]]:
+    """The walk whose gradient at `place`, a node or the input, is the relevance there."""
+    ends = question.goal.nodes
+    refuse_probabilities(question)
+    folded = question.with_model(fold_batch_norm(question.model, keep=(*ends, place)))
+    rules = composite_rules(folded.model, ends, question.method, composite, settings)
+
+    def start(dy: Array, y: Array) -> Array:
+        return np.maximum(dy * y, 0) if only_positive else dy * y
+
+    walk = folded.walk(at=(place,), rule_for=rules, seed_of=start)
+    return walk, _warnings(folded, composite, only_positive)
+
+
+def lost(question: Question, relevance: Array, started: Array) -> tuple[Array, tuple[str, ...]]:
+    """(Σ R − S) / S for each picture, and warnings where that is large."""
+    return completeness(
+        total(relevance), started, np.zeros(len(started)),
+        REMEDY if question.goal.linear else CURVED,
+        large=LARGE_LOSS, wanted="the target is {:.4g}",
+    )  # fmt: skip
 
 
 def _warnings(question: Question, composite: Composite, only_relus: bool) -> tuple[str, ...]:
@@ -266,7 +284,7 @@ def refuse_probabilities(question: Question) -> None:
             )
 
 
-def _settings(owner: str, **given: Any) -> Settings:
+def rule_settings(owner: str, **given: Any) -> Settings:
     """The numbers, checked; those that are not given are the usual ones."""
     checked = {name: number(value, name, owner) for name, value in given.items()}
     settings = Settings(**checked)

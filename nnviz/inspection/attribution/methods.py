@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from ..results import Attribution
@@ -29,9 +29,10 @@ F = TypeVar("F", bound=Callable[..., Attribution])
 class Method:
     """An attribution method as data.
 
-    name: what `explain` knows it by. family: one of `FAMILIES`. reference: author, year, arXiv id
-    or place. signed: whether values below zero mean evidence against the target. stochastic:
-    whether it draws random numbers as it is called by default. gradients: whether it needs a
+    name: what `explain` knows it by (results keep the function's own name). family: one of
+    `FAMILIES`. reference: author, year, arXiv id or place. signed: whether values below zero mean
+    evidence against the target. stochastic: whether it draws random numbers as it is called by
+    default. gradients: whether it needs a
     backward pass. targeted: whether the map depends on the target; where it does not, every result
     says so. needs: what the model must have, in words ("" where any model for pictures will do).
     cost: forward (f) and backward (b) passes for each picture.
@@ -62,7 +63,7 @@ class Method:
 
 
 METHODS: dict[str, Method] = {}
-"""Name -> method."""
+"""Name -> method; one that has several names stands under each."""
 
 
 def method(
@@ -74,13 +75,14 @@ def method(
     stochastic: bool = True,
     targeted: bool = True,
     needs: str = "",
+    also: Sequence[str] = (),
 ) -> Callable[[F], F]:
-    """Enter a function `(model, x, target=None, *, …)` in `METHODS` under its own name."""
+    """Enter a function `(model, x, target=None, *, …)` in `METHODS` under its own name, and under
+    the others in `also` by which the field knows it."""
 
     def enter(function: F) -> F:
-        name = function.__name__
-        METHODS[name] = Method(
-            name=name,
+        entry = Method(
+            name=function.__name__,
             family=family,
             reference=reference,
             signed=signed,
@@ -91,6 +93,8 @@ def method(
             cost=cost,
             function=function,
         )
+        for name in (entry.name, *also):
+            METHODS[name] = replace(entry, name=name)
         return function
 
     return enter

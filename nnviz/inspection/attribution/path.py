@@ -107,6 +107,7 @@ def integrated(question: Question, baseline: Any, steps: Any, rule: Any) -> Attr
     reference="Erion et al. 2019, arXiv:1906.10670",
     signed=True,
     cost="samples f + samples b",
+    also=("gradient_shap",),
 )
 def expected_gradients(
     model: Model,
@@ -120,8 +121,9 @@ def expected_gradients(
     """M = E over x' from D and α from U(0, 1) of Σ_k (x − x')_k · ∂S/∂x_k (x' + α (x − x')).
 
     Integrated gradients averaged over a distribution D of baselines, both integrals by random
-    draws; known as GradientSHAP as well. values: (N, rows, cols), signed; raw: by channel; error:
-    the standard error of each value. They add up to S(x) − mean over D of S(x') but for `gap`.
+    draws; known as `gradient_shap` as well. values: (N, rows, cols), signed; raw: by channel;
+    error: the standard error of each value. They add up to S(x) − mean over D of S(x') but for
+    `gap`.
     baselines: reference pictures (M, rows, cols, channels), best drawn from the training set; or
         anything that `integrated_gradients` takes; None for five flat pictures from black to white.
     samples: draws of (x', α), the same for every picture of the batch. They are made in up to 20
@@ -162,6 +164,10 @@ def expected_gradients(
         seed=seed,
         warnings=warnings,
     )
+
+
+gradient_shap = expected_gradients
+"""Lundberg's name for it."""
 
 
 def drawn(rng: np.random.Generator, samples: int, bases: int) -> list[list[tuple[int, float]]]:

@@ -175,23 +175,26 @@ class Question:
         *,
         rule_for: Callable[[Trace], RuleFor],
         seeds: Callable[[Goal, Mapping[str, Array], Mapping[str, Array]], Mapping[str, Array]],
+        at: str = INPUT,
     ) -> Iterator[Walk]:
         """For each array of baselines (N or 1, …), in order: the pictures walked back by rules that
         see what the network makes of the baselines.
 
         rule_for: the rules, given the baselines' trace, which has the same chunks. seeds: what the
-        walk starts with, given the goal and the nodes' outputs for pictures and baselines. The
-        walk's scores are (N, 2), of the pictures and of the baselines.
+        walk starts with, given the goal and the nodes' outputs for pictures and baselines. at:
+        where the walk ends. Its scores are (N, 2), of the pictures and of the baselines, and its
+        outputs the differences between both there.
         """
 
         def run(batch: Array, goal: Goal) -> Walk:
             trace, base = (self.model.run(batch[:, i], prepared=True) for i in (0, 1))
             outputs, others = ({node: t[node].y for node in goal.nodes} for t in (trace, base))
             grads = self.model.backward(
-                trace, seeds(goal, outputs, others), until=(INPUT,), rule_for=rule_for(base)
+                trace, seeds(goal, outputs, others), until=(at,), rule_for=rule_for(base)
             )
+            ends = [t.input if at == INPUT else t[at].y for t in (trace, base)]
             scores = np.stack([goal.values(outputs), goal.values(others)], axis=1)
-            return Walk(scores, {INPUT: grads[INPUT]}, {})
+            return Walk(scores, {at: grads[at]}, {at: ends[0] - ends[1]})
 
         pairs = (np.stack([self.x, np.broadcast_to(b, self.x.shape)], axis=1) for b in baselines)
         yield from self._batched(pairs, self.most_traces(3), run, _joined)
