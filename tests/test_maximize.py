@@ -164,6 +164,7 @@ BAD = [
     ({"steps": 2.5}, "steps must be a whole number of at least 1, got 2.5"),
     ({"count": True}, "count must be a whole number of at least 1, got True"),
     ({"snapshots": -1}, "snapshots must be a whole number of at least 0, got -1"),
+    ({"tries": 0}, "tries must be a whole number of at least 1, got 0"),
     ({"seed": -1}, "seed must be a whole number of at least 0, got -1"),
     ({"rate": 0}, "learning_rate of Adam must be a number above 0, got 0"),
     ({"rate": float("nan")}, "learning_rate of Adam must be a number above 0, got nan"),

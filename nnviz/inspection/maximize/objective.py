@@ -8,7 +8,7 @@ they can be told to differ from each other.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -62,6 +62,14 @@ class Objective:
 
     def __len__(self) -> int:
         return self.targets * self.count
+
+    def again(self, which: list[int], draws: int) -> Objective:
+        """For the pictures `which`, `draws` of each side by side, each for itself."""
+        goal = self.goal.take([i for i in which for _ in range(draws)])
+        asked = self.goal.take(which)
+        return replace(
+            self, goal=goal, asked=asked, targets=len(which), count=draws, diversity=0.0, node=None
+        )
 
     @property
     def has_place(self) -> bool:
