@@ -7,6 +7,7 @@ import pytest
 
 import nnviz as nv
 from nnviz.inspection.maximize import Decay, Jitter, Transform, maximize, walk
+from nnviz.inspection.maximize.objective import likeness
 
 STUCK = nv.Channel("conv2d_2/relu", (35, 36, 37))
 """Filters of which the first and the last stay below the best real digit in the first try."""
@@ -68,6 +69,20 @@ def test_further_tries_keep_to_what_was_chosen(model, digits, monkeypatch):
     maximize(model, STUCK, **settings)
     assert [p.weight for p in begun[1].priors] == pytest.approx([0.24, 0.09])
     assert [w.transforms for w in begun[1:]] == [(Jitter(2),)] * 2
+
+
+def test_pictures_differ_and_mean_their_class_all_the_same(model):
+    """What is told to differ is not ruined: each still is a 3 for the network, and strongly."""
+    alike, alone = [], None
+    for diversity in (0.0, 0.1, 0.3, 1.0):
+        got = maximize(model, 3, count=3, steps=96, diversity=diversity)
+        assert (got.probability > 0.99).all()
+        alone = got.activation.mean() if alone is None else alone
+        assert (got.activation > 0.5 * alone).all()
+        y = model.run(got.values)["max_pooling2d_1"].y
+        alike.append(likeness(y, 3)[0].mean())
+    assert alike[0] > alike[1] > alike[2] > alike[3]
+    assert alike[3] < 0.6 < 0.9 < alike[0]
 
 
 class StopsLate(Transform):

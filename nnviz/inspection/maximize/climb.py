@@ -103,7 +103,9 @@ def maximize(
     optimizer: a name or an instance (which is copied). rate: its rate where it is a name, a number
         or a schedule; None falls from 0.25 to 0 along a cosine. Gradients are scaled so that each
         number of u moves about this far in plain gradient descent's first step.
-    count: pictures for each target. diversity: the weight of their likeness (see `likeness`).
+    count: pictures for each target. diversity: how strongly they are pushed apart, relative to the
+        pull of the target and to their likeness (see `likeness`, `apart`); 1 makes them differ
+        plainly. The push never points against the target.
     against: real pictures; `best` and `high` then say how far the target rises for them.
     snapshots: how many pictures on the way are kept, for an animation; one a step at the most.
     tries: how often a picture may begin, where it does not rise above its start and above every
