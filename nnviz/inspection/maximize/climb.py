@@ -8,7 +8,7 @@ the network as they are; its contrast is never stretched.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any
@@ -64,10 +64,12 @@ class Maximized(Result):
     warnings: tuple[str, ...] = ()
 
     @property
-    def succeeded(self) -> Array:
-        """(N,) bool: whether the target rose above the start and above every real picture given."""
-        above = self.activation > self.start
-        return above if self.best is None else above & (self.activation > self.best)
+    def succeeded(self) -> Array | None:
+        """(N,) bool: whether the target rose above the start and above every real picture given;
+        None where none were given, since then nobody knows."""
+        if self.best is None:
+            return None
+        return (self.activation > self.start) & (self.activation > self.best)
 
 
 def maximize(
@@ -197,8 +199,13 @@ def _finish(model: Model, walk: Walk, found: Found, real: Array | None, tries: i
     reached = objective.goal.values({node: trace[node].y for node in objective.goal.nodes})
     probability = best = high = None
     classes = objective.goal.classes(len(values))
+    weak: dict[int, float] = {}
     if classes is not None:
-        probability = probabilities(model, trace.output)[np.arange(len(values)), classes]
+        every = probabilities(model, trace.output)
+        probability = every[np.arange(len(values)), classes]
+        if model.head != "none":
+            needed = 0.5 if model.head == "sigmoid" else every.max(axis=1)
+            weak = {int(i): float(probability[i]) for i in np.flatnonzero(probability < needed)}
     if real is not None:
         best, high = real.max(axis=1), np.percentile(real, 99, axis=1)
     shots = sorted(found.snapshots)
@@ -214,7 +221,7 @@ def _finish(model: Model, walk: Walk, found: Found, real: Array | None, tries: i
         snapshot_steps=np.array(shots) if shots else None,
         attempt=found.attempt,
         count=objective.count,
-        warnings=tuple(_warnings(found, reached, best)),
+        warnings=tuple(_warnings(found, reached, best, weak)),
         provenance=Provenance.of(
             model,
             "maximize",
@@ -225,7 +232,10 @@ def _finish(model: Model, walk: Walk, found: Found, real: Array | None, tries: i
     )
 
 
-def _warnings(found: Found, reached: Array, best: Array | None) -> Iterator[str]:
+def _warnings(
+    found: Found, reached: Array, best: Array | None, weak: Mapping[int, float]
+) -> Iterator[str]:
+    """weak: the probability of those pictures that the network does not take for their class."""
     if found.stopped:
         yield f"stopped {found.stopped}: the pictures may be unfinished"
     for i, value in enumerate(reached):
@@ -238,6 +248,11 @@ def _warnings(found: Found, reached: Array, best: Array | None) -> Iterator[str]
             yield (
                 f"picture {i}: the target reached {value:.4g}, a real picture reaches "
                 f"{best[i]:.4g}; try more steps or smaller priors"
+            )
+        elif i in weak:
+            yield (
+                f"picture {i}: the network gives its class a probability of only {weak[i]:.2g}; "
+                "try more steps or smaller priors"
             )
 
 
