@@ -186,7 +186,7 @@ def _label(result: Maximized, c: int, name: str) -> str:
 def _below(result: Maximized, names: list[str]) -> list[str]:
     """The warnings; what is said of many classes, with numbers that stand under the pictures, is
     said once."""
-    if result.best is None:
+    if result.succeeded is None:
         return told(result.warnings, names)
     low = [name for name, above in zip(names, result.succeeded, strict=True) if not above]
     others = [warning for warning in result.warnings if not warning.startswith("picture ")]
@@ -195,7 +195,7 @@ def _below(result: Maximized, names: list[str]) -> list[str]:
 
 def _reached(study: Study, result: Maximized) -> tuple[str, str]:
     """Title and caption: whether the climb went above every real picture."""
-    if result.best is None or result.high is None:
+    if result.succeeded is None or result.high is None:
         return say("classes.title"), say("classes.caption")
     n, above, pictures = len(result.values), int(result.succeeded.sum()), len(study.data)
     low, high = (number(float(value)) for value in (result.high.min(), result.high.max()))

@@ -8,8 +8,8 @@ the network as they are; its contrast is never stretched.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any
 
@@ -25,13 +25,14 @@ from ..results import Provenance, Result
 from .image import Image, get_image, noise
 from .objective import Objective, as_pictures, is_sequence_of
 from .priors import Decay, Prior, TotalVariation
-from .transforms import Jitter, Rotation, Scaling, Transform, drawn
+from .transforms import Jitter, Rotation, Scaling, Transform
+from .walk import Found, Walk, further_tries
 
-STILL = 0.2
-"""The last share of the steps, without transforms."""
 SPREAD = 0.1
 """Of the noise at the beginning, in u."""
 RATE = 0.25
+GENTLE = 0.3
+"""The share of their weights that the default priors have in further tries."""
 
 
 @dataclass(frozen=True)
@@ -58,14 +59,17 @@ class Maximized(Result):
     high: Array | None = None
     snapshots: Array | None = None
     snapshot_steps: Array | None = None
+    attempt: Array | None = None
     count: int = 1
     warnings: tuple[str, ...] = ()
 
     @property
-    def succeeded(self) -> Array:
-        """(N,) bool: whether the target rose above the start and above every real picture given."""
-        above = self.activation > self.start
-        return above if self.best is None else above & (self.activation > self.best)
+    def succeeded(self) -> Array | None:
+        """(N,) bool: whether the target rose above the start and above every real picture given;
+        None where none were given, since then nobody knows."""
+        if self.best is None:
+            return None
+        return (self.activation > self.start) & (self.activation > self.best)
 
 
 def maximize(
@@ -82,6 +86,7 @@ def maximize(
     diversity: float = 0.0,
     against: Any = None,
     snapshots: int = 0,
+    tries: int = 4,
     seed: int = 0,
 ) -> Maximized:
     """Maximize S(T x(u)) / s − Σ priors(x(u)) over u, with x in 0..1 and another T at each step.
@@ -100,21 +105,34 @@ def maximize(
     optimizer: a name or an instance (which is copied). rate: its rate where it is a name, a number
         or a schedule; None falls from 0.25 to 0 along a cosine. Gradients are scaled so that each
         number of u moves about this far in plain gradient descent's first step.
-    count: pictures for each target. diversity: the weight of their likeness (see `likeness`).
+    count: pictures for each target. diversity: how strongly they are pushed apart, relative to the
+        pull of the target and to their likeness (see `likeness`, `apart`); 1 makes them differ
+        plainly. The push never points against the target.
     against: real pictures; `best` and `high` then say how far the target rises for them.
-    snapshots: how many pictures on the way are kept, for an animation.
+    snapshots: how many pictures on the way are kept, for an animation; one a step at the most.
+    tries: how often a picture may begin, where it does not rise above its start and above every
+        picture of `against`. Further tries begin with stronger noise (from the third on up to
+        8 noises a picture, and the best is taken), the default priors have 0.3 of their weight, and
+        of the default transforms the jitter is left. Pictures that are to differ have one try.
     Ctrl-C ends the walk early; the result says so in its warnings.
 
     Erhan et al. 2009; Simonyan et al. 2013, section 2, arXiv:1312.6034; Olah, Mordvintsev, Schubert
     2017, doi:10.23915/distill.00007.
     """
-    _check_wholes(steps=(steps, 1), count=(count, 1), snapshots=(snapshots, 0), seed=(seed, 0))
+    _check_wholes(
+        steps=(steps, 1),
+        count=(count, 1),
+        snapshots=(snapshots, 0),
+        tries=(tries, 1),
+        seed=(seed, 0),
+    )
     shape = _picture_shape(model)
     pictures = as_pictures(model, against)
     objective = Objective.of(model, target, count, _diversity(diversity, count))
     moves = () if objective.has_place else default_transforms(shape)
-    walk = _Walk(
+    walk = Walk(
         objective=objective,
+        begin=noise(shape, count, objective.targets, SPREAD, seed),
         image=get_image(image),
         transforms=_chosen(transforms, moves, Transform),
         priors=_chosen(priors, default_priors(shape), Prior),
@@ -123,8 +141,27 @@ def maximize(
         steps=steps,
         seed=seed,
     )
-    at = np.linspace(0, steps - 1, snapshots).round().astype(int)
-    return _finish(model, walk, walk.run(set(at.tolist())), pictures)
+    freer = replace(
+        walk,
+        transforms=_chosen(transforms, moves[-1:], Transform),
+        priors=_chosen(priors, default_priors(shape, GENTLE), Prior),
+    )
+    keep = set(np.linspace(0, steps - 1, min(snapshots, steps)).round().astype(int).tolist())
+    found = walk.run(keep)
+    real = None if pictures is None else _reached_by(objective, pictures, found)
+    if not found.stopped:
+        bar = found.start if real is None else np.maximum(found.start, real.max(axis=1))
+        further_tries(freer, found, bar, 0 if diversity else tries - 1, keep)
+    return _finish(model, walk, found, real, tries)
+
+
+def _reached_by(objective: Objective, pictures: Array, found: Found) -> Array | None:
+    """(N, M): the target of each picture for the real ones; None where Ctrl-C came meanwhile."""
+    try:
+        return np.repeat(objective.reached_by(pictures), objective.count, axis=0)
+    except KeyboardInterrupt:
+        found.stopped = found.stopped or "while the real pictures were read"
+        return None
 
 
 def default_transforms(shape: Shape) -> tuple[Transform, ...]:
@@ -132,10 +169,10 @@ def default_transforms(shape: Shape) -> tuple[Transform, ...]:
     return Rotation(10.0), Scaling(0.1), Jitter(max(1, round(min(shape[:2]) / 14)))
 
 
-def default_priors(shape: Shape) -> tuple[Prior, ...]:
+def default_priors(shape: Shape, weight: float = 1.0) -> tuple[Prior, ...]:
     """Smooth with edges, and at rest where nothing is needed; weaker for larger pictures, where the
     noise at the beginning, by which the target is scaled, says less of what can be reached."""
-    share = min(1.0, 28 / min(shape[:2]))
+    share = weight * min(1.0, 28 / min(shape[:2]))
     return TotalVariation(0.8 * share, 1.5), Decay(0.3 * share)
 
 
@@ -152,114 +189,24 @@ def resting_level(model: Model) -> Array:
     return level.clip(0, 1).astype(np.float32)
 
 
-# The walk ---------------------------------------------------------------------------------------
+# The result ---------------------------------------------------------------------------------------
 
 
-@dataclass
-class _Found:
-    """What a walk has found so far; of use at any moment."""
-
-    values: Array
-    reached: Array
-    start: Array
-    path: list[Array] = field(default_factory=list)
-    snapshots: dict[int, Array] = field(default_factory=dict)
-    stopped: bool = False
-
-    def offer(self, x: Array, reached: Array) -> None:
-        """Keep those pictures that the target likes better than what was there."""
-        better = reached > self.reached
-        self.values = np.where(better[:, None, None, None], x, self.values)
-        self.reached = np.where(better, reached, self.reached)
-
-
-@dataclass(frozen=True)
-class _Walk:
-    """Everything that a walk is made of, checked."""
-
-    objective: Objective
-    image: Image
-    transforms: tuple[Transform, ...]
-    priors: tuple[Prior, ...]
-    optimizer: Optimizer
-    rest: Array
-    steps: int
-    seed: int
-
-    def provenance(self, model: Model) -> Provenance:
-        """How it was made."""
-        settings = {
-            "steps": self.steps,
-            "image": repr(self.image),
-            "transforms": tuple(map(repr, self.transforms)),
-            "priors": tuple(map(repr, self.priors)),
-            "optimizer": repr(self.optimizer),
-            "count": self.objective.count,
-            "diversity": self.objective.diversity,
-        }
-        words = self.objective.goal.words
-        return Provenance.of(model, "maximize", target=words, settings=settings, seed=self.seed)
-
-    def run(self, keep: set[int]) -> _Found:
-        """Climb; `keep` says before which steps a snapshot is taken."""
-        shape = self.objective.model.input.shape
-        level = self.rest.clip(0.2, 0.8)  # nearer to an end the sigmoid is too flat to begin
-        offset = np.log(level / (1 - level))
-        u = noise(shape, self.objective.count, self.objective.targets, SPREAD, self.seed)
-        rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(1,)))
-        x = self.image.pixels(u, offset)
-        plain = replace(self.objective, diversity=0.0, node=None)
-        start, slope = plain.climb(x, np.ones(len(u)))
-        norm = np.sqrt(np.square(slope, dtype=np.float64).sum(axis=(1, 2, 3)) * x[0].size)
-        worth = np.where(norm > 0, norm, 1)
-        found, optimizer = _Found(x, start.copy(), start), replace(self.optimizer)
-        try:
-            for step in range(self.steps):
-                x = self.image.pixels(u, offset)
-                if step in keep:
-                    found.snapshots[step] = x
-                still = step >= self.steps - max(1, round(self.steps * STILL))
-                score, slope = self._slope(x, worth, None if still else rng)
-                found.path.append(score)
-                if still:
-                    found.offer(x, score)
-                uphill = self.image.backward(slope, x) * x[0].size
-                optimizer.apply({"picture/weight": u}, {"picture/weight": -uphill})
-        except KeyboardInterrupt:
-            found.stopped = True
-            x = self.image.pixels(u, offset)
-            found.offer(x, self.objective.values(x))
-        return found
-
-    def _slope(
-        self, x: Array, worth: Array, rng: np.random.Generator | None
-    ) -> tuple[Array, Array]:
-        """The target (N,) of the transformed pictures, and the gradient of all that is climbed for
-        the pixels themselves."""
-        size = (x.shape[1], x.shape[2])
-        maps = drawn(self.transforms, rng, size) if rng is not None else []
-        shown = x - self.rest if maps else x
-        for map_ in maps:
-            shown = map_.forward(shown)
-        score, slope = self.objective.climb(shown + self.rest if maps else shown, worth)
-        for map_ in reversed(maps):
-            slope = map_.backward(slope)
-        for prior in self.priors:
-            slope = slope - prior(x, self.rest)[1]
-        return score, slope.astype(x.dtype, copy=False)
-
-
-def _finish(model: Model, walk: _Walk, found: _Found, pictures: Array | None) -> Maximized:
+def _finish(model: Model, walk: Walk, found: Found, real: Array | None, tries: int) -> Maximized:
     """What was found, as the model itself sees it, beside what it says of real pictures."""
     objective, values = walk.objective, found.values
     trace = model.run(values, keep=objective.goal.nodes)
     reached = objective.goal.values({node: trace[node].y for node in objective.goal.nodes})
     probability = best = high = None
     classes = objective.goal.classes(len(values))
+    weak: dict[int, float] = {}
     if classes is not None:
-        probability = probabilities(model, trace.output)[np.arange(len(values)), classes]
-    if pictures is not None:
-        real = np.repeat(objective.reached_by(pictures), objective.count, axis=0)
+        every = probabilities(model, trace.output)
+        probability = every[np.arange(len(values)), classes]
+        if model.head != "none":
+            needed = 0.5 if model.head == "sigmoid" else every.max(axis=1)
+            weak = {int(i): float(probability[i]) for i in np.flatnonzero(probability < needed)}
+    if real is not None:
         best, high = real.max(axis=1), np.percentile(real, 99, axis=1)
     shots = sorted(found.snapshots)
     return Maximized(
@@ -272,16 +219,25 @@ def _finish(model: Model, walk: _Walk, found: _Found, pictures: Array | None) ->
         high=high,
         snapshots=np.stack([found.snapshots[s] for s in shots]) if shots else None,
         snapshot_steps=np.array(shots) if shots else None,
+        attempt=found.attempt,
         count=objective.count,
-        warnings=tuple(_warnings(walk, found, reached, best)),
-        provenance=walk.provenance(model),
+        warnings=tuple(_warnings(found, reached, best, weak)),
+        provenance=Provenance.of(
+            model,
+            "maximize",
+            target=objective.goal.words,
+            settings={**walk.settings(), "tries": tries},
+            seed=walk.seed,
+        ),
     )
 
 
-def _warnings(walk: _Walk, found: _Found, reached: Array, best: Array | None) -> Iterator[str]:
+def _warnings(
+    found: Found, reached: Array, best: Array | None, weak: Mapping[int, float]
+) -> Iterator[str]:
+    """weak: the probability of those pictures that the network does not take for their class."""
     if found.stopped:
-        done = f"stopped after {len(found.path)} of {walk.steps} steps"
-        yield f"{done}: the pictures may be unfinished"
+        yield f"stopped {found.stopped}: the pictures may be unfinished"
     for i, value in enumerate(reached):
         if value <= found.start[i]:
             yield (
@@ -292,6 +248,11 @@ def _warnings(walk: _Walk, found: _Found, reached: Array, best: Array | None) ->
             yield (
                 f"picture {i}: the target reached {value:.4g}, a real picture reaches "
                 f"{best[i]:.4g}; try more steps or smaller priors"
+            )
+        elif i in weak:
+            yield (
+                f"picture {i}: the network gives its class a probability of only {weak[i]:.2g}; "
+                "try more steps or smaller priors"
             )
 
 

@@ -128,9 +128,17 @@ def get_image(image: str | Image) -> Image:
     return IMAGES[image]()
 
 
-def noise(shape: Shape, count: int, targets: int, spread: float, seed: int) -> Array:
+def noise(
+    shape: Shape,
+    count: int,
+    targets: int,
+    spread: float,
+    seed: int,
+    key: tuple[int, ...] = (0,),
+) -> Array:
     """What climbing begins with, (targets · count, *shape) float32: `count` draws, the same ones
-    for each target, so that a target's pictures do not depend on what else is asked."""
-    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))
+    for each target, so that a target's pictures do not depend on what else is asked. Another `key`
+    gives others."""
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
     one = (spread * rng.standard_normal((count, *shape))).astype(np.float32)
     return np.tile(one, (targets, 1, 1, 1))

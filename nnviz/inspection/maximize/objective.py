@@ -8,7 +8,7 @@ they can be told to differ from each other.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -63,6 +63,14 @@ class Objective:
     def __len__(self) -> int:
         return self.targets * self.count
 
+    def again(self, which: list[int], draws: int) -> Objective:
+        """For the pictures `which`, `draws` of each side by side, each for itself."""
+        goal = self.goal.take([i for i in which for _ in range(draws)])
+        asked = self.goal.take(which)
+        return replace(
+            self, goal=goal, asked=asked, targets=len(which), count=draws, diversity=0.0, node=None
+        )
+
     @property
     def has_place(self) -> bool:
         """Whether the target sits at one place of the picture, so that moving it means nothing."""
@@ -79,7 +87,8 @@ class Objective:
         return self.goal.values({name: trace[name].y for name in self.goal.nodes})
 
     def climb(self, pixels: Array, worth: Array) -> tuple[Array, Array]:
-        """The target S (N,); the gradient of S / worth − diversity · likeness for the pixels."""
+        """The target S (N,); the way uphill for the pixels: the gradient of S / worth, and with
+        diversity the push `apart`."""
         sizes = sum(int(np.prod(shape)) for shape in self.model.shapes.values())
         most = max(1, TRACE_BYTES // (2 * sizes * pixels.itemsize) // self.count) * self.count
         every = range(len(self))
@@ -95,15 +104,18 @@ class Objective:
             name: dy / worth.reshape(-1, *(1,) * (dy.ndim - 1)).astype(dy.dtype)
             for name, dy in goal.seeds(outputs).items()
         }
-        if self.node is not None:
-            push = -self.diversity * likeness(trace[self.node].y, self.count)[1]
-            seeds[self.node] = seeds[self.node] + push if self.node in seeds else push
         gradient = self.model.backward(trace, seeds)[INPUT]
         dead = np.logical_not(gradient.any(axis=(1, 2, 3)))
         if dead.any():
             opened = self.model.backward(trace, seeds, rule_for=opening)[INPUT]
             gradient = np.where(dead[:, None, None, None], opened, gradient)
-        return goal.values(outputs), self.model.input.pixel_gradient(gradient)
+        uphill = self.model.input.pixel_gradient(gradient)
+        if self.node is not None:
+            alike, slope = likeness(trace[self.node].y, self.count)
+            away = -self.model.backward(trace, {self.node: slope})[INPUT]
+            away = self.model.input.pixel_gradient(away)
+            uphill = uphill + apart(uphill, away, self.diversity * alike.clip(min=0))
+        return goal.values(outputs), uphill
 
     def reached_by(self, pictures: Array) -> Array:
         """(targets, M): the target of every picture given, for each target."""
@@ -153,6 +165,25 @@ def likeness(y: Array, count: int) -> tuple[Array, Array]:
     slope = np.divide(others - along, length, out=np.zeros_like(gram), where=length > 0)
     gradient = 2 * flat @ slope / max(1, count - 1)
     return cosines.sum(axis=2).reshape(-1) / max(1, count - 1), gradient.reshape(y.shape)
+
+
+def apart(uphill: Array, away: Array, share: Array) -> Array:
+    """The push that makes pictures differ at no cost for their targets: of `away`, the way to less
+    likeness, without what points against `uphill`, the `share` (N,) of its length.
+
+    With g = uphill and p = away: q = p − min(0, ⟨p, g⟩ / ⟨g, g⟩) g, and share · |g| q / |q|. So a
+    small step along g + push raises the target at least as much as one along g; the sum as it
+    stands in the paper is highest where all pictures but one mean nothing to the network, since
+    what leaves it cold is like nothing.
+    """
+    axes = (1, 2, 3)
+    g, p = uphill.astype(np.float64), away.astype(np.float64)
+    squares = (g * g).sum(axis=axes, keepdims=True)
+    overlap = np.minimum((p * g).sum(axis=axes, keepdims=True), 0)
+    p -= np.divide(overlap, squares, out=np.zeros_like(squares), where=squares > 0) * g
+    length = np.sqrt((p * p).sum(axis=axes, keepdims=True))
+    p = np.divide(p, length, out=np.zeros_like(p), where=length > 0)
+    return (share.reshape(-1, 1, 1, 1) * np.sqrt(squares) * p).astype(uphill.dtype)
 
 
 def as_pictures(model: Model, against: Any) -> Array | None:

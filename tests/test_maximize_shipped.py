@@ -1,0 +1,106 @@
+"""Activation maximization of the shipped network, beside the digits that ship with it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import nnviz as nv
+from nnviz.inspection.maximize import Decay, Jitter, Transform, maximize, walk
+from nnviz.inspection.maximize.objective import likeness
+
+STUCK = nv.Channel("conv2d_2/relu", (35, 36, 37))
+"""Filters of which the first and the last stay below the best real digit in the first try."""
+
+
+@pytest.fixture(scope="module")
+def model():
+    return nv.load("mnist-cnn")
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return nv.data.load("sample")
+
+
+@pytest.mark.slow
+def test_every_filter_of_the_second_convolution_rises_above_all_real_digits(model, digits):
+    """As Keras shows the layer, after its ReLU: the mean over the places."""
+    target = nv.Channel("conv2d_2/relu", tuple(range(64)))
+    got = maximize(model, target, against=digits)
+    real = model.run(digits.x)["conv2d_2/relu"].y.mean(axis=(1, 2)).max(axis=0)
+    seen = model.run(got.values)["conv2d_2/relu"].y.mean(axis=(1, 2))
+    assert (np.diag(seen) > real).all()
+    assert got.succeeded.all()
+    assert got.warnings == ()
+
+
+def test_what_falls_short_begins_again(model, digits):
+    once = maximize(model, STUCK, against=digits, tries=1)
+    assert once.succeeded.tolist() == [False, True, False]
+    assert len(once.warnings) == 2
+    got = maximize(model, STUCK, against=digits, snapshots=3)
+    assert got.succeeded.all()
+    assert got.warnings == ()
+    assert got.attempt.tolist() == [1, 0, 1]
+    assert got.provenance.settings["tries"] == 4
+    # What succeeded at once is left as it is; all of a picture's numbers are of its own try.
+    assert got.values[1].tobytes() == once.values[1].tobytes()
+    np.testing.assert_array_equal(got.path[:, 1], once.path[:, 1])
+    assert (got.path[:, [0, 2]] != once.path[:, [0, 2]]).any(axis=0).all()
+    seen = model.run(got.snapshots[0])["conv2d_2/relu"].y[..., 35:38].mean(axis=(1, 2))
+    np.testing.assert_allclose(got.start, np.diag(seen), rtol=1e-4)
+    alone = maximize(model, nv.Channel("conv2d_2/relu", 37), against=digits)
+    np.testing.assert_allclose(alone.values[0], got.values[2], atol=1e-3)
+
+
+def test_further_tries_keep_to_what_was_chosen(model, digits, monkeypatch):
+    """Only the defaults are weakened."""
+    begun = []
+    real_run = walk.Walk.run
+    monkeypatch.setattr(walk.Walk, "run", lambda w, keep: begun.append(w) or real_run(w, keep))
+    settings = {"against": digits, "steps": 2, "tries": 3}
+    maximize(model, STUCK, priors=[Decay(0.7)], transforms=[Jitter(1)], **settings)
+    assert [w.priors for w in begun] == [(Decay(0.7),)] * 3
+    assert [w.transforms for w in begun] == [(Jitter(1),)] * 3
+    assert [len(w.begin) for w in begun] == [3, 3, 24]
+    assert len(np.unique(begun[2].begin.reshape(3, 8, -1)[0], axis=0)) == 8
+    begun.clear()
+    maximize(model, STUCK, **settings)
+    assert [p.weight for p in begun[1].priors] == pytest.approx([0.24, 0.09])
+    assert [w.transforms for w in begun[1:]] == [(Jitter(2),)] * 2
+
+
+def test_pictures_differ_and_mean_their_class_all_the_same(model):
+    """What is told to differ is not ruined: each still is a 3 for the network, and strongly."""
+    alike, alone = [], None
+    for diversity in (0.0, 0.1, 0.3, 1.0):
+        got = maximize(model, 3, count=3, steps=96, diversity=diversity)
+        assert (got.probability > 0.99).all()
+        alone = got.activation.mean() if alone is None else alone
+        assert (got.activation > 0.5 * alone).all()
+        y = model.run(got.values)["max_pooling2d_1"].y
+        alike.append(likeness(y, 3)[0].mean())
+    assert alike[0] > alike[1] > alike[2] > alike[3]
+    assert alike[3] < 0.6 < 0.9 < alike[0]
+
+
+class StopsLate(Transform):
+    """Somebody presses Ctrl-C in the second try."""
+
+    calls = 0
+
+    def draw(self, rng, size):
+        StopsLate.calls += 1
+        if StopsLate.calls == 6:
+            raise KeyboardInterrupt
+        return Jitter(1).draw(rng, size)
+
+
+def test_ctrl_c_in_a_further_try_gives_what_the_first_gave(model, digits):
+    once = maximize(model, STUCK, transforms=[StopsLate()], against=digits, steps=5, tries=1)
+    StopsLate.calls = 0
+    got = maximize(model, STUCK, transforms=[StopsLate()], against=digits, steps=5)
+    assert got.warnings[0].startswith("stopped after 1 of 5 steps of try 2: the pictures may be")
+    assert got.values.tobytes() == once.values.tobytes()
+    assert len(got.path) == 5
