@@ -37,6 +37,7 @@ def page_file(request, galleries):
     return galleries(request.param)[0] / "index.html"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [1600, 800, 360])
 def test_nothing_sticks_out_and_no_host_is_asked(browser, page_file, width):
     page = browser.new_page(viewport={"width": width, "height": 900})

@@ -274,6 +274,7 @@ EXTREME = [
 OPTIONS = [(method, option) for method, entry in METHODS.items() for option in entry.options]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("method", "option"), OPTIONS)
 def test_options_of_strange_kinds_are_refused_or_work(method, option, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # a word is a path where a file is asked for
