@@ -342,7 +342,7 @@ def test_a_model_that_wants_other_pixels():
         ({"max_iter": 0}, "max_iter must be a whole number of at least 1, got 0"),
         ({"grad_modifier": "abs"}, "no grad_modifier named 'abs'"),
         ({"backprop_modifier": "giuded"}, r"no rule named 'giuded' \(did you mean 'guided'"),
-        ({"tv_weight": -1}, "weight of TotalVariation must be a number of at least 0, got -1"),
+        ({"tv_weight": -1}, "weight of TotalVariation must be a finite number of at least 0"),
         ({"seed_input": np.zeros((2, 28, 28, 1))}, "seed_input is one picture, got 2"),
     ],
 )
