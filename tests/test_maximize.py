@@ -9,10 +9,12 @@ from networks import SEEN, chain, normalized
 import nnviz as nv
 from nnviz.errors import ArgumentError
 from nnviz.inspection.attribution import Channel, Direction, Logit, Norm
+from nnviz.inspection.evaluation import as_classifier
 from nnviz.inspection.maximize import (
     Decay,
     Image,
     Jitter,
+    LpNorm,
     Pixels,
     Prior,
     TotalVariation,
@@ -153,8 +155,18 @@ def test_a_normalization_is_folded_only_where_nobody_reads_it():
         np.testing.assert_allclose(part.run(x)[name].y, model.run(x)[name].y, rtol=1e-4, atol=1e-4)
 
 
-def test_a_large_rate_overflows_nothing():
-    got = maximize(SEEN["digits"](), 0, steps=40, rate=30.0, priors=())
+HUGE = [
+    {"rate": 30.0, "priors": ()},
+    {"rate": 1e9},
+    {"rate": 1e9, "optimizer": "momentum", "priors": [Decay(1e9)]},
+    {"priors": [TotalVariation(1e9, 100), LpNorm(1e9, 1e9)]},
+    {"diversity": 1e9, "count": 2},
+]
+
+
+@pytest.mark.parametrize("settings", HUGE, ids=str)
+def test_large_settings_overflow_nothing(settings):
+    got = maximize(SEEN["digits"](), 0, steps=40, **settings)
     assert np.isfinite(got.values).all()
 
 
@@ -199,12 +211,12 @@ def test_of_logits_the_probability_is_their_softmax():
 
 
 BAD = [
-    ({"steps": 0}, "steps must be a whole number of at least 1, got 0"),
-    ({"steps": 2.5}, "steps must be a whole number of at least 1, got 2.5"),
-    ({"count": True}, "count must be a whole number of at least 1, got True"),
-    ({"snapshots": -1}, "snapshots must be a whole number of at least 0, got -1"),
-    ({"tries": 0}, "tries must be a whole number of at least 1, got 0"),
-    ({"seed": -1}, "seed must be a whole number of at least 0, got -1"),
+    ({"steps": 0}, "steps of maximize must be a whole number from 1 to 100,000, got 0"),
+    ({"steps": 2.5}, "steps of maximize must be a whole number from 1 to 100,000, got 2.5"),
+    ({"count": True}, "count of maximize must be a whole number from 1 to 100,000, got True"),
+    ({"snapshots": -1}, "snapshots of maximize must be a whole number from 0 to 100,000, got -1"),
+    ({"tries": 0}, "tries of maximize must be a whole number from 1 to"),
+    ({"seed": -1}, "seed of maximize must be a whole number from 0 to"),
     ({"rate": 0}, "learning_rate of Adam must be a number above 0, got 0"),
     ({"rate": float("nan")}, "learning_rate of Adam must be a number above 0, got nan"),
     ({"rate": 0.1, "optimizer": nv.Adam(0.1)}, "an instance has its own"),
@@ -213,7 +225,17 @@ BAD = [
     ({"transforms": ["jitter"]}, r"transforms must be a list of them, got \['jitter'\]"),
     ({"priors": 3}, "priors must be a list of them, got 3"),
     ({"diversity": 1.0}, "diversity is about several pictures of one target"),
-    ({"diversity": float("nan"), "count": 2}, "diversity must be a number of at least 0, got nan"),
+    ({"diversity": float("nan"), "count": 2}, "diversity of maximize must be a finite number"),
+    (
+        {"diversity": 1e30, "count": 2},
+        r"diversity of maximize must be .* at most 1e\+09, got 1e\+30",
+    ),
+    ({"rate": 1e30}, r"the rate must be at most 1e\+09, got 1e\+30"),
+    ({"optimizer": nv.SGD(1e30)}, r"the rate must be at most 1e\+09, got 1e\+30"),
+    (
+        {"count": 99_999, "snapshots": 99},
+        "99999 pictures and 99 snapshots of each would take 4 GB",
+    ),
     ({"against": np.zeros((1, 8, 7, 2))}, "against needs at least two pictures"),
     ({"against": np.zeros((3, 5, 5))}, r"the input has shape \(3, 5, 5\)"),
 ]
@@ -235,6 +257,22 @@ def test_what_cannot_be_maximized():
     flat = nv.Sequential([nv.Dense(2)], (3,))
     with pytest.raises(ArgumentError, match=r"maximize makes pictures, .* has shape \(3,\)"):
         maximize(flat, 0)
+
+
+def test_a_list_of_targets_is_told_what_to_give():
+    channels = [Channel("conv2d_1", 0), Channel("conv2d_1", 1)]
+    with pytest.raises(ArgumentError, match=r"for several channels .* Channel\(node, \(0, 1\)\)"):
+        maximize(chain(), channels)
+
+
+def test_of_one_sigmoid_the_other_side_is_not_a_class():
+    model = nv.Sequential([nv.Flatten(), nv.Dense(1, activation="sigmoid")], (4, 4, 1))
+    for target in (1, [0, 1]):
+        with pytest.raises(
+            ArgumentError, match=r"as_classifier\(model\) gives both sides of its one"
+        ):
+            maximize(model, target)
+    assert maximize(as_classifier(model), [0, 1], steps=2).values.shape == (2, 4, 4, 1)
 
 
 def test_a_batch_is_its_pictures_one_by_one():
@@ -359,6 +397,23 @@ def test_ctrl_c_gives_what_there_is():
     assert got.activation >= got.start
     assert got.activation[0] == pytest.approx(model.run(got.values)["preds"].y[0, 0])
     assert len(got.snapshots) == 4
+
+
+@pytest.mark.parametrize("call", ["climb", "reached_by"])
+def test_ctrl_c_before_the_first_step_and_after_the_last(call, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Objective, call, stop)
+    model, real = SEEN["digits"](), np.zeros((2, 28, 28, 1), np.float32)
+    if call == "climb":
+        monkeypatch.setattr(Objective, "reached_by", lambda *_: np.zeros((1, 2)))
+    got = maximize(model, 0, steps=3, against=real, snapshots=2)
+    when = "after 0 of 3 steps" if call == "climb" else "while the real pictures were read"
+    assert got.warnings[0] == f"stopped {when}: the pictures may be unfinished"
+    assert len(got.path) == (0 if call == "climb" else 3)
+    assert got.values.shape == (1, 28, 28, 1)
+    assert (got.best is None) == (call == "reached_by")
 
 
 def test_the_kept_picture_is_the_best_untransformed_one_and_not_stretched():

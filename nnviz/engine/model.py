@@ -198,7 +198,11 @@ class Model:
         if isinstance(target, bool) or not isinstance(target, int | np.integer):
             raise ArgumentError(f"a class is a number or a name, got {target!r}")
         if not 0 <= target < count:
-            raise ArgumentError(f"class {target} is not among the model's {count}: 0 … {count - 1}")
+            sides = "; as_classifier(model) gives both sides of its one output a number"
+            raise ArgumentError(
+                f"class {target} is not among the model's {count}: 0 … {count - 1}"
+                + (sides if count == 1 else "")
+            )
         return int(target)
 
     def class_name(self, index: int) -> str:

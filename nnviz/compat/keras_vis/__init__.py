@@ -10,7 +10,8 @@
     picture = visualize_activation(model, layer_idx, filter_indices=3, input_range=(0.0, 1.0))
 
 Names and order of arguments are those of its last master; calls by position of its release 0.4.1
-work where they cannot mean two things. Results are float32 arrays without a batch axis.
+work where they cannot mean two things. Results are arrays without a batch axis: maps in their
+picture's floating dtype, pictures that were made in float32.
 
 What was wrong there and is right here:
 

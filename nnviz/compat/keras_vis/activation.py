@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -13,9 +12,11 @@ import numpy as np
 from ...engine.layer import Array
 from ...engine.model import Model
 from ...errors import ArgumentError
+from ...inspection.attribution.checks import LARGEST, generator, is_number, number, whole_number
 from ...inspection.attribution.question import Question
 from ...inspection.attribution.rules import rule_set
 from ...inspection.maximize import LpNorm, Prior, TotalVariation, Transform
+from ...inspection.maximize.objective import is_sequence_of
 from ...inspection.maximize.transforms import Jitter as Move
 from ...inspection.maximize.transforms import Linear, Size, drawn
 from ...training.optimizers import RMSProp
@@ -24,12 +25,18 @@ from .modifiers import grad_modifier as gradient_of
 from .modifiers import one_picture, refuse_tensor
 from .view import ModelView, view
 
+OWNER = "visualize_activation"
+DEFAULT_RANGE = (0, 255)
+
 
 @dataclass(frozen=True)
 class Jitter(Transform):
     """Move by up to `jitter` pixels, or that share of the picture where it is below 1, and back."""
 
     jitter: float = 0.05
+
+    def __post_init__(self) -> None:
+        number(self.jitter, "jitter", "Jitter", most=4096)
 
     def draw(self, rng: np.random.Generator, size: Size) -> Linear:
         most = self.jitter * max(size) if self.jitter < 1 else self.jitter
@@ -49,7 +56,7 @@ def visualize_activation(
     lp_norm_weight: float = 10,
     tv_weight: float = 10,
     max_iter: int = 200,
-    input_modifiers: Sequence[Transform] = (),
+    input_modifiers: Sequence[Transform] | None = (),
     callbacks: Any = (),
     verbose: bool = False,
     *,
@@ -67,35 +74,59 @@ def visualize_activation(
     `Jitter(16)`. callbacks: functions (or objects with a `callback`) of (step, [(name, loss)], L,
     gradient, picture). verbose: print the losses.
     """
+    if _is_pair(seed_input):  # the release has no wrt_tensor: all that follows came too early
+        backprop_modifier, grad_modifier = _of_the_release(
+            input_range, backprop_modifier, grad_modifier
+        )
+        seed_input, input_range = None, seed_input
     if wrt_tensor is not None and seed_input is None and not isinstance(wrt_tensor, str):
-        wrt_tensor, seed_input = None, wrt_tensor  # the release has no wrt_tensor
+        wrt_tensor, seed_input = None, wrt_tensor
     refuse_tensor(wrt_tensor)
     seen = view(model)
     low, high = _range(input_range)
-    _check_count(max_iter)
-    shape, rng = seen.model.input.shape, np.random.default_rng(np.random.SeedSequence(seed))
+    steps = whole_number(max_iter, "max_iter", OWNER)
+    moves, calls = _modifiers(input_modifiers), _callbacks(callbacks)
+    shape, rng = seen.model.input.shape, generator(seed, OWNER)
     x = (low + high) / 2 + 0.05 * (high - low) * rng.standard_normal((1, *shape))
     x = x if seed_input is None else one_picture(seen.model, seed_input)
     x = x.astype(np.float32).clip(low, high)
+    act = number(act_max_weight, "act_max_weight", OWNER, least=-LARGEST)
     loss = _Loss.of(seen, layer_idx, filter_indices, x, (low, high), backprop_modifier)
-    loss = replace(loss, act=float(act_max_weight), priors=_priors(lp_norm_weight, tv_weight))
-    modify, optimizer = gradient_of(grad_modifier), RMSProp((high - low) / 255, rho=0.95)
+    loss = replace(loss, act=act, priors=_priors(lp_norm_weight, tv_weight))
+    shown = [*calls, _say] if verbose else calls
+    return _descent(loss, x, rng, moves, gradient_of(grad_modifier), steps, shown)
+
+
+def _descent(
+    loss: _Loss,
+    x: Array,
+    rng: np.random.Generator,
+    moves: tuple[Transform, ...],
+    modify: Callable[[Array], Array],
+    steps: int,
+    callbacks: list[Any],
+) -> Array:
+    """RMSProp on the loss, in place on x (1, rows, cols, channels); the best picture of it."""
+    low, high = loss.ends
+    optimizer = RMSProp((high - low) / 255, rho=0.95)
     best, least = x.copy(), np.inf
-    for step in range(max_iter):
-        maps = drawn(tuple(input_modifiers), rng, (shape[0], shape[1]))
+    for step in range(steps):
+        maps = drawn(moves, rng, (x.shape[1], x.shape[2]))
         losses, gradient = loss(x, maps)
         total = sum(value for _, value in losses)
         gradient = modify(gradient)
         if total < least:
             best, least = x.copy(), total
-        for callback in [callbacks] if callable(callbacks) else callbacks:
-            told: Callable[..., Any] = getattr(callback, "callback", callback)
-            told(step, losses, total, gradient[0], x[0].copy())
-        if verbose:
-            print(f"step {step + 1}: {', '.join(f'{n} {v:.4g}' for n, v in losses)}")
+        for callback in callbacks:
+            callback(step, losses, total, gradient[0], x[0].copy())
         optimizer.apply({"picture": x}, {"picture": gradient})
         np.clip(x, low, high, out=x)
     return best[0]
+
+
+def _say(step: int, losses: list[tuple[str, float]], *_: Any) -> None:
+    """What `verbose` prints."""
+    print(f"step {step + 1}: {', '.join(f'{name} {value:.4g}' for name, value in losses)}")
 
 
 @dataclass(frozen=True)
@@ -144,16 +175,53 @@ def _priors(lp: float, tv: float) -> tuple[Prior, ...]:
     return tuple(p for p in (LpNorm(lp, 6.0), TotalVariation(tv, 2.0)) if p.weight)
 
 
+def _is_pair(values: Any) -> bool:
+    """Whether it is a range and no picture: two numbers."""
+    pair = isinstance(values, Sequence | np.ndarray) and not isinstance(values, str)
+    return pair and len(values) == 2 and all(is_number(end) for end in values)
+
+
+def _of_the_release(second: Any, third: Any, fourth: Any) -> tuple[Any, Any]:
+    """(backprop_modifier, grad_modifier), of what stands in the places of `input_range` and these
+    two in a call of the release, in which all of them are one place further left.
+
+    What was given by name, or not at all, is where it belongs.
+    """
+    if _is_pair(second) and tuple(second) == DEFAULT_RANGE:
+        return third, fourth
+    if not isinstance(second, str | None) or is_number(fourth) or None not in (third, fourth):
+        raise ArgumentError(
+            "this call could mean two things here and in keras-vis 0.4.1: give by name what "
+            "follows the input_range"
+        )
+    return second, fourth if third is None else third
+
+
 def _range(input_range: Any) -> tuple[float, float]:
-    ends = tuple(input_range) if isinstance(input_range, Sequence) else ()
-    if len(ends) != 2 or not all(isinstance(e, Real) and np.isfinite(float(e)) for e in ends):
+    """(low, high), rising."""
+    if not _is_pair(input_range):
         raise ArgumentError(f"input_range must be (low, high), got {input_range!r}")
-    if not ends[0] < ends[1]:
+    low, high = (number(end, "input_range", OWNER, least=-LARGEST) for end in input_range)
+    if not low < high:
         raise ArgumentError(f"input_range must rise from low to high, got {input_range!r}")
-    return float(ends[0]), float(ends[1])
+    return low, high
 
 
-def _check_count(max_iter: Any) -> None:
-    whole = isinstance(max_iter, int | np.integer) and not isinstance(max_iter, bool)
-    if not whole or max_iter < 1:
-        raise ArgumentError(f"max_iter must be a whole number of at least 1, got {max_iter!r}")
+def _modifiers(given: Any) -> tuple[Transform, ...]:
+    """The transforms of the picture; None is none."""
+    if given is not None and not is_sequence_of(given, Transform):
+        raise ArgumentError(
+            f"input_modifiers must be a list of transforms such as [Jitter(16)], got {given!r}"
+        )
+    return tuple(given or ())
+
+
+def _callbacks(given: Any) -> list[Any]:
+    """The functions to call at each step; None is none."""
+    several = given if isinstance(given, Sequence) else [] if given is None else [given]
+    calls = [getattr(c, "callback", c) for c in several]
+    if not all(callable(c) for c in calls):
+        raise ArgumentError(
+            f"callbacks must be functions, or objects with a callback, got {given!r}"
+        )
+    return calls

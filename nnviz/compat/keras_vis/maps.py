@@ -13,13 +13,14 @@ from ...engine.layers.conv import Conv2D
 from ...engine.layers.depthwise import DepthwiseConv2D
 from ...engine.layers.pool import AveragePooling2D, MaxPooling2D, Subsampling2D
 from ...engine.model import Model
+from ...engine.walk import descendants
 from ...errors import ArgumentError
 from ...inspection.anatomy.receptive import place_on_picture
 from ...inspection.attribution.question import Question, Walk
 from ...inspection.attribution.rules import RULES, rule_name, rule_set
 from .modifiers import grad_modifier as gradient_of
-from .modifiers import normalized, one_picture, refuse_tensor
-from .view import ModelView, view
+from .modifiers import is_gradients, normalized, one_picture, refuse_tensor
+from .view import LayerView, ModelView, view
 
 CARRIERS = (Conv2D, DepthwiseConv2D, MaxPooling2D, AveragePooling2D, Subsampling2D)
 """The kinds of layer that a class activation map is made at by itself."""
@@ -45,6 +46,8 @@ def visualize_saliency(
     if isinstance(wrt_tensor, str):  # the release has no wrt_tensor: what follows came too early
         old = grad_modifier if backprop_modifier is None else backprop_modifier
         wrt_tensor, backprop_modifier, grad_modifier = None, wrt_tensor, old
+    if is_gradients(backprop_modifier):  # the same, where no backprop_modifier was wanted
+        backprop_modifier, grad_modifier = None, backprop_modifier
     refuse_tensor(wrt_tensor)
     modify = gradient_of(grad_modifier)
     walk = _walk(view(model), layer_idx, filter_indices, seed_input, INPUT, backprop_modifier)
@@ -80,15 +83,24 @@ def visualize_cam(
 
 
 def _penultimate(model: ModelView, layer_idx: int, chosen: int | None) -> str:
-    """The node whose maps are weighted."""
-    last = model.layers.index(model.layer(layer_idx))
+    """The node whose maps are weighted: one that the layer explained reads, near or far."""
+    explained = model.layer(layer_idx)
+    last = model.layers.index(explained)
+
+    def is_read(layer: LayerView) -> bool:
+        return explained.node in descendants(model.model.nodes, {layer.node})
+
     if chosen is not None:
         found = model.layer(chosen)
+        if not is_read(found):
+            raise ArgumentError(
+                f"layer {found.name!r} does not lead to {explained.name!r}: choose one before it"
+            )
         if len(model.model.shapes[found.node]) != 3:
             raise ArgumentError(f"layer {found.name!r} has no rows and cols: choose one before it")
         return found.node
     for layer in reversed(model.layers[:last]):
-        if isinstance(layer.layer, CARRIERS):
+        if isinstance(layer.layer, CARRIERS) and is_read(layer):
             return layer.node
     raise ArgumentError(
         f"there is no convolution or pooling layer before {model.layers[last].name!r}: use "

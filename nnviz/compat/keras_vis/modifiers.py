@@ -33,6 +33,12 @@ def grad_modifier(modifier: Any) -> Callable[[Array], Array]:
     return GRADIENTS[modifier]
 
 
+def is_gradients(modifier: Any) -> bool:
+    """Whether it can only be a `grad_modifier`: "relu" is a `backprop_modifier` as well."""
+    named = isinstance(modifier, str) and modifier in GRADIENTS and modifier != "relu"
+    return named or callable(modifier)
+
+
 def normalized(values: Array) -> Array:
     """(v − least) / (largest − least + ε): 0..1; what is the same everywhere becomes 0."""
     low, high = values.min(), values.max()

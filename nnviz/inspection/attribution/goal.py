@@ -85,6 +85,11 @@ def as_target(model: Model, target: Any, predictions: Array | None = None) -> Ta
     target = target.tolist() if isinstance(target, np.ndarray | np.generic) else target
     if isinstance(target, str | int) and not isinstance(target, bool):
         return Logit(target)
+    if isinstance(target, Sequence) and any(isinstance(t, Target) for t in target):
+        raise ArgumentError(
+            "a list of targets is a list of classes; for several channels of a node give one "
+            "Channel(node, (0, 1)), for a sum add the targets"
+        )
     if isinstance(target, Sequence) and len(target):
         return Logit(tuple(target))
     if isinstance(target, Target):

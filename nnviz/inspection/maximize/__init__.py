@@ -1,8 +1,9 @@
 """What would it like to see?"""
 
-from .climb import Maximized, maximize
+from .climb import maximize
 from .image import Fourier, Image, Pixels
 from .priors import Decay, LpNorm, Prior, TotalVariation
+from .result import Maximized
 from .transforms import Blur, Jitter, Padding, Rotation, Scaling, Transform
 
 __all__ = [

@@ -2,13 +2,14 @@
 
 Four ideas, a file each: what is to rise (`objective`), what is climbed in (`image`), what the
 picture must survive on the way (`transforms`), and what it should look like anyway (`priors`). This
-file is the walk itself. The picture that is kept is the best by target of those that were shown to
-the network as they are; its contrast is never stretched.
+file puts them together for the climb (`walk`) and its `result`. The picture that is kept is the
+best by target of those that were shown to the network as they are; its contrast is never stretched.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any
@@ -20,56 +21,25 @@ from ...engine.model import Model
 from ...errors import ArgumentError
 from ...training.optimizers import OPTIMIZERS, Optimizer, get_optimizer
 from ...training.schedules import CosineDecay, Schedule
+from ..attribution.checks import LARGEST, number, whole_number
 from ..probability import probabilities
-from ..results import Provenance, Result
+from ..results import Provenance
 from .image import Image, get_image, noise
 from .objective import Objective, as_pictures, is_sequence_of
 from .priors import Decay, Prior, TotalVariation
+from .result import Maximized, told
 from .transforms import Jitter, Rotation, Scaling, Transform
 from .walk import Found, Walk, further_tries
 
 SPREAD = 0.1
 """Of the noise at the beginning, in u."""
 RATE = 0.25
+OWNER = "maximize"
+SEEDS = 2**63 - 1
+ROOM = 4 << 30
+"""Bytes that pictures and snapshots may take."""
 GENTLE = 0.3
 """The share of their weights that the default priors have in further tries."""
-
-
-@dataclass(frozen=True)
-class Maximized(Result):
-    """The pictures that a target likes best.
-
-    values: (N, rows, cols, channels) pixels in 0..1; N = targets · count, those of one target side
-        by side. activation: (N,) the target's value for them; start: (N,) for the noise it began
-        with. probability: (N,) of the class, where the target is one.
-    path: (steps, N), the target while climbing, of the pictures as they were transformed then.
-    best, high: (N,), the target's largest value and 99th percentile over real pictures, where some
-        were given: a picture of what a target likes best should be above both.
-    snapshots: (S, N, rows, cols, channels), the pictures on the way, before the steps (S,)
-    snapshot_steps. count: pictures for each target.
-    """
-
-    values: Array
-    activation: Array
-    start: Array
-    path: Array
-    provenance: Provenance
-    probability: Array | None = None
-    best: Array | None = None
-    high: Array | None = None
-    snapshots: Array | None = None
-    snapshot_steps: Array | None = None
-    attempt: Array | None = None
-    count: int = 1
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def succeeded(self) -> Array | None:
-        """(N,) bool: whether the target rose above the start and above every real picture given;
-        None where none were given, since then nobody knows."""
-        if self.best is None:
-            return None
-        return (self.activation > self.start) & (self.activation > self.best)
 
 
 def maximize(
@@ -119,40 +89,70 @@ def maximize(
     Erhan et al. 2009; Simonyan et al. 2013, section 2, arXiv:1312.6034; Olah, Mordvintsev, Schubert
     2017, doi:10.23915/distill.00007.
     """
-    _check_wholes(
-        steps=(steps, 1),
-        count=(count, 1),
-        snapshots=(snapshots, 0),
-        tries=(tries, 1),
-        seed=(seed, 0),
+    ways = _Ways(
+        steps, image, transforms, priors, optimizer, rate, count, diversity, snapshots, tries, seed
     )
-    shape = _picture_shape(model)
-    pictures = as_pictures(model, against)
-    objective = Objective.of(model, target, count, _diversity(diversity, count))
-    moves = () if objective.has_place else default_transforms(shape)
-    walk = Walk(
-        objective=objective,
-        begin=noise(shape, count, objective.targets, SPREAD, seed),
-        image=get_image(image),
-        transforms=_chosen(transforms, moves, Transform),
-        priors=_chosen(priors, default_priors(shape), Prior),
-        optimizer=_optimizer(optimizer, rate, steps),
-        rest=resting_level(model),
-        steps=steps,
-        seed=seed,
-    )
-    freer = replace(
-        walk,
-        transforms=_chosen(transforms, moves[-1:], Transform),
-        priors=_chosen(priors, default_priors(shape, GENTLE), Prior),
-    )
-    keep = set(np.linspace(0, steps - 1, min(snapshots, steps)).round().astype(int).tolist())
-    found = walk.run(keep)
-    real = None if pictures is None else _reached_by(objective, pictures, found)
-    if not found.stopped:
-        bar = found.start if real is None else np.maximum(found.start, real.max(axis=1))
-        further_tries(freer, found, bar, 0 if diversity else tries - 1, keep)
-    return _finish(model, walk, found, real, tries)
+    return ways.climb(model, target, against)
+
+
+@dataclass(frozen=True)
+class _Ways:
+    """The options of `maximize`, as given."""
+
+    steps: int
+    image: Any
+    transforms: Any
+    priors: Any
+    optimizer: Any
+    rate: Any
+    count: int
+    diversity: float
+    snapshots: int
+    tries: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        for name, least in (("steps", 1), ("count", 1), ("snapshots", 0), ("tries", 1)):
+            whole_number(getattr(self, name), name, OWNER, least=least)
+        whole_number(self.seed, "seed", OWNER, least=0, most=SEEDS)
+        if number(self.diversity, "diversity", OWNER) and self.count < 2:
+            raise ArgumentError(
+                "diversity is about several pictures of one target: give count as well"
+            )
+
+    def climb(self, model: Model, target: Any, against: Any) -> Maximized:
+        """The first try, what real pictures reach, and further tries where they are needed."""
+        shape = _picture_shape(model)
+        pictures = as_pictures(model, against)
+        objective = Objective.of(model, target, self.count, float(self.diversity))
+        shots = min(self.snapshots, self.steps)
+        _check_room(shape, len(objective), shots)
+        walk, freer = self._walks(objective, shape)
+        keep = set(np.linspace(0, self.steps - 1, shots).round().astype(int).tolist())
+        found = walk.run(keep)
+        real = None if pictures is None else _reached_by(objective, pictures, found)
+        if not found.stopped:
+            bar = found.start if real is None else np.maximum(found.start, real.max(axis=1))
+            further_tries(freer, found, bar, 0 if self.diversity else self.tries - 1, keep)
+        return _finish(model, walk, found, real, self.tries)
+
+    def _walks(self, objective: Objective, shape: Shape) -> tuple[Walk, Walk]:
+        """The walk of the first try, and the freer one of those after it: only defaults differ."""
+        moves = () if objective.has_place else default_transforms(shape)
+        walk = Walk(
+            objective=objective,
+            begin=noise(shape, self.count, objective.targets, SPREAD, self.seed),
+            image=get_image(self.image),
+            transforms=_chosen(self.transforms, moves, Transform),
+            priors=_chosen(self.priors, default_priors(shape), Prior),
+            optimizer=_optimizer(self.optimizer, self.rate, self.steps),
+            rest=resting_level(objective.model),
+            steps=self.steps,
+            seed=self.seed,
+        )
+        transforms = _chosen(self.transforms, moves[-1:], Transform)
+        priors = _chosen(self.priors, default_priors(shape, GENTLE), Prior)
+        return walk, replace(walk, transforms=transforms, priors=priors)
 
 
 def _reached_by(objective: Objective, pictures: Array, found: Found) -> Array | None:
@@ -221,10 +221,10 @@ def _finish(model: Model, walk: Walk, found: Found, real: Array | None, tries: i
         snapshot_steps=np.array(shots) if shots else None,
         attempt=found.attempt,
         count=objective.count,
-        warnings=tuple(_warnings(found, reached, best, weak)),
+        warnings=tuple(told(found, reached, best, weak)),
         provenance=Provenance.of(
             model,
-            "maximize",
+            OWNER,
             target=objective.goal.words,
             settings={**walk.settings(), "tries": tries},
             seed=walk.seed,
@@ -232,49 +232,17 @@ def _finish(model: Model, walk: Walk, found: Found, real: Array | None, tries: i
     )
 
 
-def _warnings(
-    found: Found, reached: Array, best: Array | None, weak: Mapping[int, float]
-) -> Iterator[str]:
-    """weak: the probability of those pictures that the network does not take for their class."""
-    if found.stopped:
-        yield f"stopped {found.stopped}: the pictures may be unfinished"
-    for i, value in enumerate(reached):
-        if value <= found.start[i]:
-            yield (
-                f"picture {i}: the target did not rise above the noise it began with; try more "
-                "steps or smaller priors"
-            )
-        elif best is not None and value <= best[i]:
-            yield (
-                f"picture {i}: the target reached {value:.4g}, a real picture reaches "
-                f"{best[i]:.4g}; try more steps or smaller priors"
-            )
-        elif i in weak:
-            yield (
-                f"picture {i}: the network gives its class a probability of only {weak[i]:.2g}; "
-                "try more steps or smaller priors"
-            )
-
-
 # Checks -----------------------------------------------------------------------------------------
 
 
-def _check_wholes(**settings: tuple[Any, int]) -> None:
-    """An error for counts that are none, or too small."""
-    for name, (value, least) in settings.items():
-        whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-        if not whole or value < least:
-            raise ArgumentError(f"{name} must be a whole number of at least {least}, got {value!r}")
-
-
-def _diversity(diversity: Any, count: int) -> float:
-    """An error for a weight that is none, or that a single picture cannot heed."""
-    number = isinstance(diversity, Real) and not isinstance(diversity, bool)
-    if not number or not 0 <= float(diversity) < np.inf:
-        raise ArgumentError(f"diversity must be a number of at least 0, got {diversity!r}")
-    if diversity and count < 2:
-        raise ArgumentError("diversity is about several pictures of one target: give count as well")
-    return float(diversity)
+def _check_room(shape: Shape, pictures: int, snapshots: int) -> None:
+    """An error for more pictures than fit into memory."""
+    needed = 4 * math.prod(shape) * pictures * (1 + snapshots)
+    if needed > ROOM:
+        raise ArgumentError(
+            f"{pictures} pictures and {snapshots} snapshots of each would take "
+            f"{needed / 2**30:.0f} GB: ask for fewer"
+        )
 
 
 def _picture_shape(model: Model) -> Shape:
@@ -299,6 +267,10 @@ def _optimizer(optimizer: Any, rate: Any, steps: int) -> Optimizer:
     if isinstance(optimizer, Optimizer):
         if rate is not None:
             raise ArgumentError("rate goes with an optimizer's name; an instance has its own")
+        rate = optimizer.learning_rate
+    if isinstance(rate, Real) and float(rate) > LARGEST:
+        raise ArgumentError(f"the rate must be at most {LARGEST:g}, got {rate!r}")
+    if isinstance(optimizer, Optimizer):
         return optimizer
     get_optimizer(optimizer)  # an error where there is none of this name
     return OPTIMIZERS[optimizer](CosineDecay(RATE, steps) if rate is None else rate)

@@ -13,9 +13,11 @@ from numbers import Real
 import numpy as np
 
 from ...engine.layer import Array
-from ...errors import ArgumentError
+from ..attribution.checks import number
 
 AXES = (1, 2, 3)
+STEEPEST = 100
+"""The largest power of a step from pixel to pixel."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Prior:
     weight: float
 
     def __post_init__(self) -> None:
-        _number(self, "weight", self.weight, 0, "of at least 0")
+        number(self.weight, "weight", type(self).__name__)
 
     def penalty(self, x: Array, rest: Array) -> tuple[Array, Array]:
         """(N,) and its gradient for x."""
@@ -50,7 +52,7 @@ class TotalVariation(Prior):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _number(self, "power", self.power, 1, "of at least 1")
+        number(self.power, "power", type(self).__name__, least=1, most=STEEPEST)
 
     def penalty(self, x: Array, rest: Array) -> tuple[Array, Array]:
         down, along = np.zeros_like(x), np.zeros_like(x)
@@ -90,7 +92,8 @@ class LpNorm(Prior):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _number(self, "p", self.p, 1, "of at least 1, or infinite", top=np.inf)
+        if not isinstance(self.p, Real) or not np.isinf(float(self.p)) or float(self.p) < 0:
+            number(self.p, "p", type(self).__name__, least=1)
 
     def penalty(self, x: Array, rest: Array) -> tuple[Array, Array]:
         away = x - rest
@@ -105,14 +108,3 @@ class LpNorm(Prior):
         root = (share**self.p).sum(axis=AXES, keepdims=True) ** (1 / self.p)
         slope = np.divide(share, root, out=np.zeros_like(share), where=root > 0) ** (self.p - 1)
         return (top * root).reshape(-1) / count, np.sign(away) * slope / count
-
-
-def _number(
-    prior: Prior, name: str, value: object, least: float, told: str, top: float = 1e30
-) -> None:
-    """An error for a setting that is no number in least … top."""
-    number = isinstance(value, Real) and not isinstance(value, bool)
-    if not number or not least <= float(value) <= top:  # type: ignore[arg-type]
-        raise ArgumentError(
-            f"{name} of {type(prior).__name__} must be a number {told}, got {value!r}"
-        )
