@@ -35,6 +35,7 @@ def test_every_filter_of_the_second_convolution_rises_above_all_real_digits(mode
     assert got.warnings == ()
 
 
+@pytest.mark.slow
 def test_what_falls_short_begins_again(model, digits):
     once = maximize(model, STUCK, against=digits, tries=1)
     assert once.succeeded.tolist() == [False, True, False]
@@ -71,6 +72,7 @@ def test_further_tries_keep_to_what_was_chosen(model, digits, monkeypatch):
     assert [w.transforms for w in begun[1:]] == [(Jitter(2),)] * 2
 
 
+@pytest.mark.slow
 def test_pictures_differ_and_mean_their_class_all_the_same(model):
     """What is told to differ is not ruined: each still is a 3 for the network, and strongly."""
     alike, alone = [], None
