@@ -510,3 +510,10 @@ def test_kpca_cam_refuses_tables_that_fill_the_memory():
     model = nv.Sequential([nv.Conv2D(1, 1), nv.GlobalAveragePooling2D(), nv.Dense(2)], (65, 64, 1))
     with pytest.raises(ArgumentError, match=r"4160 places of node 'conv2d_1'.*choose a later node"):
         at.kpca_cam(model, pictures(model, 1), 0)
+
+
+@pytest.mark.parametrize("base", ["eigen_cam", "fem", "kpca_cam", "random_cam"])
+def test_what_leaves_the_target_aside_tells_no_classes_apart(base):
+    model = SEEN["digits"]()
+    with pytest.raises(ArgumentError, match=f"no base named {base!r}"):
+        at.finer_cam(model, pictures(model, 1), 1, base=base)

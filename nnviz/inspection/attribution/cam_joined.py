@@ -242,7 +242,9 @@ def guided_grad_cam(
 
 def base_method(name: Any, owner: str) -> Any:
     """Another class activation map by name, one that takes a node and reads the target."""
-    fit = [m.name for m in METHODS.values() if m.family == "cam" and "node" in m.options]
+    fit = [
+        m.name for m in METHODS.values() if m.family == "cam" and "node" in m.options and m.targeted
+    ]
     return METHODS[choice(name, "base", owner, [n for n in fit if n != owner])].function
 
 
