@@ -224,7 +224,8 @@ class Model:
         """Run all nodes on pixels `x` (N, *input shape) and keep what they leave behind.
 
         keep: names of the nodes whose outputs are kept besides the model's (None: everything, which
-        is what `backward` needs). With names, memory holds one chunk's activations at a time.
+        is what `backward` needs). With names, memory holds one chunk's activations at a time; with
+        none of them, the way to the output is the quickest, which may change its last digits.
         mode.train: batch statistics and dropout, with random numbers from `seed` and `step`.
         prepared: `x` is already what the network wants; otherwise `Model.input` is applied.
         """
@@ -232,6 +233,7 @@ class Model:
         wanted = None if keep is None else {*keep, self.output_name}
         for name in wanted or ():
             self.node(name)
+        private = keep is not None and not keep
         chunks = chunk_slices(len(batch), self.sample_bytes)
         draw, nodes = Draw(seed, step), list(enumerate(self.nodes))
 
@@ -249,6 +251,7 @@ class Model:
                     draw=draw,
                     scratch=scratch,
                     keep=wanted,
+                    private=private,
                 )
                 if wanted is not None:
                     calls = {k: Call((), c.y.copy(), None, c.mode, i) for k, c in calls.items()}

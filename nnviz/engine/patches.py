@@ -290,19 +290,6 @@ def kernel_gradient(
     return total.transpose(1, 0, 2).reshape(*kernel, inside, filters)
 
 
-def add_bias(y: Array, bias: Array) -> None:
-    """y (n, rows, cols, channels) += bias (channels,), a whole row of the picture at a time."""
-    n, rows, cols, channels = y.shape
-    lines = y.reshape(n * rows, cols * channels)
-    lines += np.tile(bias, cols)
-
-
-def channel_sums(dy: Array) -> Array:
-    """(channels,): the sum over all other axes; a product with ones is faster than an axis sum."""
-    flat = dy.reshape(-1, dy.shape[-1])
-    return np.ones(len(flat), dy.dtype) @ flat
-
-
 def views(
     framed: Array, kernel: Size, stride: Size, dilation: Size, out: Size
 ) -> Iterator[tuple[int, int, Array]]:
