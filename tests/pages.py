@@ -121,7 +121,7 @@ class Page(HTMLParser):
 
 
 def _plain(figure, *, drawn=chart._drawn):
-    figure.set_layout_engine("none")
+    figure.set_layout_engine(None)  # "none" would still draw twice
     return drawn(figure)
 
 

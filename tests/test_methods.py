@@ -79,9 +79,14 @@ def arrays_of(model):
     return [array.tobytes() for array in held]
 
 
+@cache
+def kept(name):
+    return MODELS[name]()
+
+
 def model_for(method, name):
-    """The model of this name, or the one that the method can explain."""
-    return MODELS["wide" if method in POOLED else name]()
+    """The model of this name, or the one that the method can explain, made once: only ask it."""
+    return kept("wide" if method in POOLED else name)
 
 
 def explained(model, x, target, method, **options):
@@ -89,16 +94,10 @@ def explained(model, x, target, method, **options):
 
 
 @cache
-def kept(name):
-    """A model that is only asked, and pictures for it."""
-    model = MODELS[name]()
-    return model, pictures(model, 3)
-
-
-@cache
 def asked_together(method, name):
     """The model, three pictures, their targets and their maps; asking leaves the model alone."""
-    (model, x), targets = kept("wide" if method in POOLED else name), [0, 1, 1]
+    model, targets = model_for(method, name), [0, 1, 1]
+    x = pictures(model, 3)
     before, held = model.fingerprint(), arrays_of(model)
     got = explained(model, x, targets, method)
     assert model.fingerprint() == before, "the model was changed"
@@ -216,7 +215,7 @@ def test_transposing_the_picture_transposes_the_map(method):
 def test_a_map_that_says_nothing_is_named(method):
     """Where the target hears nothing; or where the network sees nothing, for those whose map does
     not vanish with the target's weights."""
-    model = model_for(method, "digits")
+    model = MODELS["wide" if method in POOLED else "digits"]()  # its own: it is silenced
     deaf = METHODS[method].targeted and method not in SOFTMAX
     for key, array in model.parameters().items():
         if not deaf or key == f"{model.logits_name}/weight":
@@ -264,7 +263,7 @@ def test_a_map_that_is_the_same_for_every_class_is_named(method):
 )
 def test_bad_pictures_are_refused(method, x, message):
     with pytest.raises(ArgumentError, match=message):
-        explained(kept("digits")[0], x, 1, method)
+        explained(kept("digits"), x, 1, method)
 
 
 STRANGE = [["a"], [1], {"a": 1}, {1}, (), b"a", 1 + 2j, object(), True, ""]
