@@ -124,7 +124,7 @@ def forward(
     train: bool,
     draw: Draw,
     scratch: Scratch,
-    keep: Collection[str] | None,
+    keep: Collection[str] | None = None,
     private: bool = False,
 ) -> Program[dict[str, Call]]:
     """Run the nodes (with their places in the model) on one chunk.
