@@ -21,6 +21,7 @@ from ..errors import ArgumentError
 Size = tuple[int, int]
 Box = tuple[int, int, int, int]
 Pads = tuple[tuple[int, int], tuple[int, int]]
+Cut = tuple[int | None, int | None, int | None]
 
 
 class Window(Protocol):
@@ -165,6 +166,43 @@ class TransposedWindow:
         first = [-(-(box[a] + pads[a][0] - self.reach[a] + 1) // self.stride[a]) for a in (0, 1)]
         last = [(box[a + 2] - 1 + pads[a][0]) // self.stride[a] + 1 for a in (0, 1)]
         return first[0], first[1], max(last[0], first[0]), max(last[1], first[1])
+
+
+@dataclass(frozen=True)
+class SliceWindow:
+    """The window of x[rows, cols] with Python slices: one place of the input for each output.
+
+    rows, cols: (start, stop, step).
+    """
+
+    rows: Cut
+    cols: Cut
+
+    def places(self, size: Size) -> tuple[range, range]:
+        """The rows and cols of the input, one for each of the output."""
+        return range(size[0])[slice(*self.rows)], range(size[1])[slice(*self.cols)]
+
+    def out_size(self, size: Size) -> Size:
+        rows, cols = self.places(size)
+        return len(rows), len(cols)
+
+    def touched(self, box: Box, size: Size) -> Box:
+        spans = []
+        for axis, places in enumerate(self.places(size)):
+            first = places if places.step > 0 else places[::-1]
+            low, high = (
+                min(max(-(-(box[a] - first.start) // first.step), 0), len(first))
+                for a in (axis, axis + 2)
+            )
+            spans.append((low, high) if places.step > 0 else (len(first) - high, len(first) - low))
+        return spans[0][0], spans[1][0], spans[0][1], spans[1][1]
+
+    def needed(self, box: Box, size: Size) -> Box:
+        spans = []
+        for axis, places in enumerate(self.places(size)):
+            read = places[max(box[axis], 0) : max(box[axis + 2], 0)]
+            spans.append((min(read), max(read) + 1) if read else (0, 0))
+        return spans[0][0], spans[1][0], spans[0][1], spans[1][1]
 
 
 @dataclass(frozen=True)

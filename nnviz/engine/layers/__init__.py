@@ -2,6 +2,7 @@
 
 from .activation import Linear, Sigmoid, Softmax, Softplus, Step, Tanh
 from .arithmetic import Arithmetic, WithConstant
+from .blocks import DepthToSpace, SpaceToDepth
 from .conv import Conv2D, TrueConv2D
 from .dense import Dense
 from .depthwise import DepthwiseConv2D
@@ -10,9 +11,13 @@ from .merge import Add, Concatenate, Multiply
 from .norm import BatchNormalization, LocalResponseNormalization, Normalization
 from .pool import AveragePooling2D, GlobalAveragePooling2D, MaxPooling2D, Subsampling2D
 from .rectifier import ELU, GELU, SELU, HardSwish, LeakyReLU, PReLU, ReLU, Swish
-from .reshape import Flatten
+from .reshape import BroadcastTo, Flatten, Permute, Reshape
 from .resize import UpSampling2D, ZeroPadding2D
+from .select import Gather, Pad, Slice
 from .transposed import Conv2DTranspose
+
+Identity = Linear
+"""The name that other frameworks give it."""
 
 __all__ = [
     "ELU",
@@ -22,15 +27,19 @@ __all__ = [
     "Arithmetic",
     "AveragePooling2D",
     "BatchNormalization",
+    "BroadcastTo",
     "Concatenate",
     "Conv2D",
     "Conv2DTranspose",
     "Dense",
+    "DepthToSpace",
     "DepthwiseConv2D",
     "Dropout",
     "Flatten",
+    "Gather",
     "GlobalAveragePooling2D",
     "HardSwish",
+    "Identity",
     "LeakyReLU",
     "Linear",
     "LocalResponseNormalization",
@@ -38,10 +47,15 @@ __all__ = [
     "Multiply",
     "Normalization",
     "PReLU",
+    "Pad",
+    "Permute",
     "ReLU",
+    "Reshape",
     "Sigmoid",
+    "Slice",
     "Softmax",
     "Softplus",
+    "SpaceToDepth",
     "SpatialDropout2D",
     "Step",
     "Subsampling2D",
