@@ -9,6 +9,7 @@ from .dense import Dense
 from .depthwise import DepthwiseConv2D
 from .dropout import Dropout, SpatialDropout2D
 from .function import Function
+from .group_norm import GroupNormalization, InstanceNormalization, LayerNormalization
 from .lp_pool import GlobalLpPooling2D, LpPooling2D
 from .merge import Add, Concatenate, Multiply
 from .norm import BatchNormalization, LocalResponseNormalization, Normalization
@@ -49,9 +50,12 @@ __all__ = [
     "GlobalAveragePooling2D",
     "GlobalLpPooling2D",
     "GlobalMaxPooling2D",
+    "GroupNormalization",
     "HardSigmoid",
     "HardSwish",
     "Identity",
+    "InstanceNormalization",
+    "LayerNormalization",
     "LeakyReLU",
     "Linear",
     "LocalResponseNormalization",

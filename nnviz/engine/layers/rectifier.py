@@ -10,7 +10,7 @@ import numpy as np
 from ...errors import ArgumentError
 from ..layer import Array, Call, Layer, Mode, Shape
 from .activation import Pointwise, sigmoid
-from .axes import check_axes, placed
+from .axes import added_up, check_axes, placed
 
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 """Klambauer et al. 2017, section 2, arXiv:1706.02515: mean 0 and variance 1 reproduce
@@ -86,10 +86,7 @@ class PReLU(Pointwise):
         return np.where(call.x > 0, dy, dy * self.param("slope", dy.dtype))
 
     def grads(self, dy: Array, call: Call) -> dict[str, Array]:
-        held, shape = dy * np.minimum(call.x, 0), self.params["slope"].shape
-        lined = (1,) * (held.ndim - len(shape)) + shape
-        axes = tuple(a for a, n in enumerate(lined) if n == 1)
-        return {"slope": held.sum(axis=axes, keepdims=True).reshape(shape)}
+        return {"slope": added_up(dy * np.minimum(call.x, 0), self.params["slope"].shape)}
 
     @classmethod
     def examples(cls) -> list[tuple[Layer, tuple[Shape, ...]]]:
