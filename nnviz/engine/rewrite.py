@@ -9,7 +9,6 @@ import numpy as np
 
 from .graph import INPUT, Node
 from .layer import Array, Layer, Shape
-from .layers.activation import Sigmoid, Softmax
 from .layers.conv import Conv2D
 from .layers.dense import Dense
 from .layers.depthwise import DepthwiseConv2D
@@ -20,12 +19,13 @@ from .model import Model
 
 
 def drop_softmax(model: Model) -> Model:
-    """The model without its head's softmax or sigmoid: its output is the logits.
+    """The model without its head's softmax (or the logarithm of one) or sigmoid: its output is the
+    logits.
 
     A flattening after the softmax stays. A model that has no such head comes back as it is.
     """
     head = model._head_node()
-    if not isinstance(head.layer, Softmax | Sigmoid) or len(model.nodes) == 1:
+    if model._head_kind(head) is None or len(model.nodes) == 1:
         return model
     return _without(model, {head.name: head.inputs[0]}, {}, head_kind="logits")
 
