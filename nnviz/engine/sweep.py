@@ -49,8 +49,7 @@ def walk_back(
         model.node(name)
     given = _checked_seeds(model, trace, seeds)
     live = live_nodes(model.nodes, ends, params)
-    if rule_for is None:
-        _check_slopes(model.nodes, given, live)
+    _check_slopes(model.nodes, given, live, rule_for)
     if not trace.whole:
         raise ArgumentError(
             f"the trace kept only the outputs of {listing(trace.calls)}: going backward needs "
@@ -96,10 +95,16 @@ def walk_back(
     return Gradients(at, learned.arrays)
 
 
-def _check_slopes(nodes: Sequence[Node], seeds: Collection[str], live: Collection[str]) -> None:
-    """An error by name where the way back leads through a node without a derivative."""
+def _check_slopes(
+    nodes: Sequence[Node],
+    seeds: Collection[str],
+    live: Collection[str],
+    rule_for: RuleFor | None,
+) -> None:
+    """An error by name where the way back leads through a node without a derivative; rules say so
+    themselves."""
     reached = set(seeds)
-    for node in reversed(nodes):
+    for node in reversed(nodes if rule_for is None else ()):
         if node.name not in reached:
             continue
         reached |= set(node.inputs)
@@ -156,12 +161,9 @@ def sweep(
                 keep=None,
             )
             outputs = {name: given if name == INPUT else calls[name].y for name in read}
-            seeds = {
-                name: np.asarray(dy, given.dtype)
-                for name, dy in seeds_for(outputs, chunks[i]).items()
-            }
-            if rule_for is None:
-                _check_slopes(nodes, seeds, live)
+            asked = seeds_for(outputs, chunks[i])
+            seeds = {name: np.asarray(dy, given.dtype) for name, dy in asked.items()}
+            _check_slopes(nodes, seeds, live, rule_for)
             wanted, _ = yield from backward(
                 nodes,
                 calls,
