@@ -169,14 +169,14 @@ class AveragePooling2D(_Pooling):
 
     def _counts(self, x: Array, out: tuple[int, int]) -> Array:
         """(out rows, out cols, 1): how many cells of each window count."""
-        size = x.shape[1:3]
-        ones = np.ones((1, *size, 1), x.dtype)
-        pads = np.array(self.window().padding(size))
+        size, window = x.shape[1:3], self.window()
+        (top, bottom), (left, right) = window.padding(size)
+        inside = np.zeros((1, top + size[0] + bottom, left + size[1] + right, 1), x.dtype)
         if self.count_include_pad:
-            counted = np.array(replace(self.window(), ceil=False).padding(size))
-            ones, pads = np.ones((1, *(size + counted.sum(axis=1)), 1), x.dtype), pads - counted
-        (top, bottom), (left, right) = pads.tolist()
-        inside = pad(ones, ((top, bottom), (left, right)), 0.0, Mode())
+            down, along = replace(window, ceil=False).padding(size)
+            inside[:, : size[0] + sum(down), : size[1] + sum(along)] = 1
+        else:
+            inside[:, top : top + size[0], left : left + size[1]] = 1
         cells: Array = sum(self._views(inside, out), np.zeros((1, *out, 1), x.dtype))
         return cells[0]
 
