@@ -11,7 +11,7 @@ A size is `(rows, cols)`. A box is `(top, left, bottom, right)`, half open as in
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -46,12 +46,15 @@ class SlidingWindow:
 
     pads: `"valid"` (none), `"same"` (as much as makes the output ceil(size / stride), the odd cell
         at the end, as Keras does), or explicit `((top, bottom), (left, right))`.
+    ceil: what is left at the end and too small for a window gets one as well, padded, if the window
+        begins in the input or in the padding before it.
     """
 
     kernel: Size = (1, 1)
     stride: Size = (1, 1)
     pads: str | Pads = "valid"
     dilation: Size = (1, 1)
+    ceil: bool = False
 
     @property
     def reach(self) -> Size:
@@ -61,6 +64,9 @@ class SlidingWindow:
 
     def padding(self, size: Size) -> Pads:
         """The cells of padding `((top, bottom), (left, right))` for an input of this size."""
+        if self.ceil:
+            down, along = (self._rounded_up(n, axis) for axis, n in enumerate(size))
+            return down, along
         if self.pads == "valid":
             return (0, 0), (0, 0)
         if self.pads == "same":
@@ -74,6 +80,15 @@ class SlidingWindow:
             )
         assert not isinstance(self.pads, str)
         return self.pads
+
+    def _rounded_up(self, n: int, axis: int) -> tuple[int, int]:
+        """The padding along one axis, with what the last window lacks added at the end."""
+        front, back = replace(self, ceil=False).padding((n, n))[axis]
+        reach, stride = self.reach[axis], self.stride[axis]
+        count = -(-(n + front + back - reach) // stride) + 1
+        if (count - 1) * stride >= n + front:
+            count -= 1
+        return front, max(back, (count - 1) * stride + reach - n - front)
 
     def out_size(self, size: Size) -> Size:
         pads = self.padding(size)

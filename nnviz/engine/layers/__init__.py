@@ -7,10 +7,12 @@ from .conv import Conv2D, TrueConv2D
 from .dense import Dense
 from .depthwise import DepthwiseConv2D
 from .dropout import Dropout, SpatialDropout2D
+from .lp_pool import GlobalLpPooling2D, LpPooling2D
 from .merge import Add, Concatenate, Multiply
 from .norm import BatchNormalization, LocalResponseNormalization, Normalization
 from .pool import AveragePooling2D, GlobalAveragePooling2D, MaxPooling2D, Subsampling2D
 from .rectifier import ELU, GELU, SELU, HardSwish, LeakyReLU, PReLU, ReLU, Swish
+from .reduction import ArgMax, ArgMin, GlobalMaxPooling2D, Reduce
 from .reshape import BroadcastTo, Flatten, Permute, Reshape
 from .resize import UpSampling2D, ZeroPadding2D
 from .select import Gather, Pad, Slice
@@ -24,6 +26,8 @@ __all__ = [
     "GELU",
     "SELU",
     "Add",
+    "ArgMax",
+    "ArgMin",
     "Arithmetic",
     "AveragePooling2D",
     "BatchNormalization",
@@ -38,11 +42,14 @@ __all__ = [
     "Flatten",
     "Gather",
     "GlobalAveragePooling2D",
+    "GlobalLpPooling2D",
+    "GlobalMaxPooling2D",
     "HardSwish",
     "Identity",
     "LeakyReLU",
     "Linear",
     "LocalResponseNormalization",
+    "LpPooling2D",
     "MaxPooling2D",
     "Multiply",
     "Normalization",
@@ -50,6 +57,7 @@ __all__ = [
     "Pad",
     "Permute",
     "ReLU",
+    "Reduce",
     "Reshape",
     "Sigmoid",
     "Slice",
