@@ -71,7 +71,7 @@ def fold(step: Step, given: Sequence[Const | None], budget: Budget) -> list[Cons
     return [Const.tried(list(arrays)) for arrays in zip(*results, strict=True)]
 
 
-# Constants -----------------------------------------------------------------------------------------
+# Constants ---------------------------------------------------------------------------------------
 
 
 @folds("Constant")
@@ -111,7 +111,7 @@ def _size(step: Step, budget: Budget, x: Array) -> Array:
     return np.array(math.prod(shape), np.int64)
 
 
-# Number by number ----------------------------------------------------------------------------------
+# Number by number --------------------------------------------------------------------------------
 
 
 def _divide(a: Array, b: Array) -> Array:
@@ -205,7 +205,7 @@ def _dropout(step: Step, budget: Budget, x: Array, *_: Array) -> list[Array]:
     return [x, np.ones(x.shape, bool)]
 
 
-# Laying out ----------------------------------------------------------------------------------------
+# Laying out --------------------------------------------------------------------------------------
 
 
 def axes_of(step: Step, given: Array | None) -> tuple[int, ...] | None:
@@ -335,7 +335,7 @@ def _gather(step: Step, budget: Budget, x: Array, indices: Array) -> Array:
     return np.take(x, indices, axis=axis)
 
 
-# Sums and the like ---------------------------------------------------------------------------------
+# Sums and the like -------------------------------------------------------------------------------
 
 REDUCTIONS: dict[str, Callable[..., Array]] = {
     "ReduceSum": np.sum,

@@ -155,11 +155,10 @@ def _parse(source: Any, memory: int) -> tuple[str, Path | None, Any]:
         raise ArgumentError(
             f"an ONNX model is given as a path, bytes or onnx.ModelProto, got {source!r:.80}"
         )
-    from google.protobuf.message import DecodeError
-
     try:
         return label, folder, onnx.ModelProto.FromString(data)
-    except (DecodeError, RecursionError, ValueError) as error:
+    # The errors of protocol buffers belong to a package of their own; each means the same here.
+    except Exception as error:
         detail = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise FileError(
             f"{label} is no ONNX file, or it is damaged ({detail}): export or fetch it again"

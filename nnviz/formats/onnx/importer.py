@@ -1,14 +1,13 @@
 """From an ONNX graph to nodes of ours: one walk over its steps.
 
-Each step becomes a constant (worked out now, see `fold`) or layers (by the table that
-`operators` fills). A graph is read in one of two ways. Batched: its axis 0 is ours, and nothing may
-depend on its length. Whole: its tensors are one sample, batch and all, for graphs that compute along
-their first axis; our own axis in front has length 1.
+Each step becomes a constant (worked out now, see `fold`) or layers (by the table that `operators`
+fills). A graph is read in one of two ways. Batched: its axis 0 is ours, and nothing may depend on
+its length. Whole: its tensors are one sample, batch and all, for graphs that compute along their
+first axis; our own axis in front has length 1.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -20,7 +19,7 @@ from ...engine.graph import INPUT, Node, out_shape
 from ...engine.layer import Layer
 from ...errors import ArgumentError, FileError, NnvizError
 from .fold import FOLDED, Budget, fold
-from .graph import Graph, Port, Step, operator_name
+from .graph import Graph, Step, operator_name
 from .values import BATCH, PICTURE, TRIED, Array, Const, NeedsValue, NotBatched, Shape, Value
 
 Made = Value | Const
@@ -148,9 +147,7 @@ class Importer:
 
     def shape_of(self, value: Value) -> Const:
         """A value's shape as the file's operator Shape gives it."""
-        every = [
-            np.array([n if s == BATCH else s for s in value.shape], np.int64) for n in TRIED
-        ]
+        every = [np.array([n if s == BATCH else s for s in value.shape], np.int64) for n in TRIED]
         return Const.tried(every)
 
     # What handlers ask for ----------------------------------------------------------------------
@@ -246,7 +243,9 @@ class Importer:
             return value
         lost = [a for a in value.order if a not in order and value.shape[a] != 1]
         if lost:
-            raise ArgumentError(f"it cannot take its input of shape {told(value.shape)} as one picture")
+            raise ArgumentError(
+                f"it cannot take its input of shape {told(value.shape)} as one picture"
+            )
         have = [a for a in value.order if value.shape[a] != 1]
         want = [a for a in order if value.shape[a] != 1]
         node = value.node

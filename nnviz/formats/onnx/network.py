@@ -1,4 +1,4 @@
-"""From a graph to a `Model`: which input is the data, how its axes are read, which output counts."""
+"""From a graph to a `Model`: how its axes are read, and which output is the model's."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def check_known(graph: Graph) -> None:
         if operator_name(step) not in known:
             used = ", ".join(f"{op} {count}×" for op, count in sorted(graph.counts.items()))
             raise FileError(
-                f"{graph.label} uses the operator {operator_name(step)}, which nnviz does not know, "
+                f"{graph.label} uses the operator {operator_name(step)}, unknown to nnviz, "
                 f"at {step.label}; the file uses {used}; nnviz knows {', '.join(known)}"
             )
 

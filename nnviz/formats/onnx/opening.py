@@ -45,9 +45,9 @@ def from_onnx(
     Nodes are named as in the file. Pictures are channels last, as everywhere in nnviz, whatever
     the file has; `model.run_onnx(*inputs)` takes and gives arrays as the file has them.
 
-    input: which of the file's inputs the model's is (by default the first of floats). values: arrays
-        for the others, by name; weights or shapes that the file takes as inputs are such values. A
-        model whose values are not all known has `run_onnx` alone.
+    input: which of the file's inputs the model's is (by default the first of floats).
+    values: arrays for the others, by name; weights or shapes that the file takes as inputs are such
+        values. A model whose values are not all known has `run_onnx` alone.
     output: which of the file's outputs is the model's (the first by default). The nodes of the
         others are there as well, to be inspected by name.
     size: (rows, cols), where the file leaves them free.
@@ -130,7 +130,7 @@ class OpenModel(Model):
         self._lack = (
             f"{graph.label} can only be run (model.run_onnx) until "
             + (f"its input {missing!r} is known" if missing else "it has pictures to go into")
-            + f": nnviz.from_onnx takes values={{name: array}} and size=(rows, cols); its inputs are "
+            + ": nnviz.from_onnx takes values={name: array} and size=(rows, cols); its inputs are "
             + wanted
         )
 

@@ -11,7 +11,8 @@ from ...engine.graph import INPUT
 from ...engine.input import as_array
 from ...engine.model import Model
 from ...errors import ArgumentError, NnvizError, listing
-from .network import Network, read
+from .importer import Reading
+from .network import Network, read, walk
 from .opening import Source, data_input, declared_batch
 from .values import BATCH, Array, Const, Value
 
@@ -24,9 +25,8 @@ def run_onnx(model: Model, inputs: Sequence[Any]) -> list[Array]:
     """
     arrays = [as_array(array, "an input") for array in inputs]
     page = model.made.get("onnx")
-    if page is not None and len(arrays) == 1 and page["input"] is not None:
-        if fits(page["input"], arrays[0].shape) and all(o["node"] for o in page["outputs"]):
-            return _run(model, page, arrays[0])
+    if page is not None and len(arrays) == 1 and fits(page, arrays[0].shape):
+        return _run(model, page, arrays[0])
     if model.source is None:
         raise ArgumentError(
             "run_onnx wants a model read by nnviz.from_onnx, and arrays that its file takes"
@@ -38,12 +38,13 @@ def run_onnx(model: Model, inputs: Sequence[Any]) -> list[Array]:
     return _outputs(network, arrays)
 
 
-def fits(layout: Mapping[str, Any], shape: Sequence[int]) -> bool:
-    """Whether an array of this shape is what the model was made for."""
-    wanted = layout["shape"]
-    return len(wanted) == len(shape) and all(
+def fits(page: Mapping[str, Any], shape: Sequence[int]) -> bool:
+    """Whether the model's nodes alone give all outputs for an array of this shape."""
+    wanted = page["input"]["shape"]
+    alike = len(wanted) == len(shape) and all(
         w in (BATCH, s) and s > 0 for w, s in zip(wanted, shape, strict=True)
     )
+    return alike and all(output["node"] for output in page["outputs"])
 
 
 def _run(model: Model, page: Mapping[str, Any], array: Array) -> list[Array]:
@@ -105,17 +106,15 @@ def _bound(source: Source, arrays: Sequence[Array]) -> Network:
             continue
         values = {name: a for name, a in given.items() if name != data.name}
         try:
-            return read(graph, data.name, array.shape, values, _length(array, declared_batch(data)))
+            found = read(graph, data.name, array.shape, values, declared_batch(data))
+            loose = any(isinstance(m, Const) and len(m.arrays) > 1 for _, m in found.outputs)
+            return walk(graph, Reading(data.name, array.shape, False, values)) if loose else found
         except NnvizError as error:
             why = why or error
     try:
         return read(graph, None, (), given)
     except NnvizError as error:
         raise why or error from None
-
-
-def _length(array: Array, declared: int | None) -> int | None:
-    return declared if declared is None or not array.ndim else len(array)
 
 
 def _outputs(network: Network, arrays: Sequence[Array]) -> list[Array]:
@@ -136,8 +135,7 @@ def _outputs(network: Network, arrays: Sequence[Array]) -> list[Array]:
     results = []
     for (_, made), told in zip(network.outputs, page["outputs"], strict=True):
         if isinstance(made, Const):
-            batch = len(found[INPUT]) if INPUT in found else 1
-            results.append(_typed(made.at(batch), told["dtype"]))
+            results.append(_typed(made.array, told["dtype"]))
         else:
             results.append(_typed(to_file(found[made.node], told), told["dtype"]))
     return results

@@ -65,7 +65,7 @@ def check_claim(tensor: Any, label: str) -> str:
         fits = there == claimed or (tensor.data_type not in FIELDS and claimed <= 8 * there)
     if not fits:
         raise FileError(
-            f"{what} claims {claimed:,} numbers of {dtype}, and {there:,} bytes or numbers are there"
+            f"{what} claims {claimed:,} numbers of {dtype}, and {there:,} (or bytes) are there"
         )
     return what
 
@@ -109,7 +109,9 @@ class Tensors(Mapping[str, np.ndarray]):
                 self._outside[tensor.name] = found
                 total += found[2]
         if total > memory:
-            raise FileError(f"{label} has {total:,} bytes of weights beside it: memory= allows {memory:,}")
+            raise FileError(
+                f"{label} has {total:,} bytes of weights beside it: memory= allows {memory:,}"
+            )
 
     def __getitem__(self, name: str) -> np.ndarray:
         tensor = self._tensors[name]
@@ -148,7 +150,9 @@ class Tensors(Mapping[str, np.ndarray]):
         entries = {entry.key: entry.value for entry in tensor.external_data}
         location = entries.get("location", "")
         if self._folder is None:
-            raise FileError(f"{what} lies in another file, {location!r}: give the path of the .onnx")
+            raise FileError(
+                f"{what} lies in another file, {location!r}: give the path of the .onnx"
+            )
         folder = self._folder.resolve()
         path = (folder / location).resolve()
         if not location or Path(location).is_absolute() or not path.is_relative_to(folder):

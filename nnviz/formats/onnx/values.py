@@ -70,7 +70,7 @@ class Const:
         alike = len(rows) == len(self.arrays) and all(
             len(a) == n and (a == a[:1]).all() for a, n in zip(self.arrays, TRIED, strict=True)
         )
-        if not alike or not np.array_equal(*rows):
+        if not alike or not np.array_equal(rows[0], rows[1]):
             raise NotBatched("a constant depends on the length of the batch")
         return rows[0]
 

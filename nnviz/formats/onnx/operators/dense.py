@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-
 import numpy as np
 
 from ....engine import layers as L
 from ....errors import ArgumentError
 from ..graph import Step
-from ..importer import Importer, as_float, operator, told
+from ..importer import Importer, operator, told
 from ..values import Array, Value
 
 
@@ -47,7 +46,7 @@ def gemm(imp: Importer, step: Step) -> Value:
         raise ArgumentError(
             f"its input {told(value.shape)} and its weight {weight.shape} do not fit"
         )
-    weight = weight * as_float(np.float32(step.get("alpha", 1.0)))
+    weight = weight * np.float32(step.get("alpha", 1.0))
     if not imp.has(step, 2):
         return dense(imp, step, value, weight)
     bias = imp.weight(step, 2) * np.float32(step.get("beta", 1.0))

@@ -57,9 +57,7 @@ def unsqueeze(imp: Importer, step: Step) -> Value:
     return relabelled(imp, step, value, shape, kept)
 
 
-def relabelled(
-    imp: Importer, step: Step, value: Value, shape: Shape, kept: Sequence[int]
-) -> Value:
+def relabelled(imp: Importer, step: Step, value: Value, shape: Shape, kept: Sequence[int]) -> Value:
     """Axes of length 1 more or less: no work, but a vector's flattening is shown as one."""
     renamed = value.named(shape, kept)
     if renamed.batched and renamed.rank == 2 and value.rank > 2:
@@ -205,7 +203,9 @@ def concat(imp: Importer, step: Step) -> Value:
         start = 1 if first.batched else 0
         order = tuple(range(start, first.rank))
     ready = [imp.arranged(step, v, order) for v in values]
-    shape = tuple(sum(v.shape[a] for v in values) if a == axis else s for a, s in enumerate(first.shape))
+    shape = tuple(
+        sum(v.shape[a] for v in values) if a == axis else s for a, s in enumerate(first.shape)
+    )
     if len(ready) == 1:
         return replace(ready[0], node=imp.emit(step, L.Linear(), ready[0].node))
     if order[-1] != axis:

@@ -37,13 +37,18 @@ for _name, _make in PLAIN.items():
 @operator("Clip")
 def clip(imp: Importer, step: Step) -> Value:
     """The limits are inputs, or (before opset 11) attributes; one that is missing is infinite."""
-    low, high = (
-        float(step.get(key, free) if imp.const(step, i) is None else imp.const(step, i))
-        for i, key, free in ((1, "min", -np.inf), (2, "max", np.inf))
-    )
-    if not np.isfinite([low, high]).any():
-        return imp.pointwise(step, L.Linear())
-    return imp.pointwise(step, L.Clip(low, high))
+    low, high = limit(imp, step, 1, "min", -np.inf), limit(imp, step, 2, "max", np.inf)
+    value = imp.value(step, 0)
+    if np.isfinite(low):
+        node = imp.emit(step, L.WithConstant.of("maximum", low), value.node, tail="low")
+        value = replace(value, node=node)
+    return replace(value, node=imp.emit(step, L.WithConstant.of("minimum", high), value.node))
+
+
+def limit(imp: Importer, step: Step, i: int, key: str, free: float) -> float:
+    """One limit of a Clip."""
+    given = imp.const(step, i, step.get(key, free))
+    return float(np.asarray(given).reshape(-1)[0])
 
 
 @operator("Dropout")

@@ -1,4 +1,4 @@
-"""Convolutions, and how ONNX tells windows: kernel, strides, dilations and pads in the file's words.
+"""Convolutions, and how ONNX tells windows: kernel, strides, dilations and pads, in its words.
 
 Signals (N, channels, length) are taken as pictures of one row; volumes are not read.
 """
@@ -6,7 +6,7 @@ Signals (N, channels, length) are taken as pictures of one row; volumes are not 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -133,7 +133,7 @@ def conv(imp: Importer, step: Step) -> Value:
         raise ArgumentError(
             f"its weight {weight.shape} in {groups} group(s) does not fit {channels} channels"
         )
-    common = {
+    common: dict[str, Any] = {
         "strides": settings.strides,
         "padding": settings.pads,
         "dilation_rate": settings.dilation,
