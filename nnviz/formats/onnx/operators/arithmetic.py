@@ -36,16 +36,23 @@ def arithmetic(imp: Importer, step: Step) -> Value:
     operation = OPERATIONS[step.op]
     if len(given) == 1:
         return imp.pointwise(step, L.Linear())
-    if operation == "mean" and consts:
-        raise ArgumentError("a mean of data and constants is not read")
+    if operation in ("subtract", "divide", "power") and len(given) != 2:
+        raise ArgumentError(f"it has {len(given)} inputs")
+    if operation == "mean" and consts:  # the mean is the sum, divided by how many there are
+        operation = "add"
+        consts = [Const.of(as_float(c.row) / len(given)) for c in consts]
+        share = L.WithConstant.of("multiply", 1 / len(given))
+        values = [
+            replace(v, node=imp.emit(step, share, v.node, tail=f"share_{i + 1}"))
+            for i, v in enumerate(values)
+        ]
     total = values[0]
     if len(values) > 1:
-        if len(consts) and operation not in ("add", "multiply", "maximum", "minimum"):
-            raise ArgumentError(f"{step.op} of more than two is not read")
-        total = merged(imp, step, operation, values)
-    for const in consts:
+        total = merged(imp, step, operation, values, tail="data" if consts else None)
+    for i, const in enumerate(consts):
         first = isinstance(given[0], Const) and len(given) == 2
-        total = with_constant(imp, step, operation, total, const, first)
+        tail = None if i == len(consts) - 1 else f"constant_{i + 1}"
+        total = with_constant(imp, step, operation, total, const, first, tail)
     return total
 
 
@@ -79,7 +86,9 @@ def stretched(shapes: list[Shape]) -> Shape:
     return np.broadcast_shapes(*every)
 
 
-def merged(imp: Importer, step: Step, operation: str, values: list[Value]) -> Value:
+def merged(
+    imp: Importer, step: Step, operation: str, values: list[Value], tail: str | None = None
+) -> Value:
     """A layer with all the values as its inputs."""
     shape = stretched([v.shape for v in values])
     lined, order = common(imp, values, shape)
@@ -97,23 +106,29 @@ def merged(imp: Importer, step: Step, operation: str, values: list[Value]) -> Va
         layer = PLAIN[operation](broadcast=not alike)
     else:
         layer = L.Arithmetic(operation, broadcast=not alike)
-    node = imp.emit(step, layer, *(v.node for v in ready))
+    node = imp.emit(step, layer, *(v.node for v in ready), tail=tail)
     return Value(node, shape, order)
 
 
 def with_constant(
-    imp: Importer, step: Step, operation: str, value: Value, const: Const, first: bool
+    imp: Importer,
+    step: Step,
+    operation: str,
+    value: Value,
+    const: Const,
+    first: bool,
+    tail: str | None = None,
 ) -> Value:
     """A layer that holds the constant, its axes in our order."""
     array = as_float(const.row)
     if array.size == 1 and array.ndim <= value.rank:
         layer = L.WithConstant.of(operation, array.reshape(()), first=first)
-        return replace(value, node=imp.emit(step, layer, value.node))
+        return replace(value, node=imp.emit(step, layer, value.node, tail=tail))
     shape = stretched([value.shape, array.shape])
     (lined,), order = common(imp, [value], shape)
     lined = imp.arranged(step, lined, order)
     layer = L.WithConstant.of(operation, laid_out(array, len(shape), order), first=first)
-    return Value(imp.emit(step, layer, lined.node), shape, order)
+    return Value(imp.emit(step, layer, lined.node, tail=tail), shape, order)
 
 
 def laid_out(array: Array, rank: int, order: Shape) -> Array:

@@ -1,0 +1,64 @@
+"""The `onnx` package's own conformance cases: every single node of the operators that nnviz reads.
+
+The package builds its cases in memory, each a graph of one node with inputs and outputs. Taken are
+those whose node is one of `OPERATORS` and that take float32 (or, without inputs, give it). What is
+left out of them stands in `EXCLUDED`, with the reason.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+
+import nnviz as nv
+
+onnx = pytest.importorskip("onnx")
+
+PINNED = "1.23.2"
+"""The version of onnx whose cases these are; CI installs it."""
+OPERATORS = set(
+    """Conv ConvTranspose MaxPool AveragePool GlobalAveragePool GlobalMaxPool LpPool GlobalLpPool
+    BatchNormalization InstanceNormalization GroupNormalization LayerNormalization LRN Gemm MatMul
+    Relu LeakyRelu PRelu Elu Selu Celu Clip Sigmoid HardSigmoid HardSwish Swish Mish Gelu Erf
+    Softplus Softsign Tanh Softmax LogSoftmax Add Sub Mul Div Pow Sqrt Exp Neg Abs Sum Mean Max Min
+    Concat Split Slice Gather Pad Flatten Reshape Squeeze Unsqueeze Transpose Expand Identity
+    Dropout Cast Constant ConstantOfShape Shape ReduceMean ReduceSum ReduceMax ReduceL2 Resize
+    Upsample DepthToSpace SpaceToDepth ArgMax""".split()
+)
+FLOAT = 1
+EXCLUDED: dict[str, str] = {}
+
+
+def cases():
+    """Name -> case, of all that are taken."""
+    from onnx.backend.test.case.node import collect_testcases
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # building the cases divides by zero, on purpose
+        every = collect_testcases(None)
+    found = {}
+    for case in every:
+        graph = case.model.graph
+        kinds = [value.type.tensor_type.elem_type for value in graph.input or graph.output]
+        if len(graph.node) == 1 and graph.node[0].op_type in OPERATORS and FLOAT in kinds:
+            found[case.name] = case
+    return found
+
+
+CASES = cases() if onnx.__version__ == PINNED else {}
+
+
+@pytest.mark.skipif(not CASES, reason=f"the cases are those of onnx {PINNED}")
+@pytest.mark.parametrize("name", [name for name in CASES if name not in EXCLUDED])
+def test_case(name):
+    case = CASES[name]
+    model = nv.from_onnx(case.model)
+    for inputs, outputs in case.data_sets:
+        found = model.run_onnx(*inputs)
+        assert len(found) == len(outputs)
+        for one, wanted in zip(found, outputs, strict=True):
+            assert one.dtype == wanted.dtype
+            assert one.shape == wanted.shape
+            np.testing.assert_allclose(one, wanted, rtol=case.rtol, atol=case.atol)
