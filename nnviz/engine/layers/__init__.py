@@ -10,8 +10,9 @@ from .depthwise import DepthwiseConv2D
 from .dropout import Dropout, SpatialDropout2D
 from .function import Function
 from .group_norm import GroupNormalization, InstanceNormalization, LayerNormalization
+from .interpolate import Resize
 from .lp_pool import GlobalLpPooling2D, LpPooling2D
-from .merge import Add, Concatenate, Multiply
+from .merge import Add, Concatenate, MatMul, Multiply
 from .norm import BatchNormalization, LocalResponseNormalization, Normalization
 from .pool import AveragePooling2D, GlobalAveragePooling2D, MaxPooling2D, Subsampling2D
 from .rectifier import ELU, GELU, SELU, HardSwish, LeakyReLU, PReLU, ReLU, Swish
@@ -61,6 +62,7 @@ __all__ = [
     "LocalResponseNormalization",
     "LogSoftmax",
     "LpPooling2D",
+    "MatMul",
     "MaxPooling2D",
     "Mish",
     "Multiply",
@@ -72,6 +74,7 @@ __all__ = [
     "ReLU6",
     "Reduce",
     "Reshape",
+    "Resize",
     "Sigmoid",
     "Slice",
     "Softmax",
