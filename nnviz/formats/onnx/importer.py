@@ -135,6 +135,20 @@ class Importer:
             raise ArgumentError(f"the operator {name} of a computed tensor is not known to nnviz")
         return OPERATORS[name](self, step)
 
+    def as_value(self, step: Step, made: Made) -> Value:
+        """A value; a constant becomes a node that gives it for every sample."""
+        if isinstance(made, Value):
+            return self.settled(step, made)
+        array, whole = as_float(made.row), self.reading.batched
+        if whole and array.ndim and len(array) == 1:
+            array = array[0]
+        elif whole:
+            raise NotBatched("a constant stands where a batch should")
+        layer = L.Constant.of(array)
+        node = self.emit(step, layer, INPUT, tail="constant")
+        shape = (BATCH, *array.shape) if whole else array.shape
+        return Value(node, shape, tuple(range(len(shape) - array.ndim, len(shape))))
+
     def lookup(self, name: str) -> Made:
         """What a name stands for; `NeedsValue` for an input without a value."""
         if name in self.env:
@@ -241,24 +255,21 @@ class Importer:
         value, order = self.settled(step, value), tuple(order)
         if value.order == order:
             return value
-        lost = [a for a in value.order if a not in order and value.shape[a] != 1]
-        if lost:
+        if set(value.long) - set(order):
             raise ArgumentError(
-                f"it cannot take its input of shape {told(value.shape)} as one picture"
+                f"it cannot take its input of shape {told(value.shape)} as one sample"
             )
-        have = [a for a in value.order if value.shape[a] != 1]
-        want = [a for a in order if value.shape[a] != 1]
-        node = value.node
-        if have != want:
-            there = sorted(value.order, key=lambda a: order.index(a) if a in order else -1)
-            moved = [0, *(value.order.index(a) + 1 for a in there)]
-            node = self.emit(step, L.Permute(moved), node, tail="permute")
-            value = replace(value, node=node, order=tuple(there))
-        if value.order != order:
-            shape = tuple(value.shape[a] for a in order)
-            if value.sample != shape:
-                node = self.emit(step, L.Reshape(shape), node, tail="reshape")
-        return replace(value, node=node, order=order)
+        node, places = value.node, range(len(value.order))
+        if value.long != [a for a in order if a in value.long]:
+            there = sorted(
+                places, key=lambda i: order.index(value.order[i]) if value.order[i] in order else -1
+            )
+            node = self.emit(step, L.Permute([0, *(i + 1 for i in there)]), node, tail="permute")
+            value = replace(value, node=node, order=tuple(value.order[i] for i in there))
+        laid = replace(value, order=order)
+        if value.sample != laid.sample:
+            node = self.emit(step, L.Reshape(laid.sample), node, tail="reshape")
+        return replace(laid, node=node)
 
     def picture(self, step: Step, value: Value) -> Value:
         """The value as pictures (rows, cols, channels)."""

@@ -60,7 +60,9 @@ class Network:
         return {
             "opset": self.graph.opset,
             "made_by": self.graph.made_by,
-            "input": None if data is None else {"name": self.reading.data, **_layout(data)},
+            "input": None if data is None else {
+                "name": self.reading.data, **_layout(data), "dtype": _kind(self.graph.port(self.reading.data))
+            },
             "outputs": [{"name": port.name, **_layout(made), "dtype": _kind(port)}
                         for port, made in self.outputs],
         }  # fmt: skip

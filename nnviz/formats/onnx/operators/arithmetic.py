@@ -11,7 +11,7 @@ from ....engine.layer import Layer
 from ....errors import ArgumentError
 from ..graph import Step
 from ..importer import Importer, as_float, operator
-from ..values import BATCH, Array, Const, NotBatched, Shape, Value
+from ..values import BATCH, NEW, Array, Const, NotBatched, Shape, Value
 
 OPERATIONS = {
     "Add": "add",
@@ -97,7 +97,7 @@ def merged(
         # NumPy lines arrays up from the right, so what is missing in front needs no axis.
         suffix = order[len(order) - len(value.order) :] if value.order else ()
         full = order
-        while full and value.shape[full[0]] == 1:
+        while full and (full[0] == NEW or value.shape[full[0]] == 1):
             full = full[1:]
         ready.append(value if value.order == suffix else imp.arranged(step, value, full))
     alike = len({v.sample for v in ready}) == 1
@@ -135,8 +135,11 @@ def laid_out(array: Array, rank: int, order: Shape) -> Array:
     """A constant of the file with its axes in this order, without needless ones in front."""
     full = array.reshape((1,) * (rank - array.ndim) + array.shape)
     rest = tuple(a for a in range(rank) if a not in order)
-    moved = full.transpose(rest + tuple(order))
+    moved = full.transpose(rest + tuple(a for a in order if a != NEW))
     ours = moved.reshape(moved.shape[len(rest) :])
+    for place, axis in enumerate(order):
+        if axis == NEW:
+            ours = np.expand_dims(ours, place)
     while ours.ndim and ours.shape[0] == 1:
         ours = ours[0]
     return np.ascontiguousarray(ours)

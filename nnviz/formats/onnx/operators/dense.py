@@ -34,7 +34,8 @@ def dense(
         value = replace(value, shuffle=None)
     if value.order[-1:] != (last,):
         value = imp.arranged(step, value, (*(a for a in value.order if a != last), last))
-    layer = L.Dense(weight.shape[1], use_bias=bias is not None)
+    everywhere = len(value.order) > 1
+    layer = L.Dense(weight.shape[1], use_bias=bias is not None, everywhere=everywhere)
     layer.params["weight"] = np.ascontiguousarray(weight)
     if bias is not None:
         layer.params["bias"] = np.ascontiguousarray(bias)
@@ -87,14 +88,32 @@ def plus(imp: Importer, step: Step, value: Value, added: Value | Const) -> Value
 @operator("MatMul")
 def matmul(imp: Importer, step: Step) -> Value:
     """As NumPy's: of the last two axes, the others stretched; a vector is a row or a column."""
-    left, right = imp.value(step, 0), imp.lookup(step.inputs[1])
-    if isinstance(right, Const):
+    given = [imp.lookup(name) for name in step.inputs]
+    left, right = given
+    if isinstance(left, Value) and isinstance(right, Const):
         weight = as_float(right.row)
-        if weight.ndim == 2 and left.rank >= 2 and not (left.batched and left.rank < 2):
+        if weight.ndim == 2 and left.rank >= 2 and (left.batched or left.rank == 2):
             return dense(imp, step, left, weight)
-        if weight.ndim == 1 and left.rank >= 2:
-            product = dense(imp, step, left, weight[:, None])
-            kept = list(range(left.rank - 1))
-            lasting = product if product.order[-1:] != (left.rank - 1,) else squeezed(imp, step, product)
-            return lasting.named(product.shape[:-1], kept)
-    raise ArgumentError(f"it multiplies {told(left.shape)} by another shape than a matrix")
+    return matrix_product(imp, step, *(stacked(imp, step, made) for made in given))
+
+
+def stacked(imp: Importer, step: Step, made: Value | Const) -> Value:
+    """A factor: in batches, a constant without a row for each picture serves all of them."""
+    if isinstance(made, Const) and imp.reading.batched:
+        array = made.row
+        made = Const.of(array if array.ndim > 2 and len(array) == 1 else array[None])
+    return imp.as_value(step, made)
+
+
+def matrix_product(
+    imp: Importer, step: Step, left: Value, right: Value, tail: str | None = None
+) -> Value:
+    """A layer that multiplies two matrices, or stacks of them."""
+    left, right = (imp.raw(step, v) for v in (left, right))
+    batched = left.batched
+    if (batched and min(left.rank, right.rank) < 3) or (batched and left.rank != right.rank):
+        raise NotBatched("it multiplies along the batch")
+    node = imp.emit(step, L.MatMul(), left.node, right.node, tail=tail)
+    front: Shape = (BATCH,) if batched else ()
+    shape = (*front, *imp.shapes[node])
+    return Value(node, shape, tuple(range(len(front), len(shape))))

@@ -53,9 +53,7 @@ def batch_normalization(imp: Importer, step: Step) -> Value | list[Value]:
     if scale.ndim > 1:  # before opset 9, with spatial=0: statistics for each place
         return by_place(imp, step, scale, bias, mean, variance)
     value = channels_last(imp, step, alone=False)
-    layer = L.BatchNormalization(
-        momentum=float(step.get("momentum", 0.9)), epsilon=epsilon(step)
-    )
+    layer = L.BatchNormalization(momentum=float(step.get("momentum", 0.9)), epsilon=epsilon(step))
     scaled(layer, scale, bias)
     layer.buffers |= {"moving_mean": mean, "moving_variance": variance}
     return replace(value, node=imp.emit(step, layer, value.node))

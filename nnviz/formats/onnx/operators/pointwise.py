@@ -13,7 +13,7 @@ from ....errors import ArgumentError
 from ..graph import Step
 from ..importer import Importer, operator
 from ..tensors import element_type
-from ..values import BATCH, TRIED, Const, Value
+from ..values import BATCH, TRIED, Const, NotBatched, Value
 from .arithmetic import laid_out
 
 
@@ -110,8 +110,10 @@ def prelu(imp: Importer, step: Step) -> Value:
     """One slope for each channel, or as many as the file has."""
     value = imp.settled(step, imp.value(step, 0))
     slope = imp.weight(step, 1)
-    if slope.ndim > value.rank or (value.batched and slope.ndim == value.rank and len(slope) > 1):
-        raise ArgumentError(f"its slope {slope.shape} does not fit its input")
+    if value.batched and slope.ndim == value.rank and len(slope) > 1:
+        raise NotBatched("its slopes differ along the batch")
+    if slope.ndim > value.rank:
+        raise ArgumentError(f"its slope {slope.shape} does not fit {value.rank} axes")
     ours = laid_out(slope, value.rank, value.order)
     sample = value.sample
     if ours.shape == sample[-1:]:

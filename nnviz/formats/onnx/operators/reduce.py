@@ -80,8 +80,6 @@ def arg(imp: Importer, step: Step) -> Value:
     value = imp.value(step, 0)
     gone = {value.axis(int(step.get("axis", 0)))}
     value = with_axes(imp, step, value, gone)
-    layer = getattr(L, step.op)(
-        value.ours(min(gone)), last=bool(step.get("select_last_index", 0))
-    )
+    layer = getattr(L, step.op)(value.ours(min(gone)), last=bool(step.get("select_last_index", 0)))
     node = imp.emit(step, layer, value.node)
     return without(value, node, gone, bool(step.get("keepdims", 1)))
