@@ -15,8 +15,8 @@ from .pool import MaxPooling2D
 class MaxPlaces2D(MaxPooling2D):
     """The place of each window's maximum, counted through the sample, as a number of x's dtype.
 
-    y[n, r, c, k] = k · rows · cols + r' · cols + c' for the window's first maximum (r', c'), or with
-    `columns_first` k · rows · cols + c' · rows + r'. The channels count slowest, as in
+    y[n, r, c, k] = k · rows · cols + r' · cols + c' for the window's first maximum (r', c'), or
+    with `columns_first` k · rows · cols + c' · rows + r'. The channels count slowest, as in
     frameworks that have them first. The other settings are those of MaxPooling2D. A place has no
     derivative.
     """

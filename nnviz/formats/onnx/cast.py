@@ -17,7 +17,7 @@ def cast_to(x: Array, dtype: np.dtype, step: Step) -> Array:
     up, or as `round_mode` says.
     """
     name = dtype.name
-    if dtype.kind in "fiub":
+    if dtype.isbuiltin == 1:
         with np.errstate(all="ignore"):
             return x.astype(dtype)
     wide = np.asarray(x, np.float32)

@@ -69,10 +69,6 @@ class Importer:
         self.shapes: dict[str, Shape] = {}
         self.env: dict[str, Made] = {}
         self.names: dict[str, str] = {}
-        self._readers: dict[str, int] = {}
-        for step in graph.steps:
-            for name in step.inputs:
-                self._readers[name] = self._readers.get(name, 0) + 1
         for name, array in reading.values.items():
             self.env[name] = Const.of(array)
         if reading.data is not None:
@@ -200,10 +196,19 @@ class Importer:
         found = step.get(key, default)
         return found if found is None else tuple(int(v) for v in found)
 
-    def read_once(self, name: str) -> bool:
-        """Whether one step alone reads this value, and it is no output of the graph."""
-        is_output = name in {port.name for port in self.graph.outputs}
-        return self._readers.get(name, 0) == 1 and not is_output
+    def sizes(self, step: Step, i: int) -> list[Any]:
+        """A constant row of numbers, one for each axis; `BATCH` where the first is the batch's
+        length, as exporters take it from a Shape."""
+        found = self.lookup(step.inputs[i])
+        if isinstance(found, Const) and len(found.arrays) > 1:
+            rows = [a.reshape(-1).tolist() for a in found.arrays]
+            if [row[:1] for row in rows] == [[n] for n in TRIED] and rows[0][1:] == rows[1][1:]:
+                return [BATCH, *rows[0][1:]]
+        return list(self.const(step, i).reshape(-1).tolist())
+
+    def is_output(self, name: str) -> bool:
+        """Whether a value is an output of the graph."""
+        return name in {port.name for port in self.graph.outputs}
 
     # Making nodes -------------------------------------------------------------------------------
 

@@ -94,7 +94,7 @@ def matmul(imp: Importer, step: Step) -> Value:
         weight = as_float(right.row)
         if weight.ndim == 2 and left.rank >= 2 and (left.batched or left.rank == 2):
             return dense(imp, step, left, weight)
-    return matrix_product(imp, step, *(stacked(imp, step, made) for made in given))
+    return matrix_product(imp, step, stacked(imp, step, left), stacked(imp, step, right))
 
 
 def stacked(imp: Importer, step: Step, made: Value | Const) -> Value:

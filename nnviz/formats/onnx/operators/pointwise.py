@@ -13,7 +13,7 @@ from ....errors import ArgumentError
 from ..graph import Step
 from ..importer import Importer, operator
 from ..tensors import element_type
-from ..values import BATCH, TRIED, Const, NotBatched, Value
+from ..values import BATCH, TRIED, Const, NeedsValue, NotBatched, Value
 from .arithmetic import laid_out
 
 
@@ -143,11 +143,14 @@ def dropout(imp: Importer, step: Step) -> Value | tuple[Value, Const]:
 @operator("Cast")
 def cast(imp: Importer, step: Step) -> Value:
     """Between floats nothing happens: nnviz computes in the input's own dtype. Whole numbers are
-    floats without a fraction."""
+    floats without a fraction. Types that NumPy does not have are for outputs that are worked out,
+    not run."""
     dtype = element_type(int(step.get("to", 0)))
-    if dtype is None or dtype.kind not in "fiub":
-        raise ArgumentError(f"it casts to element type {step.get('to')}, which NumPy does not have")
-    if dtype.kind == "f":
+    if dtype is None:
+        raise ArgumentError(f"it casts to element type {step.get('to')}, which holds no numbers")
+    if dtype.isbuiltin != 1 and imp.is_output(step.outputs[0]):
+        raise NeedsValue(step.inputs[0])
+    if dtype.kind == "f" or "float" in dtype.name:
         return imp.pointwise(step, L.Linear())
     return imp.pointwise(step, L.Function("truth" if dtype.kind == "b" else "truncate"))
 
