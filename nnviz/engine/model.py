@@ -15,7 +15,7 @@ from .executor import Program, chunk_slices, lockstep, shelf
 from .graph import INPUT, Node, Symbol, nodes_of, out_shape
 from .input import InputSpec
 from .layer import Array, Call, Layer, Mode, Shape
-from .layers.activation import Sigmoid, Softmax
+from .layers.activation import LogSoftmax, Sigmoid, Softmax
 from .layers.reshape import Flatten
 from .rerun import rerun
 from .sweep import walk_back
@@ -179,9 +179,9 @@ class Model:
         return digest.hexdigest()
 
     def _guess_head(self) -> str:
-        layer = self._head_node().layer
-        if isinstance(layer, Softmax | Sigmoid):
-            return "softmax" if isinstance(layer, Softmax) else "sigmoid"
+        kind = self._head_kind(self._head_node())
+        if kind is not None:
+            return kind
         return "logits" if len(self.output_shape) == 1 and self.output_shape[0] > 1 else "none"
 
     def _head_node(self) -> Node:
@@ -191,11 +191,27 @@ class Model:
             node = self.node(node.inputs[0])
         return node
 
+    def _head_kind(self, node: Node) -> str | None:
+        """What a node that turns logits into something else gives; None for any other node.
+
+        A softmax of softmaxes' logarithms is the softmax of the logits, so these are logits too.
+        """
+        layer = node.layer
+        if isinstance(layer, Softmax | LogSoftmax) and layer.axis in (-1, len(self.output_shape)):
+            return "softmax" if isinstance(layer, Softmax) else "logits"
+        return "sigmoid" if isinstance(layer, Sigmoid) else None
+
     @property
     def logits_name(self) -> str:
-        """The node (or "input") whose values go into the head's softmax or sigmoid."""
+        """The node (or "input") whose values go into the head's softmax (or its logarithm) or
+        sigmoid."""
         node = self._head_node()
-        is_head = isinstance(node.layer, Softmax | Sigmoid) and self.head in ("softmax", "sigmoid")
+        kind = self._head_kind(node)
+        is_head = (
+            kind is not None
+            and self.head != "none"
+            and (kind == "logits") == (self.head == "logits")
+        )
         return node.inputs[0] if is_head else self.output_name
 
     def class_index(self, target: int | str) -> int:
