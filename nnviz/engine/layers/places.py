@@ -10,6 +10,7 @@ from ..layer import Array, Call, Layer, Mode, Shape
 from ..patches import pad
 from .conv import Padding
 from .pool import MaxPooling2D
+from .reduction import ArgMax
 
 
 class MaxPlaces2D(MaxPooling2D):
@@ -69,7 +70,7 @@ class MaxPlaces2D(MaxPooling2D):
         return y, None
 
     def backward(self, dy: Array, call: Call) -> Array:
-        return Layer.backward(self, dy, call)  # type: ignore[return-value]
+        return ArgMax.backward(self, dy, call)  # type: ignore[arg-type]
 
     @classmethod
     def examples(cls) -> list[tuple[Layer, tuple[Shape, ...]]]:
