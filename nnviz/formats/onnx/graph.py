@@ -60,7 +60,7 @@ class Step:
 @dataclass(frozen=True)
 class Port:
     """An input or output of the graph. shape: None where the file says none; an axis of any length
-    is a name or None."""
+    (some exporters write 0) is a name or None."""
 
     name: str
     dtype: np.dtype | None
@@ -324,7 +324,6 @@ def _port(value: Any) -> Port:
     shape: tuple[int | str | None, ...] | None = None
     if tensor.HasField("shape"):
         shape = tuple(
-            d.dim_value if d.HasField("dim_value") else (d.dim_param or None)
-            for d in tensor.shape.dim
+            d.dim_value if d.dim_value > 0 else (d.dim_param or None) for d in tensor.shape.dim
         )
     return Port(value.name, element_type(tensor.elem_type), shape)

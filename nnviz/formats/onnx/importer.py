@@ -218,6 +218,7 @@ class Importer:
         name = self._free(called if tail is None else f"{called}/{tail}")
         shape = out_shape(layer, [self.shapes[i] for i in inputs])
         self.budget.allow(shape, 4, "its output")
+        layer.build(np.random.default_rng(0), *(self.shapes[i] for i in inputs))
         self.nodes.append(Node(name, layer, inputs))
         self.shapes[name] = shape
         return name

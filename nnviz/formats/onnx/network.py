@@ -9,7 +9,7 @@ from typing import Any
 from ...engine.graph import INPUT
 from ...engine.input import InputSpec
 from ...engine.model import Model
-from ...errors import FileError, unknown
+from ...errors import ArgumentError, FileError, unknown
 from . import operators  # noqa: F401, it fills the table of operators
 from .graph import Graph, Port, operator_name
 from .importer import Importer, Made, Reading, known_operators
@@ -77,7 +77,10 @@ def _side(port: Port, made: Made) -> dict[str, Any]:
 
 def walk(graph: Graph, reading: Reading) -> Network:
     """Read the graph this way, or raise what stands against it."""
-    importer = Importer(graph, reading)
+    try:
+        importer = Importer(graph, reading)
+    except ArgumentError as error:
+        raise FileError(f"{graph.label}: {error}") from None
     importer.run()
     outputs = []
     for port in graph.outputs:

@@ -259,7 +259,7 @@ def tile(imp: Importer, step: Step) -> Value:
             continue
         value = value if axis in value.order else imp.raw(step, value)
         size = value.shape[axis]
-        imp.budget.allow((size, times), 8, "its output")
+        imp.budget.allow((size, times), 64, "its output")
         layer = L.Gather(list(range(size)) * times, value.ours(axis))
         shape = tuple(s * times if a == axis else s for a, s in enumerate(value.shape))
         value = replace(value, node=imp.emit(step, layer, value.node), shape=shape)

@@ -31,6 +31,7 @@ def resize(imp: Importer, step: Step) -> Value:
     """Sizes or factors for all axes, or (since opset 18) for some; those that stay are left out."""
     value = imp.settled(step, imp.value(step, 0))
     old = step.op == "Upsample" or step.opset < 11
+    rules = options(step, old)
     moved = [a for a in every_axis(imp, step, value, old) if changes(imp, value, a)]
     if not moved:
         return imp.pointwise(step, L.Linear())
@@ -46,7 +47,7 @@ def resize(imp: Importer, step: Step) -> Value:
         sizes=[a.size for a in moved] if by_size else None,
         scales=None if by_size else [a.scale or 1.0 for a in moved],
         crop=[a.crop for a in moved] if any(a.crop != (0.0, 1.0) for a in moved) else None,
-        **options(step, old),
+        **rules,
     )
     return replace(value, node=imp.emit(step, layer, value.node), shape=tuple(shape))
 
