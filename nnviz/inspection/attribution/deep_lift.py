@@ -173,7 +173,7 @@ def pooled(before: Before) -> Rule:
         (risen,) = both_sides(layer.backward(m * np.maximum(change, 0), call))
         (fallen,) = both_sides(layer.backward(m * np.minimum(change, 0), base))
         (still,) = both_sides(layer.backward(m, call))
-        return np.divide(risen + fallen, dx, out=still, where=dx != 0)
+        return np.divide(risen + fallen, dx, out=still.copy(), where=dx != 0)
 
     return rule
 
