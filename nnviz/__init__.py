@@ -30,7 +30,7 @@ from .engine.model import Model
 from .engine.rewrite import drop_softmax, fold_batch_norm
 from .engine.sequential import Sequential
 from .errors import ArgumentError, FileError, NnvizError
-from .formats import load
+from .formats import from_onnx, load
 from .training import (
     SGD,
     AdaGrad,
@@ -266,6 +266,7 @@ __all__ = [
     "filters",
     "flips",
     "fold_batch_norm",
+    "from_onnx",
     "grad_cam",
     "gradient",
     "gradient_descent",

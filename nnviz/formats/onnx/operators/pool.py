@@ -1,0 +1,71 @@
+"""Pooling over windows, and over all rows and cols."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ....engine import layers as L
+from ....engine.layer import Layer
+from ....errors import ArgumentError
+from ..graph import Step
+from ..importer import Importer, operator
+from ..values import NotBatched, Value
+from .windows import Laid, finish, laid, windows
+
+
+def settings(step: Step, was: Laid) -> tuple[tuple[int, int], dict[str, Any]]:
+    """The window's size, and what else the pooling layers want."""
+    told = windows(step, was)
+    return told.kernel, {
+        "strides": told.strides,
+        "padding": told.pads,
+        "dilation_rate": told.dilation,
+        "ceil_mode": bool(step.get("ceil_mode", 0)),
+    }
+
+
+@operator("MaxPool")
+def max_pool(imp: Importer, step: Step) -> Value | tuple[Value, Value]:
+    """The second output, where it is wanted, says where each maximum stands in the whole tensor."""
+    was = laid(imp, step)
+    size, options = settings(step, was)
+    value = finish(imp, was, imp.emit(step, L.MaxPooling2D(size, **options), was.value.node))
+    if len(step.outputs) < 2 or not step.outputs[1]:
+        return value
+    if was.value.batched:
+        raise NotBatched("its second output counts through the batch")
+    layer = L.MaxPlaces2D(size, **options, columns_first=bool(step.get("storage_order", 0)))
+    return value, finish(imp, was, imp.emit(step, layer, was.value.node, tail="places"))
+
+
+@operator("AveragePool")
+def average_pool(imp: Importer, step: Step) -> Value:
+    was = laid(imp, step)
+    size, options = settings(step, was)
+    counts = bool(step.get("count_include_pad", 0))
+    layer = L.AveragePooling2D(size, **options, count_include_pad=counts)
+    return finish(imp, was, imp.emit(step, layer, was.value.node))
+
+
+@operator("LpPool")
+def lp_pool(imp: Importer, step: Step) -> Value:
+    was = laid(imp, step)
+    size, options = settings(step, was)
+    layer = L.LpPooling2D(size, float(step.get("p", 2)), **options)
+    return finish(imp, was, imp.emit(step, layer, was.value.node))
+
+
+@operator("GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool")
+def global_pool(imp: Importer, step: Step) -> Value:
+    """One number a channel is left; the file keeps the axes, of length 1."""
+    value = imp.value(step, 0)
+    if value.rank < 3:
+        raise ArgumentError(f"it pools an input of {value.rank} axes")
+    shape = (*value.shape[:2], *(1 for _ in value.shape[2:]))
+    layer: Layer
+    if step.op == "GlobalLpPool":
+        layer = L.GlobalLpPooling2D(float(step.get("p", 2)))
+    else:
+        is_max = step.op == "GlobalMaxPool"
+        layer = L.GlobalMaxPooling2D() if is_max else L.GlobalAveragePooling2D()
+    return Value(imp.emit(step, layer, laid(imp, step).value.node), shape, (1,))
