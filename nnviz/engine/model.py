@@ -331,6 +331,12 @@ class Model:
 
         save(self, path)
 
+    def to_onnx(self, path: str | Path) -> Path:
+        """Write the model as an ONNX file for other runtimes, N free; the path written."""
+        from ..formats.onnx_export import to_onnx
+
+        return to_onnx(self, path)
+
     def summary(self, columns: Sequence[str] | None = None) -> Summary:
         """The table that Keras prints, or these columns: `print(model.summary())`."""
         from ..inspection.anatomy.summary import summary

@@ -1,0 +1,327 @@
+"""Writers of the layers, by family: each a few lines of ONNX operators.
+
+In all of them `site.op` adds an operator and gives the name of its output; the last one is called
+after the node.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..engine.layers import (
+    ELU,
+    GELU,
+    SELU,
+    Add,
+    AveragePooling2D,
+    BatchNormalization,
+    Concatenate,
+    Conv2D,
+    Conv2DTranspose,
+    Dense,
+    DepthwiseConv2D,
+    Dropout,
+    Flatten,
+    GlobalAveragePooling2D,
+    HardSwish,
+    LeakyReLU,
+    Linear,
+    LocalResponseNormalization,
+    MaxPooling2D,
+    Multiply,
+    Normalization,
+    PReLU,
+    ReLU,
+    Sigmoid,
+    Softmax,
+    Softplus,
+    SpatialDropout2D,
+    Step,
+    Subsampling2D,
+    Swish,
+    Tanh,
+    TrueConv2D,
+    UpSampling2D,
+    ZeroPadding2D,
+)
+from .onnx_export_graph import ANY, LAST, Site, writes
+
+# Layers with weights ------------------------------------------------------------------------------
+
+
+def pads(site: Site) -> list[int]:
+    """A window's padding as ONNX wants it: top, left, bottom, right."""
+    (top, bottom), (left, right) = site.layer.window().padding(site.shapes[0][:2])
+    return [top, left, bottom, right]
+
+
+def _bias(site: Site) -> list[str]:
+    return [site.array("bias")] if site.layer.use_bias else []
+
+
+@writes(Conv2D, TrueConv2D)
+def _conv(site: Site, x: str) -> str:
+    layer = site.layer
+    weight = site.array("weight", lambda w: layer.laid(w).transpose(3, 2, 0, 1))
+    return site.op(
+        "Conv",
+        x,
+        weight,
+        *_bias(site),
+        kernel_shape=layer.kernel_size,
+        strides=layer.strides,
+        dilations=layer.dilation_rate,
+        group=layer.groups,
+        pads=pads(site),
+    )
+
+
+@writes(DepthwiseConv2D)
+def _depthwise(site: Site, x: str) -> str:
+    layer = site.layer
+
+    def laid(w: np.ndarray) -> np.ndarray:
+        return w.transpose(2, 3, 0, 1).reshape(-1, 1, *w.shape[:2])
+
+    return site.op(
+        "Conv",
+        x,
+        site.array("weight", laid),
+        *_bias(site),
+        kernel_shape=layer.kernel_size,
+        strides=layer.strides,
+        dilations=layer.dilation_rate,
+        group=site.shapes[0][2],
+        pads=pads(site),
+    )
+
+
+@writes(Conv2DTranspose)
+def _transposed(site: Site, x: str) -> str:
+    layer = site.layer
+    top, left, bottom, right = pads(site)
+    gaps = [  # what the output has more than the last input reaches
+        out - ((n - 1) * stride + reach - cut)
+        for out, n, stride, reach, cut in zip(
+            site.out,
+            site.shapes[0][:2],
+            layer.strides,
+            layer.window().reach,
+            (top + bottom, left + right),
+            strict=False,
+        )
+    ]
+    return site.op(
+        "ConvTranspose",
+        x,
+        site.array("weight", lambda w: w.transpose(3, 2, 0, 1)),
+        *_bias(site),
+        kernel_shape=layer.kernel_size,
+        strides=layer.strides,
+        dilations=layer.dilation_rate,
+        pads=[top, left, bottom, right],
+        output_padding=gaps,
+    )
+
+
+@writes(Dense)
+def _dense(site: Site, x: str) -> str:
+    return site.op("Gemm", x, site.array("weight"), *_bias(site))
+
+
+# Pooling ------------------------------------------------------------------------------------------
+
+
+def _window(site: Site) -> dict[str, Any]:
+    layer = site.layer
+    return {"kernel_shape": layer.pool_size, "strides": layer.strides, "pads": pads(site)}
+
+
+@writes(MaxPooling2D)
+def _max_pooling(site: Site, x: str) -> str:
+    return site.op("MaxPool", x, **_window(site))
+
+
+@writes(AveragePooling2D)
+def _average_pooling(site: Site, x: str) -> str:
+    return site.op("AveragePool", x, count_include_pad=0, **_window(site))
+
+
+@writes(Subsampling2D)
+def _subsampling(site: Site, x: str) -> str:
+    """The sum of a window times a number: a depthwise convolution whose weights are all alike."""
+    size = site.layer.pool_size
+    weight = site.array("weight", lambda w: np.tile(w[:, None, None, None], (1, 1, *size)))
+    return site.op("Conv", x, weight, site.array("bias"), group=site.out[2], **_window(site))
+
+
+@writes(GlobalAveragePooling2D)
+def _global_average(site: Site, x: str) -> str:
+    return site.op("Flatten", site.op("GlobalAveragePool", x))
+
+
+# Activations --------------------------------------------------------------------------------------
+
+PLAIN: dict[type, tuple[str, dict[str, str]]] = {
+    ReLU: ("Relu", {}),
+    Sigmoid: ("Sigmoid", {}),
+    Tanh: ("Tanh", {}),
+    Softplus: ("Softplus", {}),
+    HardSwish: ("HardSwish", {}),
+    SELU: ("Selu", {}),
+    ELU: ("Elu", {"alpha": "alpha"}),
+    LeakyReLU: ("LeakyRelu", {"alpha": "negative_slope"}),
+    Linear: ("Identity", {}),
+    SpatialDropout2D: ("Identity", {}),
+}
+"""Layers that are one operator: its name, and its attributes with our names for them."""
+
+
+@writes(*PLAIN, layout=ANY)
+def _plain(site: Site, *xs: str) -> str:
+    kind, names = PLAIN[type(site.layer)]
+    return site.op(kind, *xs, **{theirs: getattr(site.layer, ours) for theirs, ours in
+                                 names.items()})  # fmt: skip
+
+
+@writes(PReLU, layout=ANY)
+def _prelu(site: Site, x: str) -> str:
+    return site.op("PRelu", x, site.array("slope", site.by_channel))
+
+
+@writes(Swish, layout=ANY)
+def _swish(site: Site, x: str) -> str:
+    return site.op("Mul", x, site.op("Sigmoid", x))
+
+
+@writes(GELU, layout=ANY)
+def _gelu(site: Site, x: str) -> str:
+    return site.op("Gelu", x)
+
+
+@writes(Step, layout=ANY)
+def _step(site: Site, x: str) -> str:
+    from onnx import TensorProto
+
+    above = site.op("Greater", x, site.constant(0, "zero"))
+    return site.op("Cast", above, to=TensorProto.FLOAT)
+
+
+@writes(Softmax, layout=ANY)
+def _softmax(site: Site, x: str) -> str:
+    return site.op("Softmax", x, axis=site.axis(-1))
+
+
+@writes(Dropout, layout=ANY)
+def _dropout(site: Site, x: str) -> str:
+    return site.op("Dropout", x, site.constant(site.layer.rate, "rate"))
+
+
+# Normalization ------------------------------------------------------------------------------------
+
+
+@writes(BatchNormalization)
+def _batch_normalization(site: Site, x: str) -> str:
+    layer = site.layer
+    if len(site.out) in (1, 3):
+        keys = ("gamma", "beta", "moving_mean", "moving_variance")
+        arrays = [site.array(key) for key in keys]
+        return site.op("BatchNormalization", x, *arrays, epsilon=layer.epsilon)
+    # ONNX has channels at axis 1 alone; elsewhere it is the affine map that it is.
+    mean, variance = (layer.buffers[f"moving_{key}"].astype(float) for key in ("mean", "variance"))
+    scale = layer.params["gamma"] / np.sqrt(variance + layer.epsilon)
+    scaled = site.op("Mul", x, site.constant(scale, "scale"))
+    return site.op("Add", scaled, site.constant(layer.params["beta"] - mean * scale, "shift"))
+
+
+@writes(LocalResponseNormalization)
+def _local_response(site: Site, x: str) -> str:
+    """LRN; as onnxruntime has it for odd sizes alone, a 1×1 convolution for even ones, which adds
+    the neighbours' squares."""
+    layer = site.layer
+    if layer.size % 2:
+        settings = {key: getattr(layer, key) for key in ("size", "alpha", "beta", "bias")}
+        return site.op("LRN", x, **settings)
+    channels = np.arange(site.out[2])
+    away = channels - channels[:, None]  # of each channel, how far behind it each other one is
+    near = (away >= -((layer.size - 1) // 2)) & (away <= layer.size // 2)
+    weight = site.constant(near[..., None, None] * (layer.alpha / layer.size), "neighbours")
+    bias = site.constant(np.full(len(channels), layer.bias), "bias")
+    base = site.op("Conv", site.op("Mul", x, x), weight, bias)
+    return site.op("Mul", x, site.op("Pow", base, site.constant(-layer.beta, "power")))
+
+
+@writes(Normalization, layout=ANY)
+def _normalization(site: Site, x: str) -> str:
+    mean, std = (site.by_channel(np.array(v)) for v in (site.layer.mean, site.layer.std))
+    centred = site.op("Sub", x, site.constant(mean, "mean"))
+    return site.op("Div", centred, site.constant(std, "std"))
+
+
+# Several inputs -----------------------------------------------------------------------------------
+
+
+def stretched(site: Site, x: str, i: int) -> str:
+    """Input i with as many axes as the output, as NumPy would stretch it after N."""
+    have, want = len(site.shapes[i]), len(site.out)
+    if have == want:
+        return x
+    missing = range(1, 1 + want - have)
+    if want == 3 and site.layout != LAST:
+        # Ours are (1, …) and channels last; a vector's channels go to axis 1.
+        missing = range(2, 4) if have == 1 else missing
+    axes = site.integers(list(missing), f"axes_{i}")
+    lifted = site.op("Unsqueeze", x, axes)
+    turns = want == 3 and site.layout != LAST and have == 2
+    return site.op("Transpose", lifted, perm=(0, 3, 1, 2)) if turns else lifted
+
+
+def chained(site: Site, kind: str, xs: tuple[str, ...]) -> str:
+    """An operator of two inputs over all of them, one after the other."""
+    first, *others = (stretched(site, x, i) for i, x in enumerate(xs))
+    for other in others:
+        first = site.op(kind, first, other)
+    return first
+
+
+@writes(Add, layout=ANY)
+def _add(site: Site, *xs: str) -> str:
+    return chained(site, "Add", xs)
+
+
+@writes(Multiply, layout=ANY)
+def _multiply(site: Site, *xs: str) -> str:
+    return chained(site, "Mul", xs)
+
+
+@writes(Concatenate, layout=ANY)
+def _concatenate(site: Site, *xs: str) -> str:
+    return site.op("Concat", *xs, axis=site.axis(-1))
+
+
+# Shapes -------------------------------------------------------------------------------------------
+
+
+@writes(Flatten, layout=LAST)
+def _flatten(site: Site, x: str) -> str:
+    return site.op("Flatten", x)
+
+
+@writes(ZeroPadding2D)
+def _zero_padding(site: Site, x: str) -> str:
+    top, left, bottom, right = pads(site)
+    amounts = site.integers([0, 0, top, left, 0, 0, bottom, right], "pads")
+    return site.op("Pad", x, amounts)
+
+
+@writes(UpSampling2D)
+def _up_sampling(site: Site, x: str) -> str:
+    modes = {
+        "nearest": {"mode": "nearest", "coordinate_transformation_mode": "asymmetric",
+                    "nearest_mode": "floor"},
+        "bilinear": {"mode": "linear", "coordinate_transformation_mode": "half_pixel"},
+    }  # fmt: skip
+    scales = site.constant([1, 1, *site.layer.size], "scales")
+    return site.op("Resize", x, "", scales, **modes[site.layer.interpolation])
