@@ -29,6 +29,7 @@ from .engine.layers import (
     GELU,
     SELU,
     Add,
+    Arithmetic,
     AveragePooling2D,
     BatchNormalization,
     Concatenate,
@@ -58,6 +59,7 @@ from .engine.layers import (
     Tanh,
     TrueConv2D,
     UpSampling2D,
+    WithConstant,
     ZeroPadding2D,
 )
 from .engine.model import Model
@@ -242,6 +244,7 @@ __all__ = [
     "AdamW",
     "Add",
     "ArgumentError",
+    "Arithmetic",
     "Attribution",
     "Augmentations",
     "AveragePooling2D",
@@ -316,6 +319,7 @@ __all__ = [
     "TrueConv2D",
     "UpSampling2D",
     "WarmUp",
+    "WithConstant",
     "ZeroPadding2D",
     "Zoom",
     "as_classifier",

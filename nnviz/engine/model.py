@@ -118,10 +118,8 @@ class Model:
         if self.head not in HEADS:
             raise unknown("head", self.head, HEADS, "nnviz")
         self.classes = None if classes is None else [str(c) for c in classes]
-        if self.classes is not None and len(self.classes) != self.output_shape[-1]:
-            raise ArgumentError(
-                f"{len(self.classes)} class names for {self.output_shape[-1]} outputs"
-            )
+        if self.classes is not None and len(self.classes) != self.class_count:
+            raise ArgumentError(f"{len(self.classes)} class names for {self.class_count} outputs")
         outputs = [self.shapes[n.name] for n in nodes]
         self.sample_bytes = 4 * max(
             math.prod(self.shapes[node.inputs[0]]) + math.prod(shape)
@@ -134,6 +132,11 @@ class Model:
     def output_shape(self) -> Shape:
         """One sample's output."""
         return self.shapes[self.output_name]
+
+    @property
+    def class_count(self) -> int:
+        """How many classes there are: the length of the output's last axis."""
+        return self.output_shape[-1] if self.output_shape else 1
 
     def node(self, name: str) -> Node:
         """The node of this name, or an error that lists the names there are."""
@@ -189,7 +192,7 @@ class Model:
 
     def class_index(self, target: int | str) -> int:
         """A class by number or by name; an error that lists the classes where there is none."""
-        count = self.output_shape[-1]
+        count = self.class_count
         if isinstance(target, str):
             if self.classes is None or target not in self.classes:
                 known = self.classes if self.classes is not None else range(count)

@@ -1,6 +1,7 @@
 """The layers, one family a file."""
 
 from .activation import Linear, Sigmoid, Softmax, Softplus, Step, Tanh
+from .arithmetic import Arithmetic, WithConstant
 from .conv import Conv2D, TrueConv2D
 from .dense import Dense
 from .depthwise import DepthwiseConv2D
@@ -18,6 +19,7 @@ __all__ = [
     "GELU",
     "SELU",
     "Add",
+    "Arithmetic",
     "AveragePooling2D",
     "BatchNormalization",
     "Concatenate",
@@ -47,5 +49,6 @@ __all__ = [
     "Tanh",
     "TrueConv2D",
     "UpSampling2D",
+    "WithConstant",
     "ZeroPadding2D",
 ]

@@ -12,8 +12,8 @@ from ..layer import Array, Call, Layer, Mode, Shape
 from ..window import POINTWISE, SlidingWindow
 
 
-class _Merge(Layer):
-    """What Add and Multiply share: inputs of one shape, or with `broadcast` of shapes that NumPy
+class Merge(Layer, abstract=True):
+    """What Add and its kin share: inputs of one shape, or with `broadcast` of shapes that NumPy
     stretches to one: a vector (channels,) stands for every row and col."""
 
     arity = None
@@ -70,7 +70,7 @@ class _Merge(Layer):
         ]
 
 
-class Add(_Merge):
+class Add(Merge):
     """y = x₁ + x₂ + …; each input receives dy (a residual connection)."""
 
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
@@ -80,7 +80,7 @@ class Add(_Merge):
         return tuple(self.shrunk(dy, x) for x in call.xs)
 
 
-class Multiply(_Merge):
+class Multiply(Merge):
     """y = x₁ · x₂ · …; each input receives dy times the product of the others (a gate)."""
 
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
