@@ -336,7 +336,7 @@ class Model:
 
     def to_onnx(self, path: str | Path) -> Path:
         """Write the model as an ONNX file for other runtimes, N free; the path written."""
-        from ..formats.onnx_export import to_onnx
+        from ..formats.onnx.export import to_onnx
 
         return to_onnx(self, path)
 

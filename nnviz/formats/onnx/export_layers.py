@@ -10,14 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.layers import (
+from ...engine.layers import (
     ELU,
     GELU,
     SELU,
-    Add,
     AveragePooling2D,
     BatchNormalization,
-    Concatenate,
     Conv2D,
     Conv2DTranspose,
     Dense,
@@ -30,7 +28,6 @@ from ..engine.layers import (
     Linear,
     LocalResponseNormalization,
     MaxPooling2D,
-    Multiply,
     Normalization,
     PReLU,
     ReLU,
@@ -46,7 +43,7 @@ from ..engine.layers import (
     UpSampling2D,
     ZeroPadding2D,
 )
-from .onnx_export_graph import ANY, LAST, Site, writes
+from .export_graph import ANY, LAST, Site, writes
 
 # Layers with weights ------------------------------------------------------------------------------
 
@@ -188,7 +185,7 @@ def _plain(site: Site, *xs: str) -> str:
 
 @writes(PReLU, layout=ANY)
 def _prelu(site: Site, x: str) -> str:
-    return site.op("PRelu", x, site.array("slope", site.by_channel))
+    return site.op("PRelu", x, site.array("slope", site.stretched))
 
 
 @writes(Swish, layout=ANY)
@@ -255,50 +252,9 @@ def _local_response(site: Site, x: str) -> str:
 
 @writes(Normalization, layout=ANY)
 def _normalization(site: Site, x: str) -> str:
-    mean, std = (site.by_channel(np.array(v)) for v in (site.layer.mean, site.layer.std))
+    mean, std = (site.stretched(np.array(v)) for v in (site.layer.mean, site.layer.std))
     centred = site.op("Sub", x, site.constant(mean, "mean"))
     return site.op("Div", centred, site.constant(std, "std"))
-
-
-# Several inputs -----------------------------------------------------------------------------------
-
-
-def stretched(site: Site, x: str, i: int) -> str:
-    """Input i with as many axes as the output, as NumPy would stretch it after N."""
-    have, want = len(site.shapes[i]), len(site.out)
-    if have == want:
-        return x
-    missing = range(1, 1 + want - have)
-    if want == 3 and site.layout != LAST:
-        # Ours are (1, …) and channels last; a vector's channels go to axis 1.
-        missing = range(2, 4) if have == 1 else missing
-    axes = site.integers(list(missing), f"axes_{i}")
-    lifted = site.op("Unsqueeze", x, axes)
-    turns = want == 3 and site.layout != LAST and have == 2
-    return site.op("Transpose", lifted, perm=(0, 3, 1, 2)) if turns else lifted
-
-
-def chained(site: Site, kind: str, xs: tuple[str, ...]) -> str:
-    """An operator of two inputs over all of them, one after the other."""
-    first, *others = (stretched(site, x, i) for i, x in enumerate(xs))
-    for other in others:
-        first = site.op(kind, first, other)
-    return first
-
-
-@writes(Add, layout=ANY)
-def _add(site: Site, *xs: str) -> str:
-    return chained(site, "Add", xs)
-
-
-@writes(Multiply, layout=ANY)
-def _multiply(site: Site, *xs: str) -> str:
-    return chained(site, "Mul", xs)
-
-
-@writes(Concatenate, layout=ANY)
-def _concatenate(site: Site, *xs: str) -> str:
-    return site.op("Concat", *xs, axis=site.axis(-1))
 
 
 # Shapes -------------------------------------------------------------------------------------------

@@ -11,14 +11,14 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..engine.graph import INPUT
-from ..engine.layer import Shape
-from ..engine.model import Model
-from ..errors import ArgumentError
-from ..files import with_suffix, write_bytes
-from . import onnx_export_layers  # noqa: F401  (fills the table of writers)
-from .npz import spec_to_json
-from .onnx_export_graph import FIRST, TO_FIRST, Graph
+from ...engine.graph import INPUT
+from ...engine.layer import Shape
+from ...engine.model import Model
+from ...errors import ArgumentError
+from ...files import with_suffix, write_bytes
+from ..npz import spec_to_json
+from . import export_arithmetic, export_layers  # noqa: F401  (they fill the table of writers)
+from .export_graph import FIRST, TO_FIRST, Graph
 
 if TYPE_CHECKING:
     import onnx

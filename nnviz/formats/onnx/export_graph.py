@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..engine.graph import INPUT, Node
-from ..engine.layer import Array, Layer, Shape
-from ..engine.model import Model
-from ..errors import ArgumentError, listing
+from ...engine.graph import INPUT, Node
+from ...engine.layer import Array, Layer, Shape
+from ...engine.model import Model
+from ...errors import ArgumentError, listing
 
 if TYPE_CHECKING:
     import onnx
@@ -128,14 +128,16 @@ class Graph:
         if writer is None:
             raise ArgumentError(
                 f"node {node.name!r} is a {type(node.layer).__name__}, which has no form in ONNX "
-                "that nnviz knows: enter one with nnviz.formats.onnx_export_graph.writes; it knows "
+                "that nnviz knows: enter one with nnviz.formats.onnx.export_graph.writes; it knows "
                 f"{listing(sorted(kind.__name__ for kind in WRITERS), 80)}"
             )
         values = [self.values[name] for name in node.inputs]
         layout = writer.layout
         if layout == ANY:
             pictures = [value for value in values if len(value.shape) == 3]
-            layout = LAST if pictures and FIRST not in pictures[0].names else FIRST
+            flat = len(self.model.shapes[node.name]) != 3  # then nothing can be channels first
+            turned = bool(pictures) and (flat or FIRST not in pictures[0].names)
+            layout = LAST if turned else FIRST
         site = Site(
             self, node.name, node.layer, tuple(v.shape for v in values),
             self.model.shapes[node.name], layout,
@@ -192,10 +194,12 @@ class Site:
             self.graph.shared[place] = self.graph.constant(laid_out, f"{self.name}/{key}")
         return self.graph.shared[place]
 
-    def by_channel(self, array: Array, rank: int | None = None) -> Array:
-        """Numbers by channel (C,) so that ONNX stretches them over a value of this layout."""
-        picture = (len(self.out) if rank is None else rank) == 3
-        return array.reshape(-1, 1, 1) if picture and self.layout == FIRST else array
+    def stretched(self, array: Array) -> Array:
+        """Numbers that NumPy would stretch over our output, so that ONNX does it in this layout."""
+        if len(self.out) != 3 or self.layout == LAST or array.ndim == 0:
+            return array
+        lined = array.reshape(*(1,) * (3 - array.ndim), *array.shape)
+        return lined.transpose(2, 0, 1)
 
     def axis(self, axis: int, rank: int | None = None) -> int:
         """Where in the file an axis of ours lies (N is axis 0; negative ones count from the
