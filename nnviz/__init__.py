@@ -63,6 +63,7 @@ from .engine.layers import (
     ZeroPadding2D,
 )
 from .engine.model import Model
+from .engine.preprocess import prepared
 from .engine.rewrite import drop_softmax, fold_batch_norm
 from .engine.sequential import Sequential
 from .errors import ArgumentError, FileError, NnvizError
@@ -349,6 +350,7 @@ __all__ = [
     "numerical_gradient",
     "occlusion",
     "picture",
+    "prepared",
     "profile",
     "receptive_field",
     "saliency",

@@ -17,8 +17,10 @@ from typing import NoReturn
 
 from . import __version__
 from .cli_compare import add_compare
+from .cli_convert import convert, convert_options
 from .cli_data import add_commands, data_options, learnt_and_held_out, load_for, load_line
 from .cli_explain import MODEL_HELP, explain, explain_options
+from .cli_input import input_options, model_for, model_line
 from .errors import ArgumentError, FileError, NnvizError, unknown
 from .files import make_folder, with_suffix
 from .formats import load
@@ -36,13 +38,10 @@ def report(args: argparse.Namespace) -> None:
     """Write a gallery: index.html, pictures, numbers and a manifest."""
     from .report import write_report
 
-    model = load(args.model)
+    model = model_for(args)
     pictures = load_for(model, args)
     name = args.name or Path(args.model).stem
-    code = (
-        f"import nnviz as nv\nmodel = nv.load({args.model!r})",
-        load_line(args),
-    )
+    code = (model_line(args), load_line(model, args))
     written = write_report(
         model,
         pictures,
@@ -126,7 +125,7 @@ def _callbacks(args: argparse.Namespace) -> list[Callback]:
 
 def evaluate(args: argparse.Namespace) -> None:
     """Print a model's accuracy and loss on a data set."""
-    model = load(args.model)
+    model = model_for(args)
     pictures = load_for(model, args)
     if pictures.y is None:
         raise ArgumentError(f"{pictures.name} has no labels: nothing to evaluate against")
@@ -181,6 +180,7 @@ def parser() -> argparse.ArgumentParser:
 def _report_options(sub: argparse.ArgumentParser) -> None:
     _model_option(sub)
     data_options(sub, "--data", default="sample")
+    input_options(sub)
     _seed_option(sub)
     sub.add_argument("--out", default="gallery", help="the folder to write; default: gallery")
     sub.add_argument("--name", help="what to call the model on the page")
@@ -214,6 +214,7 @@ def _train_options(sub: argparse.ArgumentParser) -> None:
 def _evaluate_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("model", help=MODEL_HELP)
     data_options(sub, "--data", required=True)
+    input_options(sub)
 
 
 def _diagram_options(sub: argparse.ArgumentParser) -> None:
@@ -251,6 +252,7 @@ OPTIONS: dict[Callable[[argparse.Namespace], None], Callable[[argparse.ArgumentP
     summary: _summary_options,
     diagram: _diagram_options,
     explain: explain_options,
+    convert: convert_options,
 }
 """Command -> what adds its options to its parser."""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from . import data
+from .cli_input import needs_fitting
 from .engine.model import Model
 from .errors import ArgumentError
 
@@ -51,7 +52,7 @@ def load_data(args: argparse.Namespace, split: str) -> data.Dataset:
 
 def load_for(model: Model, args: argparse.Namespace) -> data.Dataset:
     """The same for a model: where both name their classes, the labels count as the model does."""
-    pictures = load_data(args, args.split)
+    pictures = data.load(args.data, args.split, **{**_fitting(model, args), **_reading(args)})
     known = tuple(model.classes or ())
     if len(known) == 1 and pictures.classes is not None and len(pictures.classes) == 2:
         # One sigmoid: what it speaks for is class 1, the other class 0.
@@ -61,12 +62,22 @@ def load_for(model: Model, args: argparse.Namespace) -> data.Dataset:
     return pictures.in_order(known)
 
 
-def load_line(args: argparse.Namespace) -> str:
+def _fitting(model: Model, args: argparse.Namespace) -> dict[str, Any]:
+    """How pictures of any size are brought to the model's, where it says so and no option does."""
+    if args.resize is not None or not needs_fitting(model.input):
+        return {}
+    rows, cols, channels = model.input.shape
+    size = {"resize": (rows, cols), "fit": model.input.fit}
+    return {"channels": channels, **size} if channels in (1, 3) else size
+
+
+def load_line(model: Model, args: argparse.Namespace) -> str:
     """The line of Python that loads the same."""
     words = [repr(args.data)]
     if args.split != "test":
         words.append(repr(args.split))
-    words += [f"{name}={value!r}" for name, value in _reading(args).items()]
+    reading = _fitting(model, args) | _reading(args)
+    words += [f"{name}={value!r}" for name, value in reading.items()]
     return f"data = nv.data.load({', '.join(words)})"
 
 

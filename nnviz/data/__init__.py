@@ -5,6 +5,7 @@ from .dataset import Dataset
 from .download import cache, fetch, is_cached
 from .idx import read_idx
 from .load import load
+from .names import read_class_names
 from .picture import background, read_picture, resize
 from .sample import sample
 
@@ -16,6 +17,7 @@ __all__ = [
     "fetch",
     "is_cached",
     "load",
+    "read_class_names",
     "read_idx",
     "read_picture",
     "resize",

@@ -221,6 +221,7 @@ def spec_to_json(spec: InputSpec) -> dict[str, Any]:
         "std": list(spec.std),
         "channel_order": spec.channel_order,
         "background": spec.background,
+        "fit": spec.fit,
     }
 
 
@@ -236,4 +237,5 @@ def spec_from_json(entry: Mapping[str, Any]) -> InputSpec:
         std=tuple(float(v) for v in entry["std"]),
         channel_order=str(entry["channel_order"]),
         background=None if entry.get("background") is None else float(entry["background"]),
+        fit=str(entry.get("fit", "exact")),
     )
