@@ -41,7 +41,7 @@ class Symbol:
 
 
 def check_shape(shape: Sequence[int], what: str) -> Shape:
-    """One sample's shape: `(rows, cols, channels)`, `(features,)`, or up to 6 axes of any meaning."""
+    """One sample's shape: a picture's, a vector's, or up to 6 axes of any meaning."""
     given = tuple(shape) if isinstance(shape, Iterable) else (shape,)
     whole = all(isinstance(s, int | np.integer) and s > 0 for s in given)
     if len(given) > RANKS or not whole:

@@ -101,6 +101,11 @@ class Layer:
     """Whether it has `answer_to`."""
     elementwise: bool = False
     """Whether each number goes its own way at prediction, whatever its channel."""
+    differentiable: bool = True
+    """Whether it has a backward; where not, a gradient that is asked for is an error by name."""
+    later: ClassVar[tuple[str, ...]] = ()
+    """Settings that came after the first model files: left out of `config` where they stand at
+    their default, so that old models keep their fingerprint."""
     domain: tuple[float, float] = (-2.0, 2.0)
     """The numbers that the batteries try it on: where it is defined and changes smoothly."""
 
@@ -251,7 +256,9 @@ class Layer:
 
         The name belongs to the node, and an activation is a node of its own."""
         wanted = inspect.signature(type(self).__init__).parameters
-        return {k: getattr(self, k) for k in wanted if k not in ("self", "name", "activation")}
+        config = {k: getattr(self, k) for k in wanted if k not in ("self", "name", "activation")}
+        new = {k: wanted[k].default for k in self.later if k in wanted}
+        return {k: v for k, v in config.items() if k not in new or v != new[k]}
 
     @classmethod
     def examples(cls) -> list[tuple[Layer, tuple[Shape, ...]]]:

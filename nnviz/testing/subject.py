@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ..engine.layer import Array, Call, Layer, Mode, Shape
-from ..errors import NnvizError
+from ..errors import ArgumentError, NnvizError
 
 SAMPLES = 5
 
@@ -107,7 +107,14 @@ def _check_made(layer: Layer) -> None:
 
 
 def backward(layer: Layer, dy: Array, call: Call) -> tuple[Array, ...]:
-    """The layer's backward as a tuple, one gradient for each input."""
+    """The layer's backward as a tuple, one gradient for each input; zeros where it has none and
+    says so."""
+    if not layer.differentiable:
+        try:
+            layer.backward(dy, call)
+        except ArgumentError:
+            return tuple(np.zeros(x.shape, x.dtype) for x in call.xs)
+        raise CheckError(f"{layer!r}: differentiable is False, but backward gives something")
     got = layer.backward(dy, call)
     dxs = got if isinstance(got, tuple) else (got,)
     for dx in dxs:

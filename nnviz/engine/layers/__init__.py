@@ -2,46 +2,68 @@
 
 from .activation import Linear, Sigmoid, Softmax, Softplus, Step, Tanh
 from .arithmetic import Arithmetic, WithConstant
+from .blocks import DepthToSpace, SpaceToDepth
 from .conv import Conv2D, TrueConv2D
 from .dense import Dense
 from .depthwise import DepthwiseConv2D
 from .dropout import Dropout, SpatialDropout2D
+from .lp_pool import GlobalLpPooling2D, LpPooling2D
 from .merge import Add, Concatenate, Multiply
 from .norm import BatchNormalization, LocalResponseNormalization, Normalization
 from .pool import AveragePooling2D, GlobalAveragePooling2D, MaxPooling2D, Subsampling2D
 from .rectifier import ELU, GELU, SELU, HardSwish, LeakyReLU, PReLU, ReLU, Swish
-from .reshape import Flatten
+from .reduction import ArgMax, ArgMin, GlobalMaxPooling2D, Reduce
+from .reshape import BroadcastTo, Flatten, Permute, Reshape
 from .resize import UpSampling2D, ZeroPadding2D
+from .select import Gather, Pad, Slice
 from .transposed import Conv2DTranspose
+
+Identity = Linear
+"""The name that other frameworks give it."""
 
 __all__ = [
     "ELU",
     "GELU",
     "SELU",
     "Add",
+    "ArgMax",
+    "ArgMin",
     "Arithmetic",
     "AveragePooling2D",
     "BatchNormalization",
+    "BroadcastTo",
     "Concatenate",
     "Conv2D",
     "Conv2DTranspose",
     "Dense",
+    "DepthToSpace",
     "DepthwiseConv2D",
     "Dropout",
     "Flatten",
+    "Gather",
     "GlobalAveragePooling2D",
+    "GlobalLpPooling2D",
+    "GlobalMaxPooling2D",
     "HardSwish",
+    "Identity",
     "LeakyReLU",
     "Linear",
     "LocalResponseNormalization",
+    "LpPooling2D",
     "MaxPooling2D",
     "Multiply",
     "Normalization",
     "PReLU",
+    "Pad",
+    "Permute",
     "ReLU",
+    "Reduce",
+    "Reshape",
     "Sigmoid",
+    "Slice",
     "Softmax",
     "Softplus",
+    "SpaceToDepth",
     "SpatialDropout2D",
     "Step",
     "Subsampling2D",

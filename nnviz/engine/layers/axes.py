@@ -1,0 +1,56 @@
+"""Axes as settings: counted with the batch as axis 0, everywhere.
+
+A picture has axes 1 (rows), 2 (cols) and 3 or −1 (channels). Axis 0 belongs to the batch, and no
+layer works along it: a picture must not depend on its neighbours in the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ...errors import ArgumentError
+from ..layer import Layer, Shape
+from ..window import POINTWISE, SlidingWindow
+
+LAST = ((-1,), (3,))
+"""The channels of a picture, as axes: what a layer along them alone gives a place depends on this
+place of the input."""
+
+
+def whole_number(value: Any, what: str) -> int:
+    """A whole number of any sign and size."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise ArgumentError(f"{what} must be a whole number, got {value!r}")
+    return int(value)
+
+
+def check_axes(axes: int | Sequence[int], what: str) -> tuple[int, ...]:
+    """One axis or several, none of them the batch; whether they exist depends on the input."""
+    given = tuple(axes) if isinstance(axes, Sequence) else (axes,)
+    found = tuple(whole_number(axis, what) for axis in given)
+    if 0 in found or len(set(found)) < len(found):
+        raise ArgumentError(
+            f"{what} must be different axes of a sample, from 1 (axis 0 is the batch) or from −1 "
+            f"backwards, got {axes!r}"
+        )
+    return found
+
+
+def placed(axes: Sequence[int], shape: Shape, layer: Layer) -> tuple[int, ...]:
+    """Axes of a batch of samples of this shape, all counted from the front."""
+    rank = len(shape) + 1
+    found = tuple(axis + rank if axis < 0 else axis for axis in axes)
+    if any(not 0 < axis < rank for axis in found) or len(set(found)) < len(found):
+        raise ArgumentError(
+            f"{type(layer).__name__} works along axes {tuple(axes)}, but inputs of shape {shape} "
+            f"have the axes 1 … {rank - 1}"
+        )
+    return found
+
+
+def along_channels(axes: Sequence[int]) -> SlidingWindow | None:
+    """The window of a layer that keeps the shape and mixes the numbers along these axes."""
+    return POINTWISE if tuple(axes) in LAST else None
