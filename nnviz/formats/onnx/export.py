@@ -17,7 +17,7 @@ from ...engine.model import Model
 from ...errors import ArgumentError
 from ...files import with_suffix, write_bytes
 from ..npz import spec_to_json
-from . import export_arithmetic, export_layers  # noqa: F401  (they fill the table of writers)
+from . import export_arithmetic, export_layers, export_shapes  # noqa: F401  (the writers)
 from .export_graph import FIRST, TO_FIRST, Graph
 
 if TYPE_CHECKING:

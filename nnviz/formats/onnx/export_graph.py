@@ -32,12 +32,16 @@ TO_FIRST, TO_LAST = (0, 3, 1, 2), (0, 2, 3, 1)
 """The permutations between the layouts, N among the axes."""
 
 
+Layout = str | Callable[[Layer], str]
+"""A layout, or what says of a layer which it is."""
+
+
 @dataclass(frozen=True)
 class Writer:
     """What writes one layer class: the function, and the layout that it reads and gives."""
 
     write: Callable[..., str]
-    layout: str
+    layout: Layout
 
 
 WRITERS: dict[type[Layer], Writer] = {}
@@ -45,7 +49,7 @@ WRITERS: dict[type[Layer], Writer] = {}
 
 
 def writes(
-    *kinds: type[Layer], layout: str = FIRST
+    *kinds: type[Layer], layout: Layout = FIRST
 ) -> Callable[[Callable[..., str]], Callable[..., str]]:
     """Enter a function `(site, *inputs) -> output` as the writer of these layer classes."""
 
@@ -132,12 +136,13 @@ class Graph:
                 f"{listing(sorted(kind.__name__ for kind in WRITERS), 80)}"
             )
         values = [self.values[name] for name in node.inputs]
-        layout = writer.layout
+        layout = writer.layout if isinstance(writer.layout, str) else writer.layout(node.layer)
         if layout == ANY:
             pictures = [value for value in values if len(value.shape) == 3]
-            flat = len(self.model.shapes[node.name]) != 3  # then nothing can be channels first
-            turned = bool(pictures) and (flat or FIRST not in pictures[0].names)
-            layout = LAST if turned else FIRST
+            out = len(self.model.shapes[node.name])
+            here = any(FIRST in value.names for value in pictures[:1])
+            # Of other ranks than three, pictures can only be made or read channels last.
+            layout = FIRST if out < 3 or (out == 3 and here) else LAST
         site = Site(
             self, node.name, node.layer, tuple(v.shape for v in values),
             self.model.shapes[node.name], layout,
@@ -213,3 +218,9 @@ class Site:
         if len(values) == 4 and self.layout == FIRST:
             return [values[axis] for axis in TO_FIRST]
         return list(values)
+
+
+def pads(site: Site) -> list[int]:
+    """A window's padding as ONNX wants it: top, left, bottom, right."""
+    (top, bottom), (left, right) = site.layer.window().padding(site.shapes[0][:2])
+    return [top, left, bottom, right]

@@ -6,6 +6,7 @@ after the node.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,6 @@ from ...engine.layers import (
     Dense,
     DepthwiseConv2D,
     Dropout,
-    Flatten,
     GlobalAveragePooling2D,
     HardSwish,
     LeakyReLU,
@@ -41,17 +41,11 @@ from ...engine.layers import (
     Tanh,
     TrueConv2D,
     UpSampling2D,
-    ZeroPadding2D,
 )
-from .export_graph import ANY, LAST, Site, writes
+from ...engine.layers.lp_pool import GlobalLpPooling2D, LpPooling2D
+from .export_graph import ANY, Site, pads, writes
 
 # Layers with weights ------------------------------------------------------------------------------
-
-
-def pads(site: Site) -> list[int]:
-    """A window's padding as ONNX wants it: top, left, bottom, right."""
-    (top, bottom), (left, right) = site.layer.window().padding(site.shapes[0][:2])
-    return [top, left, bottom, right]
 
 
 def _bias(site: Site) -> list[str]:
@@ -132,8 +126,14 @@ def _dense(site: Site, x: str) -> str:
 
 
 def _window(site: Site) -> dict[str, Any]:
+    """Kernel, steps and padding; what rounding up adds at the end is padding as well."""
     layer = site.layer
-    return {"kernel_shape": layer.pool_size, "strides": layer.strides, "pads": pads(site)}
+    return {
+        "kernel_shape": layer.pool_size,
+        "strides": layer.strides,
+        "dilations": layer.dilation_rate,
+        "pads": pads(site),
+    }
 
 
 @writes(MaxPooling2D)
@@ -143,7 +143,36 @@ def _max_pooling(site: Site, x: str) -> str:
 
 @writes(AveragePooling2D)
 def _average_pooling(site: Site, x: str) -> str:
-    return site.op("AveragePool", x, count_include_pad=0, **_window(site))
+    """What counts though it is padding becomes a frame of zeros, so that the rest does not."""
+    settings = _window(site)
+    if site.layer.count_include_pad:
+        (top, bottom), (left, right) = replace(site.layer.window(), ceil=False).padding(
+            site.shapes[0][:2]
+        )
+        frame = [top, left, bottom, right]
+        x = site.op("Pad", x, site.integers([0, 0, top, left, 0, 0, bottom, right], "pads"))
+        settings["pads"] = [a - b for a, b in zip(settings["pads"], frame, strict=True)]
+    return site.op("AveragePool", x, count_include_pad=0, **settings)
+
+
+@writes(LpPooling2D)
+def _lp_pooling(site: Site, x: str) -> str:
+    """LpPool for whole p; ONNX has no others, so their powers are added by a convolution."""
+    p, channels = site.layer.p, site.out[2]
+    if p == int(p):
+        return site.op("LpPool", x, p=int(p), **_window(site))
+    powers = site.op("Pow", site.op("Abs", x), site.constant(p, "p"))
+    ones = site.constant(np.ones((channels, 1, *site.layer.pool_size)), "ones")
+    total = site.op("Conv", powers, ones, group=channels, **_window(site))
+    return site.op("Pow", total, site.constant(1 / p, "root"))
+
+
+@writes(GlobalLpPooling2D)
+def _global_lp(site: Site, x: str) -> str:
+    p, axes = site.layer.p, site.integers([2, 3], "axes")
+    powers = site.op("Pow", site.op("Abs", x), site.constant(p, "p"))
+    total = site.op("ReduceSum", powers, axes, keepdims=int(site.layer.keepdims))
+    return site.op("Pow", total, site.constant(1 / p, "root"))
 
 
 @writes(Subsampling2D)
@@ -156,7 +185,8 @@ def _subsampling(site: Site, x: str) -> str:
 
 @writes(GlobalAveragePooling2D)
 def _global_average(site: Site, x: str) -> str:
-    return site.op("Flatten", site.op("GlobalAveragePool", x))
+    y = site.op("GlobalAveragePool", x)
+    return y if site.layer.keepdims else site.op("Flatten", y)
 
 
 # Activations --------------------------------------------------------------------------------------
@@ -255,21 +285,6 @@ def _normalization(site: Site, x: str) -> str:
     mean, std = (site.stretched(np.array(v)) for v in (site.layer.mean, site.layer.std))
     centred = site.op("Sub", x, site.constant(mean, "mean"))
     return site.op("Div", centred, site.constant(std, "std"))
-
-
-# Shapes -------------------------------------------------------------------------------------------
-
-
-@writes(Flatten, layout=LAST)
-def _flatten(site: Site, x: str) -> str:
-    return site.op("Flatten", x)
-
-
-@writes(ZeroPadding2D)
-def _zero_padding(site: Site, x: str) -> str:
-    top, left, bottom, right = pads(site)
-    amounts = site.integers([0, 0, top, left, 0, 0, bottom, right], "pads")
-    return site.op("Pad", x, amounts)
 
 
 @writes(UpSampling2D)
