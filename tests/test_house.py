@@ -28,7 +28,8 @@ MAY_READ["__main__"] = {"cli"}
 MAY_READ["__init__"] = {*ORDER, "data", "testing"}
 
 EXCEPTIONS = {
-    ("engine/model.py", name) for name in ("fit", "evaluate", "save", "to_onnx", "summary")
+    ("engine/model.py", name)
+    for name in ("fit", "evaluate", "save", "to_onnx", "run_onnx", "summary")
 }
 """Conveniences on Model that import their home inside the method; so do displays in notebooks."""
 ROOTS_CONSTANT = ("nnviz", "__version__")

@@ -84,9 +84,9 @@ def load(
     split: "train" or "test"; where there is one set alone it comes, and `Dataset.split` is None.
     resize: (rows, cols) that every picture is brought to. fit: "stretch" (the default) bends it,
     "crop" takes the largest part in its middle that has the new shape. channels: 1 for grey, 3 for
-    colour; None: a folder is grey where all its pictures are. rows, cols: of a CSV's pictures, where
-    they are not square. classes: how many, or the names in order, for a CSV (else ten), an `.npz` without names, or a
-    folder that lacks some of its classes.
+    colour; None: a folder is grey where all its pictures are. rows, cols: of a CSV's pictures,
+    where they are not square. classes: how many, or the names in order, for a CSV (else ten), an
+    `.npz` without names, or a folder that lacks some of its classes.
 
     Returns a `Dataset`: pictures (N, rows, cols, channels), uint8 or floats in 0..1; labels (N,)
     and class names where there are any; `files` where each picture has its own.

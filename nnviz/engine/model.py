@@ -41,6 +41,7 @@ class Model:
     nodes: in topological order, each with `name`, `layer`, `inputs`.
     input: how pixels become the network's input. head: what the output means.
     classes: their names, or None. made: how it was trained (history, command, seed, versions).
+    source: the file that it was read from, where it may be read again (`run_onnx`).
     shapes: one sample's output of each node. homes: for each node, the first node with its layer.
     sample_bytes: the activations around the largest node, for one sample: what sizes the chunks.
     """
@@ -50,6 +51,7 @@ class Model:
     head: str
     classes: list[str] | None
     made: dict[str, Any]
+    source: Any = None
 
     def __init__(
         self,
@@ -75,11 +77,16 @@ class Model:
         head: str | None = None,
         classes: Sequence[str] | None = None,
         made: Mapping[str, Any] | None = None,
+        output: str | None = None,
         seed: int = 0,
     ) -> Model:
-        """A model from nodes in topological order; layers without parameters yet are filled."""
+        """A model from nodes in topological order; layers without parameters yet are filled.
+
+        output: the node that gives the model's output, the last one by default. What comes after it
+        or beside it is there to be inspected by name.
+        """
         model = cls.__new__(cls)
-        model._set_up(list(nodes), input, head, classes, seed)
+        model._set_up(list(nodes), input, head, classes, seed, output)
         model.made = dict(made or {})
         return model
 
@@ -90,6 +97,7 @@ class Model:
         head: str | None,
         classes: Sequence[str] | None,
         seed: int,
+        output: str | None = None,
     ) -> None:
         self.nodes, self.input, self.made = nodes, spec, {}
         self.shapes: dict[str, Shape] = {INPUT: spec.shape}
@@ -113,7 +121,7 @@ class Model:
                 raise ArgumentError(f"node {node.name!r}: {error}") from None
             self.shapes[node.name] = shape
             self.homes[node.name] = first_home.setdefault(id(node.layer), node.name)
-        self.output_name = nodes[-1].name
+        self.output_name = nodes[-1].name if output is None else self.node(output).name
         self.head = self._guess_head() if head is None else head
         if self.head not in HEADS:
             raise unknown("head", self.head, HEADS, "nnviz")
@@ -178,7 +186,7 @@ class Model:
 
     def _head_node(self) -> Node:
         """The last node that is not merely a flattening."""
-        node = self.nodes[-1]
+        node = self.node(self.output_name)
         while isinstance(node.layer, Flatten) and node.inputs[0] != INPUT:
             node = self.node(node.inputs[0])
         return node
@@ -231,7 +239,21 @@ class Model:
         mode.train: batch statistics and dropout, with random numbers from `seed` and `step`.
         prepared: `x` is already what the network wants; otherwise `Model.input` is applied.
         """
-        batch = self.input.check(x)
+        return self.run_checked(
+            self.input.check(x), mode=mode, keep=keep, seed=seed, step=step, prepared=prepared
+        )
+
+    def run_checked(
+        self,
+        batch: Array,
+        *,
+        mode: Mode = PREDICT,
+        keep: Collection[str] | None = None,
+        seed: int = 0,
+        step: int = 0,
+        prepared: bool = False,
+    ) -> Trace:
+        """`run` on a batch (N, *input shape) that nobody has to look at again: it may hold NaN."""
         wanted = None if keep is None else {*keep, self.output_name}
         for name in wanted or ():
             self.node(name)
@@ -306,7 +328,12 @@ class Model:
         """A model with other layers at the named nodes; everything else is shared."""
         nodes = [Node(n.name, change.get(n.name, n.layer), n.inputs) for n in self.nodes]
         return self.from_nodes(
-            nodes, input=self.input, head=self.head, classes=self.classes, made=self.made
+            nodes,
+            input=self.input,
+            head=self.head,
+            classes=self.classes,
+            made=self.made,
+            output=self.output_name,
         )
 
     def with_input(
@@ -320,13 +347,16 @@ class Model:
         spec = self.input if spec is None else spec
         if spec.shape != self.input.shape:
             raise ArgumentError(f"the input is {self.input.shape}, it cannot become {spec.shape}")
-        return self.from_nodes(
+        model = self.from_nodes(
             self.nodes,
             input=spec,
             head=self.head,
             classes=self.classes if classes is None else classes,
             made=self.made,
+            output=self.output_name,
         )
+        model.source = self.source
+        return model
 
     def astype(self, dtype: Any) -> Model:
         """A copy whose parameters and buffers have this dtype (float64 for gradient checks)."""
@@ -358,6 +388,15 @@ class Model:
         from ..formats.onnx.export import to_onnx
 
         return to_onnx(self, path)
+
+    def run_onnx(self, *inputs: Any) -> list[Array]:
+        """All outputs of the ONNX file that the model was read from, for its inputs in its order.
+
+        Arrays are in the file's own layout (channels first, any rank); see `nnviz.from_onnx`.
+        """
+        from ..formats.onnx.running import run_onnx
+
+        return run_onnx(self, inputs)
 
     def summary(self, columns: Sequence[str] | None = None) -> Summary:
         """The table that Keras prints, or these columns: `print(model.summary())`."""

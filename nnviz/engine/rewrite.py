@@ -136,5 +136,10 @@ def _without(
         if n.name not in gone
     ]
     return Model.from_nodes(
-        nodes, input=model.input, head=head_kind, classes=model.classes, made=model.made
+        nodes,
+        input=model.input,
+        head=head_kind,
+        classes=model.classes,
+        made=model.made,
+        output=gone.get(model.output_name, model.output_name),
     )

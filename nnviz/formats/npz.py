@@ -102,6 +102,7 @@ def _to_page(model: Model) -> tuple[dict[str, Any], dict[str, Any]]:
         "nodes": nodes,
         "input": spec_to_json(model.input),
         "head": model.head,
+        "output": model.output_name,
         "classes": model.classes,
         "made": model.made,
     }
@@ -174,7 +175,12 @@ def _from_page(page: Mapping[str, Any], arrays: dict[str, np.ndarray]) -> Model:
     if classes is not None and not isinstance(classes, list):
         raise FileError("its classes are no list")
     return Model.from_nodes(
-        nodes, input=spec, head=page["head"], classes=classes, made=dict(page["made"])
+        nodes,
+        input=spec,
+        head=page["head"],
+        classes=classes,
+        made=dict(page["made"]),
+        output=page.get("output"),
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from ..engine.model import Model
 from ..errors import FileError, listing
 from . import npz
+from .onnx.opening import from_onnx
 
 PACKAGE = Path(__file__).resolve().parents[1]
 FOLDERS = (PACKAGE / "_shipped", PACKAGE.parent / "models")
@@ -39,5 +40,7 @@ def find_model(name: str | Path) -> Path:
 
 
 def load(name: str | Path) -> Model:
-    """Load a model by the path of its file, or by the name of one that ships ("mnist-cnn")."""
-    return npz.load(find_model(name))
+    """Load a model by the path of its file (nnviz's `.npz`, or an `.onnx`, see `from_onnx`), or by
+    the name of one that ships ("mnist-cnn")."""
+    path = find_model(name)
+    return from_onnx(path) if path.suffix.lower() == ".onnx" else npz.load(path)

@@ -1,12 +1,15 @@
 """The layers, one family a file."""
 
-from .activation import Linear, Sigmoid, Softmax, Softplus, Step, Tanh
+from .activation import Linear, LogSoftmax, Sigmoid, Softmax, Softplus, Step, Tanh
 from .arithmetic import Arithmetic, WithConstant
 from .blocks import DepthToSpace, SpaceToDepth
 from .conv import Conv2D, TrueConv2D
+from .curve import CELU, Clip, HardSigmoid, Mish, ReLU6, Softsign, ThresholdedReLU
 from .dense import Dense
 from .depthwise import DepthwiseConv2D
 from .dropout import Dropout, SpatialDropout2D
+from .function import Function
+from .group_norm import GroupNormalization, InstanceNormalization, LayerNormalization
 from .lp_pool import GlobalLpPooling2D, LpPooling2D
 from .merge import Add, Concatenate, Multiply
 from .norm import BatchNormalization, LocalResponseNormalization, Normalization
@@ -22,6 +25,7 @@ Identity = Linear
 """The name that other frameworks give it."""
 
 __all__ = [
+    "CELU",
     "ELU",
     "GELU",
     "SELU",
@@ -32,6 +36,7 @@ __all__ = [
     "AveragePooling2D",
     "BatchNormalization",
     "BroadcastTo",
+    "Clip",
     "Concatenate",
     "Conv2D",
     "Conv2DTranspose",
@@ -40,35 +45,45 @@ __all__ = [
     "DepthwiseConv2D",
     "Dropout",
     "Flatten",
+    "Function",
     "Gather",
     "GlobalAveragePooling2D",
     "GlobalLpPooling2D",
     "GlobalMaxPooling2D",
+    "GroupNormalization",
+    "HardSigmoid",
     "HardSwish",
     "Identity",
+    "InstanceNormalization",
+    "LayerNormalization",
     "LeakyReLU",
     "Linear",
     "LocalResponseNormalization",
+    "LogSoftmax",
     "LpPooling2D",
     "MaxPooling2D",
+    "Mish",
     "Multiply",
     "Normalization",
     "PReLU",
     "Pad",
     "Permute",
     "ReLU",
+    "ReLU6",
     "Reduce",
     "Reshape",
     "Sigmoid",
     "Slice",
     "Softmax",
     "Softplus",
+    "Softsign",
     "SpaceToDepth",
     "SpatialDropout2D",
     "Step",
     "Subsampling2D",
     "Swish",
     "Tanh",
+    "ThresholdedReLU",
     "TrueConv2D",
     "UpSampling2D",
     "WithConstant",

@@ -11,6 +11,7 @@ import numpy as np
 from ...errors import ArgumentError, unknown
 from ..layer import Array, Call, Layer, Mode, Shape, sizes
 from ..window import POINTWISE, SlidingWindow
+from .axes import added_up, lined
 from .merge import Merge
 
 Partial = Callable[[int, Sequence[Array], Array], Any]
@@ -182,10 +183,9 @@ class WithConstant(Layer):
 
     def _sides(self, x: Array) -> tuple[list[Array], int]:
         """Both operands with one rank, and which of them is the input."""
-        value = self.buffer("value", x.dtype)
-        rank = max(x.ndim - 1, value.ndim)
-        value = value.reshape(1, *(1,) * (rank - value.ndim), *value.shape)
-        x = x.reshape(len(x), *(1,) * (rank - x.ndim + 1), *x.shape[1:])
+        value = self.buffer("value", x.dtype)[None]
+        rank = max(x.ndim, value.ndim) - 1
+        x, value = lined(x, rank), lined(value, rank)
         return ([value, x], 1) if self.first else ([x, value], 0)
 
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
@@ -198,8 +198,7 @@ class WithConstant(Layer):
         sides, mine = self._sides(call.x)
         with np.errstate(all="ignore"):
             dx = dy * OPERATIONS[self.operation].partial(mine, sides, call.y)
-        axes = tuple(a for a, n in enumerate(sides[mine].shape) if n == 1 and dx.shape[a] > 1)
-        return (dx.sum(axis=axes, keepdims=True) if axes else dx).reshape(call.x.shape)
+        return added_up(dx, sides[mine].shape).reshape(call.x.shape)
 
     @classmethod
     def examples(cls) -> list[tuple[Layer, tuple[Shape, ...]]]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import ArgumentError
-from ..layer import Layer, Shape
+from ..layer import Array, Layer, Shape
 from ..window import POINTWISE, SlidingWindow
 
 LAST = ((-1,), (3,))
@@ -54,3 +54,16 @@ def placed(axes: Sequence[int], shape: Shape, layer: Layer) -> tuple[int, ...]:
 def along_channels(axes: Sequence[int]) -> SlidingWindow | None:
     """The window of a layer that keeps the shape and mixes the numbers along these axes."""
     return POINTWISE if tuple(axes) in LAST else None
+
+
+def lined(x: Array, rank: int) -> Array:
+    """A view of a batch whose samples have this rank: missing leading axes come after N."""
+    return x.reshape(len(x), *(1,) * (rank - x.ndim + 1), *x.shape[1:])
+
+
+def added_up(dy: Array, shape: Shape) -> Array:
+    """The gradient of an array of `shape` that NumPy has stretched to dy's: what was copied is
+    added up again."""
+    whole = (1,) * (dy.ndim - len(shape)) + tuple(shape)
+    axes = tuple(a for a, n in enumerate(whole) if n == 1 and dy.shape[a] > 1)
+    return (dy.sum(axis=axes) if axes else dy).reshape(shape)

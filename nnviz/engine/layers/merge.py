@@ -10,6 +10,7 @@ import numpy as np
 from ...errors import ArgumentError
 from ..layer import Array, Call, Layer, Mode, Shape
 from ..window import POINTWISE, SlidingWindow
+from .axes import added_up, lined
 
 
 class Merge(Layer, abstract=True):
@@ -41,16 +42,12 @@ class Merge(Layer, abstract=True):
 
     def stretched(self, xs: Sequence[Array]) -> list[Array]:
         """Views of one rank: a sample's missing leading axes come after N."""
-        rank = max(x.ndim for x in xs)
-        return [x.reshape(len(x), *(1,) * (rank - x.ndim), *x.shape[1:]) for x in xs]
+        rank = max(x.ndim for x in xs) - 1
+        return [lined(x, rank) for x in xs]
 
     def shrunk(self, dy: Array, x: Array) -> Array:
         """The gradient of a stretched input: what was copied is added up again."""
-        if dy.shape == x.shape:
-            return dy
-        lined = self.stretched([x, dy])[0]
-        axes = tuple(a for a in range(1, dy.ndim) if lined.shape[a] == 1 and dy.shape[a] > 1)
-        return dy.sum(axis=axes, keepdims=True).reshape(x.shape)
+        return added_up(dy, lined(x, dy.ndim - 1).shape).reshape(x.shape)
 
     def combine(self, f: Callable[..., Array], xs: Sequence[Array], mode: Mode) -> Array:
         """f over all inputs, one after the other."""

@@ -10,6 +10,7 @@ import numpy as np
 from ...errors import ArgumentError
 from ..layer import Array, Call, Layer, Mode, Shape, sizes
 from ..window import POINTWISE, SlidingWindow
+from .axes import added_up, lined
 
 
 class Flatten(Layer):
@@ -132,8 +133,7 @@ class BroadcastTo(Layer):
             ) from None
 
     def _lined(self, x: Array) -> Array:
-        rank = max(len(self.shape), x.ndim - 1)
-        return x.reshape(len(x), *(1,) * (rank - x.ndim + 1), *x.shape[1:])
+        return lined(x, max(len(self.shape), x.ndim - 1))
 
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
         y = mode.new((len(xs[0]), *self.out_shape(xs[0].shape[1:])), xs[0].dtype)
@@ -141,9 +141,7 @@ class BroadcastTo(Layer):
         return y, None
 
     def backward(self, dy: Array, call: Call) -> Array:
-        lined = self._lined(call.x)
-        axes = tuple(a for a, n in enumerate(lined.shape) if n == 1 and a and dy.shape[a] > 1)
-        return dy.sum(axis=axes).reshape(call.x.shape) if axes else dy.reshape(call.x.shape)
+        return added_up(dy, self._lined(call.x).shape).reshape(call.x.shape)
 
     @classmethod
     def examples(cls) -> list[tuple[Layer, tuple[Shape, ...]]]:

@@ -1,1 +1,1 @@
-"""ONNX: files that other frameworks read and write."""
+"""ONNX files, read as models (see `opening`), and models written as ONNX files (see `export`)."""

@@ -1,0 +1,295 @@
+"""From an ONNX graph to nodes of ours: one walk over its steps.
+
+Each step becomes a constant (worked out now, see `fold`) or layers (by the table that `operators`
+fills). A graph is read in one of two ways. Batched: its axis 0 is ours, and nothing may depend on
+its length. Whole: its tensors are one sample, batch and all, for graphs that compute along their
+first axis; our own axis in front has length 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from ...engine import layers as L
+from ...engine.graph import INPUT, Node, out_shape
+from ...engine.layer import Layer
+from ...errors import ArgumentError, FileError, NnvizError
+from .fold import FOLDED, Budget, fold
+from .graph import Graph, Step, operator_name
+from .values import BATCH, PICTURE, TRIED, Array, Const, NeedsValue, NotBatched, Shape, Value
+
+Made = Value | Const
+Handler = Callable[["Importer", Step], Made | Sequence[Made]]
+OPERATORS: dict[str, Handler] = {}
+"""Operator -> what makes layers of it; filled by the files of `operators`."""
+
+
+def operator(*names: str) -> Callable[[Handler], Handler]:
+    """Enter a handler under these operators."""
+
+    def enter(handler: Handler) -> Handler:
+        OPERATORS.update(dict.fromkeys(names, handler))
+        return handler
+
+    return enter
+
+
+def known_operators() -> list[str]:
+    """All operators that can be read."""
+    return sorted({*OPERATORS, *FOLDED})
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a graph is to be read.
+
+    data: the input that ours stands for (None: there is none, all is constant). shape: its shape
+    in the file's order. batched: whether its axis 0 is the batch. values: arrays for other inputs.
+    """
+
+    data: str | None
+    shape: Shape
+    batched: bool
+    values: Mapping[str, Array] = field(default_factory=dict)
+    declared: int | None = None
+    """The batch length that the file was made with, where it says one."""
+
+
+class Importer:
+    """One reading of one graph: `nodes` and `env` (what each name stands for) grow step by step."""
+
+    def __init__(self, graph: Graph, reading: Reading) -> None:
+        self.graph, self.reading = graph, reading
+        self.budget = Budget(graph.memory)
+        self.nodes: list[Node] = []
+        self.shapes: dict[str, Shape] = {}
+        self.env: dict[str, Made] = {}
+        self.names: dict[str, str] = {}
+        self._readers: dict[str, int] = {}
+        for step in graph.steps:
+            for name in step.inputs:
+                self._readers[name] = self._readers.get(name, 0) + 1
+        for name, array in reading.values.items():
+            self.env[name] = Const.of(array)
+        if reading.data is not None:
+            self.env[reading.data] = self._input(reading)
+
+    def _input(self, reading: Reading) -> Value:
+        """The data input in the layout that suits it: pictures channels last."""
+        shape, rank = reading.shape, len(reading.shape)
+        order = tuple(range(rank))
+        if reading.batched or (rank in (2, 4) and shape[0] == 1):
+            order = order[1:]
+            if rank == 4 and not _channels_last(shape):
+                order = PICTURE
+        if reading.batched:
+            shape = (BATCH, *shape[1:])
+        value = Value(INPUT, shape, order)
+        self.shapes[INPUT] = value.sample
+        self.budget.allow(value.sample, 4, "the input")
+        return value
+
+    @property
+    def fixed_batches(self) -> tuple[int, ...]:
+        """The lengths of axis 0 that a fixed shape in a batched graph may mean: that which the file
+        was made with, or 1 where it leaves it free."""
+        return (1 if self.reading.declared is None else self.reading.declared,)
+
+    # Running over the steps ---------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Take all steps."""
+        for step in self.graph.steps:
+            self.take(step)
+
+    def take(self, step: Step) -> None:
+        """One step; errors say which it was."""
+        try:
+            made = self._made(step)
+        except (NotBatched, NeedsValue, FileError):
+            raise
+        except NnvizError as error:
+            raise FileError(f"{self.graph.label}: {step.label}: {error}") from None
+        # What a hostile file says of itself may be of any wrong kind.
+        except (ArithmeticError, LookupError, TypeError, ValueError, MemoryError) as error:
+            text = f"{type(error).__name__} {error}".splitlines()[0]
+            raise FileError(f"{self.graph.label}: {step.label} is damaged: {text}") from None
+        every = (made,) if isinstance(made, Value | Const) else tuple(made)
+        for name, value in zip(step.outputs, every, strict=False):
+            if name:
+                self.env[name] = value
+
+    def _made(self, step: Step) -> Made | Sequence[Made]:
+        name = operator_name(step)
+        given = [self.lookup(n) if n else None for n in step.inputs]
+        if name in FOLDED and not any(isinstance(v, Value) for v in given):
+            return fold(step, given, self.budget)  # type: ignore[arg-type]
+        if name in ("Shape", "Size"):
+            lengths = self.shape_of(self.value(step, 0))
+            return fold(replace(step, op=f"{name}Of"), [lengths], self.budget)
+        if name not in OPERATORS:
+            raise ArgumentError(f"the operator {name} of a computed tensor is not known to nnviz")
+        return OPERATORS[name](self, step)
+
+    def lookup(self, name: str) -> Made:
+        """What a name stands for; `NeedsValue` for an input without a value."""
+        if name in self.env:
+            return self.env[name]
+        if name in self.graph.weights:
+            array = self.graph.weights[name]
+            self.budget.spend(array.nbytes, "the weights")
+            return Const.of(array)
+        raise NeedsValue(name)
+
+    def shape_of(self, value: Value) -> Const:
+        """A value's shape as the file's operator Shape gives it."""
+        every = [np.array([n if s == BATCH else s for s in value.shape], np.int64) for n in TRIED]
+        return Const.tried(every)
+
+    # What handlers ask for ----------------------------------------------------------------------
+
+    def has(self, step: Step, i: int) -> bool:
+        """Whether a step has its input i."""
+        return i < len(step.inputs) and step.inputs[i] != ""
+
+    def value(self, step: Step, i: int) -> Value:
+        """An input that a node of ours computes."""
+        found = self.lookup(step.inputs[i])
+        if isinstance(found, Const):
+            raise ArgumentError(f"its input {step.inputs[i]!r} is a constant, not data")
+        return found
+
+    def const(self, step: Step, i: int, default: Any = None) -> Array:
+        """An input that must be known now (a weight, axes); `default` where it is left out."""
+        if not self.has(step, i):
+            return default
+        found = self.lookup(step.inputs[i])
+        if isinstance(found, Value):
+            raise ArgumentError(
+                f"its input {step.inputs[i]!r} is computed from the data, where nnviz needs a "
+                "constant"
+            )
+        return found.array
+
+    def weight(self, step: Step, i: int) -> Array:
+        """A constant input as floats: float32, or float64 where the file has it so."""
+        return as_float(self.const(step, i))
+
+    def ints(self, step: Step, i: int, key: str, default: Sequence[int] | None = None) -> Any:
+        """Whole numbers that are input i, or (in older opsets) the attribute `key`."""
+        if self.has(step, i):
+            return tuple(int(v) for v in np.atleast_1d(self.const(step, i)))
+        found = step.get(key, default)
+        return found if found is None else tuple(int(v) for v in found)
+
+    def read_once(self, name: str) -> bool:
+        """Whether one step alone reads this value, and it is no output of the graph."""
+        is_output = name in {port.name for port in self.graph.outputs}
+        return self._readers.get(name, 0) == 1 and not is_output
+
+    # Making nodes -------------------------------------------------------------------------------
+
+    def emit(self, step: Step, layer: Layer, *inputs: str, tail: str | None = None) -> str:
+        """Append a node; returns its name: the step's, or `step/tail` for a helper beside it."""
+        called = legal(step.called)
+        name = self._free(called if tail is None else f"{called}/{tail}")
+        shape = out_shape(layer, [self.shapes[i] for i in inputs])
+        self.budget.allow(shape, 4, "its output")
+        self.nodes.append(Node(name, layer, inputs))
+        self.shapes[name] = shape
+        return name
+
+    def _free(self, name: str) -> str:
+        count, free = 1, name
+        while free in self.shapes or free == INPUT:
+            count += 1
+            free = f"{name}_{count}"
+        return free
+
+    def pointwise(self, step: Step, layer: Layer, i: int = 0) -> Value:
+        """A layer that takes number by number, whatever the axes are."""
+        value = self.value(step, i)
+        return replace(value, node=self.emit(step, layer, value.node))
+
+    def after(self, step: Step, value: Value, layer: Layer, shape: Shape, order: Shape) -> Value:
+        """A layer on a value that lies as it should; what comes out has this shape and order."""
+        return Value(self.emit(step, layer, value.node), shape, order)
+
+    # Laying values out --------------------------------------------------------------------------
+
+    def settled(self, step: Step, value: Value) -> Value:
+        """A flattened picture whose numbers stand in the file's order."""
+        if value.shuffle is None:
+            return value
+        shape, order = value.shuffle
+        back = tuple(order.index(a) for a in range(len(order)))
+        ours = tuple(shape[a] for a in order)
+        node = self.emit(step, L.Reshape(ours), value.node, tail="unflatten")
+        node = self.emit(step, L.Permute([0, *(a + 1 for a in back)]), node, tail="permute")
+        node = self.emit(step, L.Flatten(), node, tail="flatten")
+        return replace(value, node=node, shuffle=None)
+
+    def arranged(self, step: Step, value: Value, order: Sequence[int]) -> Value:
+        """The value with its axes in this order, by a Permute and a Reshape where they are needed.
+
+        Axes that are not in `order` must have length 1.
+        """
+        value, order = self.settled(step, value), tuple(order)
+        if value.order == order:
+            return value
+        lost = [a for a in value.order if a not in order and value.shape[a] != 1]
+        if lost:
+            raise ArgumentError(
+                f"it cannot take its input of shape {told(value.shape)} as one picture"
+            )
+        have = [a for a in value.order if value.shape[a] != 1]
+        want = [a for a in order if value.shape[a] != 1]
+        node = value.node
+        if have != want:
+            there = sorted(value.order, key=lambda a: order.index(a) if a in order else -1)
+            moved = [0, *(value.order.index(a) + 1 for a in there)]
+            node = self.emit(step, L.Permute(moved), node, tail="permute")
+            value = replace(value, node=node, order=tuple(there))
+        if value.order != order:
+            shape = tuple(value.shape[a] for a in order)
+            if value.sample != shape:
+                node = self.emit(step, L.Reshape(shape), node, tail="reshape")
+        return replace(value, node=node, order=order)
+
+    def picture(self, step: Step, value: Value) -> Value:
+        """The value as pictures (rows, cols, channels)."""
+        if value.rank != 4:
+            raise ArgumentError(
+                f"it needs pictures (N, channels, rows, cols), got shape {told(value.shape)}"
+            )
+        return self.arranged(step, value, PICTURE)
+
+    def raw(self, step: Step, value: Value) -> Value:
+        """The value with all its axes in the file's order."""
+        return self.arranged(step, value, tuple(range(1 if value.batched else 0, value.rank)))
+
+
+def as_float(array: Array) -> Array:
+    """Weights in the dtype that they are kept in: float32, or float64 where they have it."""
+    array = np.asarray(array)
+    return np.asarray(array, np.float64 if array.dtype == np.float64 else np.float32)
+
+
+def legal(name: str) -> str:
+    """A node's name from the file's: exporters like to put a slash in front."""
+    return name.strip().strip("/") or "node"
+
+
+def told(shape: Sequence[int]) -> str:
+    """A shape for messages, with N for the batch."""
+    return "(" + ", ".join("N" if s == BATCH else str(s) for s in shape) + ")"
+
+
+def _channels_last(shape: Shape) -> bool:
+    """Whether a picture's shape in the file looks like (N, rows, cols, channels)."""
+    few = (1, 3, 4)
+    return shape[3] in few and shape[1] not in few

@@ -1,0 +1,150 @@
+"""`from_onnx`: an ONNX file becomes a `Model`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...engine.model import Model
+from ...errors import ArgumentError
+from .graph import MEMORY, Graph, Port, read_graph
+from .importer import known_operators
+from .network import check_known, read
+from .values import Array, NeedsValue, Shape
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a model came from, so that it can be read again with other values or sizes."""
+
+    what: Any
+    memory: int
+
+    def graph(self) -> Graph:
+        """The file, read and checked."""
+        graph = read_graph(self.what, self.memory, known_operators())
+        check_known(graph)
+        return graph
+
+
+def from_onnx(
+    path: Any,
+    *,
+    input: str | None = None,
+    output: str | None = None,
+    size: Sequence[int] | None = None,
+    values: Mapping[str, Any] | None = None,
+    classes: Sequence[str] | None = None,
+    memory: int = MEMORY,
+) -> Model:
+    """A model from an ONNX file: a path, its bytes, or an `onnx.ModelProto`.
+
+    Nodes are named as in the file. Pictures are channels last, as everywhere in nnviz, whatever
+    the file has; `model.run_onnx(*inputs)` takes and gives arrays as the file has them.
+
+    input: which of the file's inputs the model's is (by default the first of floats).
+    values: arrays for the others, by name; weights or shapes that the file takes as inputs are such
+        values. A model whose values are not all known has `run_onnx` alone.
+    output: which of the file's outputs is the model's (the first by default). The nodes of the
+        others are there as well, to be inspected by name.
+    size: (rows, cols), where the file leaves them free.
+    classes: the names of the classes.
+    memory: bytes that reading may take; a file that asks for more is refused.
+    """
+    source = Source(path, _bytes(memory))
+    graph = source.graph()
+    given = {name: np.asarray(array) for name, array in (values or {}).items()}
+    for name in given:
+        graph.port(name)
+    data = data_input(graph, given, input)
+    try:
+        if data is None:
+            raise NeedsValue("")
+        shape = fixed_shape(graph, data, size)
+        network = read(graph, data.name, shape, given, declared_batch(data))
+        if network.computes(output):
+            model = network.model(output, classes)
+            model.source = source
+            return model
+        raise NeedsValue("")
+    except NeedsValue as error:
+        return OpenModel(source, graph, error.args[0])
+
+
+def _bytes(memory: int) -> int:
+    if isinstance(memory, bool) or not isinstance(memory, int | np.integer) or memory < 1:
+        raise ArgumentError(f"memory must be a number of bytes of at least 1, got {memory!r}")
+    return int(memory)
+
+
+def data_input(graph: Graph, given: Mapping[str, Array], name: str | None) -> Port | None:
+    """The input that pictures go into: the one named, or the first of floats without a value, or
+    the first of bytes."""
+    if name is not None:
+        return graph.port(name)
+    free = [p for p in graph.inputs if p.name not in given and p.dtype is not None]
+    floats = [p for p in free if p.dtype.kind == "f"]  # type: ignore[union-attr]
+    pictures = [p for p in free if p.dtype == np.uint8 and len(p.shape or ()) >= 3]
+    return next(iter(floats + pictures), None)
+
+
+def declared_batch(port: Port) -> int | None:
+    """The length of an input's first axis, where the file says one."""
+    first = port.shape[0] if port.shape else None
+    return first if isinstance(first, int) else None
+
+
+def fixed_shape(graph: Graph, port: Port, size: Sequence[int] | None) -> Shape:
+    """The data input's shape in the file's order; a free first length counts as 1."""
+    if port.shape is None:
+        raise NeedsValue(port.name)
+    shape = [s if isinstance(s, int) else None for s in port.shape]
+    if shape and shape[0] is None:
+        shape[0] = 1
+    free = [a for a, s in enumerate(shape) if s is None]
+    if size is not None:
+        pair = tuple(size) if isinstance(size, Sequence) else (size,)
+        whole = all(isinstance(s, int | np.integer) and s > 0 for s in pair)
+        if len(pair) != len(free) or not whole:
+            raise ArgumentError(
+                f"size must be the lengths of the {len(free)} axes that {graph.label} leaves free "
+                f"in its input {port.name!r} {port.shape}, got {size!r}"
+            )
+        for axis, length in zip(free, pair, strict=True):
+            shape[axis] = int(length)
+    elif free:
+        raise NeedsValue(port.name)
+    return tuple(int(s) for s in shape if s is not None)
+
+
+class OpenModel(Model):
+    """A file's network that waits for values: weights or shapes that the file takes as inputs, or
+    the size of its pictures. `run_onnx` gives them; all else asks for them."""
+
+    def __init__(self, source: Source, graph: Graph, missing: str) -> None:
+        self.source, self.made = source, {}
+        wanted = ", ".join(f"{p.name!r} {_told(p)}" for p in graph.inputs) or "none"
+        self._lack = (
+            f"{graph.label} can only be run (model.run_onnx) until "
+            + (f"its input {missing!r} is known" if missing else "it has pictures to go into")
+            + ": nnviz.from_onnx takes values={name: array} and size=(rows, cols); its inputs are "
+            + wanted
+        )
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or "_lack" not in self.__dict__:
+            raise AttributeError(name)
+        raise ArgumentError(self._lack)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self._lack}>"
+
+
+def _told(port: Port) -> str:
+    """An input's shape for messages."""
+    if port.shape is None:
+        return "of any shape"
+    return "×".join("?" if s is None else str(s) for s in port.shape) or "a number"

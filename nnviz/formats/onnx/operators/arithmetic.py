@@ -1,0 +1,127 @@
+"""Sums, products and the like of two tensors or more, stretched to one shape as NumPy does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ....engine import layers as L
+from ....engine.layer import Layer
+from ....errors import ArgumentError
+from ..graph import Step
+from ..importer import Importer, as_float, operator
+from ..values import BATCH, Array, Const, NotBatched, Shape, Value
+
+OPERATIONS = {
+    "Add": "add",
+    "Sub": "subtract",
+    "Mul": "multiply",
+    "Div": "divide",
+    "Pow": "power",
+    "Sum": "add",
+    "Mean": "mean",
+    "Max": "maximum",
+    "Min": "minimum",
+}
+PLAIN = {"add": L.Add, "multiply": L.Multiply}
+
+
+@operator(*OPERATIONS)
+def arithmetic(imp: Importer, step: Step) -> Value:
+    """Between nodes a merging layer; a constant goes into a layer of its own."""
+    given = [imp.lookup(name) for name in step.inputs]
+    values = [imp.settled(step, v) for v in given if isinstance(v, Value)]
+    consts = [v for v in given if isinstance(v, Const)]
+    operation = OPERATIONS[step.op]
+    if len(given) == 1:
+        return imp.pointwise(step, L.Linear())
+    if operation == "mean" and consts:
+        raise ArgumentError("a mean of data and constants is not read")
+    total = values[0]
+    if len(values) > 1:
+        if len(consts) and operation not in ("add", "multiply", "maximum", "minimum"):
+            raise ArgumentError(f"{step.op} of more than two is not read")
+        total = merged(imp, step, operation, values)
+    for const in consts:
+        first = isinstance(given[0], Const) and len(given) == 2
+        total = with_constant(imp, step, operation, total, const, first)
+    return total
+
+
+def common(imp: Importer, values: list[Value], shape: Shape) -> tuple[list[Value], Shape]:
+    """The values with as many axes as `shape`, and one order of axes for all of them."""
+    rank = len(shape)
+    lined = []
+    for value in values:
+        missing = rank - value.rank
+        if missing and value.batched:
+            raise NotBatched("it stretches the batch")
+        lined.append(
+            value.named((1,) * missing + value.shape, [-1] * missing + list(range(value.rank)))
+        )
+    widest = max(lined, key=lambda v: int(np.prod([s for s in v.shape if s != BATCH], dtype=float)))
+    order = list(widest.order)
+    for axis in range(rank - 1, -1, -1):
+        if axis not in order and shape[axis] not in (1, BATCH):
+            order.insert(0, axis)
+    return lined, tuple(order)
+
+
+def stretched(shapes: list[Shape]) -> Shape:
+    """One shape for all of these; the batch stays the batch."""
+    rank = max(map(len, shapes))
+    every = [(1,) * (rank - len(s)) + tuple(s) for s in shapes]
+    if any(BATCH in s for s in every):
+        if any(s[0] not in (BATCH, 1) for s in every) or any(BATCH in s[1:] for s in every):
+            raise NotBatched("it stretches the batch")
+        return (BATCH, *np.broadcast_shapes(*(s[1:] for s in every)))
+    return np.broadcast_shapes(*every)
+
+
+def merged(imp: Importer, step: Step, operation: str, values: list[Value]) -> Value:
+    """A layer with all the values as its inputs."""
+    shape = stretched([v.shape for v in values])
+    lined, order = common(imp, values, shape)
+    ready = []
+    for value in lined:
+        # NumPy lines arrays up from the right, so what is missing in front needs no axis.
+        suffix = order[len(order) - len(value.order) :] if value.order else ()
+        full = order
+        while full and value.shape[full[0]] == 1:
+            full = full[1:]
+        ready.append(value if value.order == suffix else imp.arranged(step, value, full))
+    alike = len({v.sample for v in ready}) == 1
+    layer: Layer
+    if operation in PLAIN:
+        layer = PLAIN[operation](broadcast=not alike)
+    else:
+        layer = L.Arithmetic(operation, broadcast=not alike)
+    node = imp.emit(step, layer, *(v.node for v in ready))
+    return Value(node, shape, order)
+
+
+def with_constant(
+    imp: Importer, step: Step, operation: str, value: Value, const: Const, first: bool
+) -> Value:
+    """A layer that holds the constant, its axes in our order."""
+    array = as_float(const.row)
+    if array.size == 1 and array.ndim <= value.rank:
+        layer = L.WithConstant.of(operation, array.reshape(()), first=first)
+        return replace(value, node=imp.emit(step, layer, value.node))
+    shape = stretched([value.shape, array.shape])
+    (lined,), order = common(imp, [value], shape)
+    lined = imp.arranged(step, lined, order)
+    layer = L.WithConstant.of(operation, laid_out(array, len(shape), order), first=first)
+    return Value(imp.emit(step, layer, lined.node), shape, order)
+
+
+def laid_out(array: Array, rank: int, order: Shape) -> Array:
+    """A constant of the file with its axes in this order, without needless ones in front."""
+    full = array.reshape((1,) * (rank - array.ndim) + array.shape)
+    rest = tuple(a for a in range(rank) if a not in order)
+    moved = full.transpose(rest + tuple(order))
+    ours = moved.reshape(moved.shape[len(rest) :])
+    while ours.ndim and ours.shape[0] == 1:
+        ours = ours[0]
+    return np.ascontiguousarray(ours)

@@ -1,0 +1,141 @@
+"""`model.run_onnx`: arrays as the file has them, in and out, for checks against other runtimes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...engine.graph import INPUT
+from ...engine.input import as_array
+from ...engine.model import Model
+from ...errors import ArgumentError, NnvizError, listing
+from .importer import Reading
+from .network import Network, read, walk
+from .opening import Source, data_input, declared_batch
+from .values import BATCH, Array, Const, Value
+
+
+def run_onnx(model: Model, inputs: Sequence[Any]) -> list[Array]:
+    """All outputs of the file for all its inputs without a value, in the file's order and layout.
+
+    A model whose nodes are enough is simply run. Else (other inputs than the pictures, other sizes,
+    outputs that no node computes) the file is read again with what came as constants.
+    """
+    arrays = [as_array(array, "an input") for array in inputs]
+    page = model.made.get("onnx")
+    if page is not None and len(arrays) == 1 and fits(page, arrays[0].shape):
+        return _run(model, page, arrays[0])
+    if model.source is None:
+        raise ArgumentError(
+            "run_onnx wants a model read by nnviz.from_onnx, and arrays that its file takes"
+            if page is None
+            else f"run_onnx got arrays of shape {listing(a.shape for a in arrays)}; the model was "
+            f"read for {page['input']}"
+        )
+    network = _bound(model.source, arrays)
+    return _outputs(network, arrays)
+
+
+def fits(page: Mapping[str, Any], shape: Sequence[int]) -> bool:
+    """Whether the model's nodes alone give all outputs for an array of this shape."""
+    wanted = page["input"]["shape"]
+    alike = len(wanted) == len(shape) and all(
+        w in (BATCH, s) and s > 0 for w, s in zip(wanted, shape, strict=True)
+    )
+    return alike and all(output["node"] for output in page["outputs"])
+
+
+def _run(model: Model, page: Mapping[str, Any], array: Array) -> list[Array]:
+    """The model's outputs for its one input."""
+    wanted = {o["node"] for o in page["outputs"]} - {INPUT}
+    trace = model.run_checked(to_ours(array, page["input"]), keep=wanted, prepared=True)
+    return [
+        _typed(to_file(trace.input if o["node"] == INPUT else trace[o["node"]].y, o), o["dtype"])
+        for o in page["outputs"]
+    ]
+
+
+def to_ours(array: Array, layout: Mapping[str, Any]) -> Array:
+    """An array of the file as the model's input."""
+    order, batched = layout["order"], layout["shape"][:1] == [BATCH]
+    front = [0] if batched else []
+    rest = [a for a in range(array.ndim) if a not in (*front, *order)]  # of length 1
+    moved = array.transpose(front + rest + list(order))
+    return moved.reshape(len(array) if batched else 1, *moved.shape[len(front) + len(rest) :])
+
+
+def to_file(array: Array, layout: Mapping[str, Any]) -> Array:
+    """What a node gave, as the file has it."""
+    order, shape = list(layout["order"]), layout["shape"]
+    batched = shape[:1] == [BATCH]
+    present = [0, *order] if batched else order
+    if not batched:
+        array = array[0]
+    moved = array.transpose(np.argsort(present).tolist())
+    return moved.reshape([len(array) if s == BATCH else s for s in shape])
+
+
+def _typed(array: Array, dtype: str | None) -> Array:
+    """The array in the file's dtype where that is another kind of number; else as it came."""
+    if dtype is None or np.dtype(dtype).kind == array.dtype.kind:
+        return array
+    return array.astype(dtype)
+
+
+def _bound(source: Source, arrays: Sequence[Array]) -> Network:
+    """The file, read again with all inputs but the pictures as constants.
+
+    Of several inputs of floats the first is taken for the pictures with which the file can be read;
+    where none will do, all is worked out by folding.
+    """
+    graph = source.graph()
+    if len(arrays) != len(graph.inputs):
+        names = listing(port.name for port in graph.inputs) or "none"
+        raise ArgumentError(
+            f"{graph.label} takes {len(graph.inputs)} input(s) ({names}), got {len(arrays)}"
+        )
+    given = {port.name: a for port, a in zip(graph.inputs, arrays, strict=True)}
+    why: NnvizError | None = None
+    taken: set[str] = set()
+    while (data := data_input(graph, dict.fromkeys(taken, np.empty(0)), None)) is not None:
+        taken.add(data.name)
+        array = given[data.name]
+        if array.size == 0:
+            continue
+        values = {name: a for name, a in given.items() if name != data.name}
+        try:
+            found = read(graph, data.name, array.shape, values, declared_batch(data))
+            loose = any(isinstance(m, Const) and len(m.arrays) > 1 for _, m in found.outputs)
+            return walk(graph, Reading(data.name, array.shape, False, values)) if loose else found
+        except NnvizError as error:
+            why = why or error
+    try:
+        return read(graph, None, (), given)
+    except NnvizError as error:
+        raise why or error from None
+
+
+def _outputs(network: Network, arrays: Sequence[Array]) -> list[Array]:
+    """The outputs of a network that was read for these very arrays."""
+    page = network.described()
+    nodes = [o["node"] for o in page["outputs"]]
+    found: dict[str, Array] = {}
+    if page["input"] is not None:
+        given = dict(zip([p.name for p in network.graph.inputs], arrays, strict=True))
+        mine = to_ours(given[page["input"]["name"]], page["input"])
+        found[INPUT] = mine
+        wanted = {n for n in nodes if n not in (None, INPUT)}
+        if wanted:
+            output = next(p.name for p, m in network.outputs
+                          if isinstance(m, Value) and m.node != INPUT)  # fmt: skip
+            trace = network.model(output).run_checked(mine, keep=wanted, prepared=True)
+            found |= {name: trace[name].y for name in wanted}
+    results = []
+    for (_, made), told in zip(network.outputs, page["outputs"], strict=True):
+        if isinstance(made, Const):
+            results.append(_typed(made.array, told["dtype"]))
+        else:
+            results.append(_typed(to_file(found[made.node], told), told["dtype"]))
+    return results

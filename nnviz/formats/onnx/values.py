@@ -1,0 +1,140 @@
+"""What a name in an ONNX file stands for while it is read: a number known now, or a node's output.
+
+The file counts axes its own way (pictures channels first) and nnviz has its own (channels last).
+A `Value` says which of the file's axes each axis of our array is. So a transposition, a squeezing
+or unsqueezing in the file costs nothing: it only changes what the axes are called. Where a layer
+needs its axes in a certain order, `Importer.arranged` inserts what it takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ...errors import NnvizError
+
+Array = np.ndarray
+Shape = tuple[int, ...]
+BATCH = -1
+"""The length of axis 0 in a graph whose first axis is the batch: any."""
+TRIED = (2, 3)
+"""The lengths of a batch for which shapes are worked out; what is alike for both holds for all."""
+PICTURE = (2, 3, 1)
+"""The file's axes of (rows, cols, channels) in a picture (N, channels, rows, cols)."""
+
+
+class NotBatched(NnvizError):
+    """The graph treats its first axis as something else than a batch: it must be read whole."""
+
+
+class NeedsValue(NnvizError):
+    """The graph cannot be read before one of its inputs has a value. `args[0]` is its name."""
+
+
+@dataclass(frozen=True)
+class Const:
+    """An array that is known while the file is read.
+
+    arrays: one; or one for each batch length of `TRIED`, where it depends on that.
+    """
+
+    arrays: tuple[Array, ...]
+
+    @classmethod
+    def of(cls, array: Array) -> Const:
+        """One array for every batch."""
+        return cls((np.asarray(array),))
+
+    @classmethod
+    def tried(cls, arrays: Sequence[Array]) -> Const:
+        """One for each batch length; a single one where they are the same."""
+        first = arrays[0]
+        same = all(a.shape == first.shape and np.array_equal(a, first) for a in arrays)
+        return cls((first,) if same else tuple(arrays))
+
+    @property
+    def array(self) -> Array:
+        """The array, whatever the batch."""
+        if len(self.arrays) > 1:
+            raise NotBatched("a constant depends on the length of the batch")
+        return self.arrays[0]
+
+    @property
+    def row(self) -> Array:
+        """The array with a first axis of 1 where its rows, one for each picture, are all alike."""
+        if len(self.arrays) == 1:
+            return self.arrays[0]
+        rows = [a[:1] for a in self.arrays if a.ndim]
+        alike = len(rows) == len(self.arrays) and all(
+            len(a) == n and (a == a[:1]).all() for a, n in zip(self.arrays, TRIED, strict=True)
+        )
+        if not alike or not np.array_equal(rows[0], rows[1]):
+            raise NotBatched("a constant depends on the length of the batch")
+        return rows[0]
+
+
+@dataclass(frozen=True)
+class Value:
+    """A tensor of the file that one of our nodes computes.
+
+    node: whose output it is. shape: as the file has it; the first length is `BATCH` where axis 0
+    is the batch. order: the file's axis of each axis of our sample; axes that are left out have
+    length 1 (or are the batch). shuffle: for a vector that was a picture: the shape (as the file
+    had it) and the order in which our numbers stand instead.
+    """
+
+    node: str
+    shape: Shape
+    order: Shape
+    shuffle: tuple[Shape, Shape] | None = None
+
+    @property
+    def rank(self) -> int:
+        return len(self.shape)
+
+    @property
+    def batched(self) -> bool:
+        """Whether axis 0 is the batch."""
+        return bool(self.shape) and self.shape[0] == BATCH
+
+    @property
+    def sample(self) -> Shape:
+        """The shape of our array, without N."""
+        return tuple(self.shape[a] for a in self.order)
+
+    def axis(self, axis: int) -> int:
+        """An axis of the file, counted from the front."""
+        at = axis + self.rank if axis < 0 else axis
+        if not 0 <= at < self.rank:
+            raise NnvizError(f"axis {axis} is not among the {self.rank} of its input")
+        return at
+
+    def ours(self, axis: int) -> int:
+        """Which axis of our array (N is 0) a file's axis is."""
+        at = self.axis(axis)
+        if at == 0 and self.batched:
+            raise NotBatched("it works along the batch")
+        return self.order.index(at) + 1
+
+    def transposed(self, perm: Sequence[int]) -> Value:
+        """The file's transposition: our array stays."""
+        if self.batched and perm[0] != 0:
+            raise NotBatched("it moves the batch")
+        shape = tuple(self.shape[a] for a in perm)
+        return replace(self, shape=shape, order=tuple(perm.index(a) for a in self.order))
+
+    def named(self, shape: Shape, kept: Sequence[int]) -> Value:
+        """The same numbers with axes of length 1 more or less: axis `a` of the file was `kept[a]`,
+        or -1 for a new one."""
+        where = {old: new for new, old in enumerate(kept) if old >= 0}
+        order = tuple(where[a] for a in self.order if a in where)
+        return replace(self, shape=shape, order=order)
+
+    def file_indices(self) -> Array:
+        """For each number of our shuffled vector, its place in the file's."""
+        assert self.shuffle is not None
+        shape, order = self.shuffle
+        places = np.arange(np.prod(shape, dtype=np.int64)).reshape(shape)
+        return places.transpose(order).ravel()

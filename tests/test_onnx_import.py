@@ -1,0 +1,54 @@
+"""Networks from ONNX files: what they compute, how they are laid out, what they are called."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import nnviz as nv
+
+pytest.importorskip("onnx")
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+def channels_first(pixels: np.ndarray) -> np.ndarray:
+    pixels = pixels[..., None] if pixels.ndim == 3 else pixels
+    return np.ascontiguousarray(pixels.transpose(0, 3, 1, 2), np.float32)
+
+
+PREPARED = {
+    "resnet20_cifar10": lambda p: (p / 255 - MEAN) / STD,
+    "squeezenet1_0_dc": lambda p: p[..., ::-1] - (104.0, 117.0, 123.0),
+    "mobilenet_v1_0.25_128": lambda p: (p - 127.5) / 127.5,
+    "tiny_vgg": lambda p: p / 255,
+    "opt-mnist": lambda p: p,
+}
+"""Name of a network -> what it wants of raw pixels."""
+
+
+@pytest.fixture(scope="module", params=PREPARED)
+def golden_network(request, shared_data):
+    """A real network, what to put in, and what was recorded of it: (model, array, name, output)."""
+    folder, name = shared_data / "models", request.param
+    held = np.load(folder / f"golden_{name}.npz")
+    array = channels_first(PREPARED[name](held["pixels"].astype(np.float64)))
+    model = nv.load(folder / f"{name}.onnx")
+    return model, array, str(held["output_name"]), held["output"]
+
+
+def test_real_networks_give_what_was_recorded(golden_network):
+    model, array, name, wanted = golden_network
+    found = dict(
+        zip([o["name"] for o in model.made["onnx"]["outputs"]], model.run_onnx(array), strict=True)
+    )
+    np.testing.assert_allclose(found[name], wanted, rtol=1e-4, atol=1e-4 * np.abs(wanted).max())
+
+
+def test_real_networks_survive_the_model_file(golden_network, tmp_path):
+    model, array, _, _ = golden_network
+    model.save(tmp_path / "net.npz")
+    again = nv.load(tmp_path / "net.npz")
+    assert again.output_name == model.output_name
+    for one, other in zip(again.run_onnx(array), model.run_onnx(array), strict=True):
+        np.testing.assert_array_equal(one, other)
