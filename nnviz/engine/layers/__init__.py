@@ -10,6 +10,7 @@ from .depthwise import DepthwiseConv2D
 from .dropout import Dropout, SpatialDropout2D
 from .function import Function
 from .group_norm import GroupNormalization, InstanceNormalization, LayerNormalization
+from .interpolate import Resize
 from .lp_pool import GlobalLpPooling2D, LpPooling2D
 from .merge import Add, Concatenate, Multiply
 from .norm import BatchNormalization, LocalResponseNormalization, Normalization
@@ -72,6 +73,7 @@ __all__ = [
     "ReLU6",
     "Reduce",
     "Reshape",
+    "Resize",
     "Sigmoid",
     "Slice",
     "Softmax",
