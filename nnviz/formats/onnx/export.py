@@ -17,7 +17,13 @@ from ...engine.model import Model
 from ...errors import ArgumentError
 from ...files import with_suffix, write_bytes
 from ..npz import spec_to_json
-from . import export_arithmetic, export_layers, export_shapes  # noqa: F401  (the writers)
+from . import (  # noqa: F401  (they fill the table of writers)
+    export_arithmetic,
+    export_layers,
+    export_norm,
+    export_pointwise,
+    export_shapes,
+)
 from .export_graph import FIRST, TO_FIRST, Graph
 
 if TYPE_CHECKING:

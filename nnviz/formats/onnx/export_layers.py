@@ -1,4 +1,4 @@
-"""Writers of the layers, by family: each a few lines of ONNX operators.
+"""Writers of the layers with weights, and of pools: each a few lines of ONNX operators.
 
 In all of them `site.op` adds an operator and gives the name of its output; the last one is called
 after the node.
@@ -12,38 +12,18 @@ from typing import Any
 import numpy as np
 
 from ...engine.layers import (
-    ELU,
-    GELU,
-    SELU,
     AveragePooling2D,
-    BatchNormalization,
     Conv2D,
     Conv2DTranspose,
     Dense,
     DepthwiseConv2D,
-    Dropout,
     GlobalAveragePooling2D,
-    HardSwish,
-    LeakyReLU,
-    Linear,
-    LocalResponseNormalization,
     MaxPooling2D,
-    Normalization,
-    PReLU,
-    ReLU,
-    Sigmoid,
-    Softmax,
-    Softplus,
-    SpatialDropout2D,
-    Step,
     Subsampling2D,
-    Swish,
-    Tanh,
     TrueConv2D,
-    UpSampling2D,
 )
 from ...engine.layers.lp_pool import GlobalLpPooling2D, LpPooling2D
-from .export_graph import ANY, Site, pads, writes
+from .export_graph import Site, pads, writes
 
 # Layers with weights ------------------------------------------------------------------------------
 
@@ -187,112 +167,3 @@ def _subsampling(site: Site, x: str) -> str:
 def _global_average(site: Site, x: str) -> str:
     y = site.op("GlobalAveragePool", x)
     return y if site.layer.keepdims else site.op("Flatten", y)
-
-
-# Activations --------------------------------------------------------------------------------------
-
-PLAIN: dict[type, tuple[str, dict[str, str]]] = {
-    ReLU: ("Relu", {}),
-    Sigmoid: ("Sigmoid", {}),
-    Tanh: ("Tanh", {}),
-    Softplus: ("Softplus", {}),
-    HardSwish: ("HardSwish", {}),
-    SELU: ("Selu", {}),
-    ELU: ("Elu", {"alpha": "alpha"}),
-    LeakyReLU: ("LeakyRelu", {"alpha": "negative_slope"}),
-    Linear: ("Identity", {}),
-    SpatialDropout2D: ("Identity", {}),
-}
-"""Layers that are one operator: its name, and its attributes with our names for them."""
-
-
-@writes(*PLAIN, layout=ANY)
-def _plain(site: Site, *xs: str) -> str:
-    kind, names = PLAIN[type(site.layer)]
-    return site.op(kind, *xs, **{theirs: getattr(site.layer, ours) for theirs, ours in
-                                 names.items()})  # fmt: skip
-
-
-@writes(PReLU, layout=ANY)
-def _prelu(site: Site, x: str) -> str:
-    return site.op("PRelu", x, site.array("slope", site.stretched))
-
-
-@writes(Swish, layout=ANY)
-def _swish(site: Site, x: str) -> str:
-    return site.op("Mul", x, site.op("Sigmoid", x))
-
-
-@writes(GELU, layout=ANY)
-def _gelu(site: Site, x: str) -> str:
-    return site.op("Gelu", x)
-
-
-@writes(Step, layout=ANY)
-def _step(site: Site, x: str) -> str:
-    from onnx import TensorProto
-
-    above = site.op("Greater", x, site.constant(0, "zero"))
-    return site.op("Cast", above, to=TensorProto.FLOAT)
-
-
-@writes(Softmax, layout=ANY)
-def _softmax(site: Site, x: str) -> str:
-    return site.op("Softmax", x, axis=site.axis(-1))
-
-
-@writes(Dropout, layout=ANY)
-def _dropout(site: Site, x: str) -> str:
-    return site.op("Dropout", x, site.constant(site.layer.rate, "rate"))
-
-
-# Normalization ------------------------------------------------------------------------------------
-
-
-@writes(BatchNormalization)
-def _batch_normalization(site: Site, x: str) -> str:
-    layer = site.layer
-    if len(site.out) in (1, 3):
-        keys = ("gamma", "beta", "moving_mean", "moving_variance")
-        arrays = [site.array(key) for key in keys]
-        return site.op("BatchNormalization", x, *arrays, epsilon=layer.epsilon)
-    # ONNX has channels at axis 1 alone; elsewhere it is the affine map that it is.
-    mean, variance = (layer.buffers[f"moving_{key}"].astype(float) for key in ("mean", "variance"))
-    scale = layer.params["gamma"] / np.sqrt(variance + layer.epsilon)
-    scaled = site.op("Mul", x, site.constant(scale, "scale"))
-    return site.op("Add", scaled, site.constant(layer.params["beta"] - mean * scale, "shift"))
-
-
-@writes(LocalResponseNormalization)
-def _local_response(site: Site, x: str) -> str:
-    """LRN; as onnxruntime has it for odd sizes alone, a 1×1 convolution for even ones, which adds
-    the neighbours' squares."""
-    layer = site.layer
-    if layer.size % 2:
-        settings = {key: getattr(layer, key) for key in ("size", "alpha", "beta", "bias")}
-        return site.op("LRN", x, **settings)
-    channels = np.arange(site.out[2])
-    away = channels - channels[:, None]  # of each channel, how far behind it each other one is
-    near = (away >= -((layer.size - 1) // 2)) & (away <= layer.size // 2)
-    weight = site.constant(near[..., None, None] * (layer.alpha / layer.size), "neighbours")
-    bias = site.constant(np.full(len(channels), layer.bias), "bias")
-    base = site.op("Conv", site.op("Mul", x, x), weight, bias)
-    return site.op("Mul", x, site.op("Pow", base, site.constant(-layer.beta, "power")))
-
-
-@writes(Normalization, layout=ANY)
-def _normalization(site: Site, x: str) -> str:
-    mean, std = (site.stretched(np.array(v)) for v in (site.layer.mean, site.layer.std))
-    centred = site.op("Sub", x, site.constant(mean, "mean"))
-    return site.op("Div", centred, site.constant(std, "std"))
-
-
-@writes(UpSampling2D)
-def _up_sampling(site: Site, x: str) -> str:
-    modes = {
-        "nearest": {"mode": "nearest", "coordinate_transformation_mode": "asymmetric",
-                    "nearest_mode": "floor"},
-        "bilinear": {"mode": "linear", "coordinate_transformation_mode": "half_pixel"},
-    }  # fmt: skip
-    scales = site.constant([1, 1, *site.layer.size], "scales")
-    return site.op("Resize", x, "", scales, **modes[site.layer.interpolation])
