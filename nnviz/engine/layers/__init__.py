@@ -12,7 +12,7 @@ from .function import Function
 from .group_norm import GroupNormalization, InstanceNormalization, LayerNormalization
 from .interpolate import Resize
 from .lp_pool import GlobalLpPooling2D, LpPooling2D
-from .merge import Add, Concatenate, Multiply
+from .merge import Add, Concatenate, MatMul, Multiply
 from .norm import BatchNormalization, LocalResponseNormalization, Normalization
 from .pool import AveragePooling2D, GlobalAveragePooling2D, MaxPooling2D, Subsampling2D
 from .rectifier import ELU, GELU, SELU, HardSwish, LeakyReLU, PReLU, ReLU, Swish
@@ -62,6 +62,7 @@ __all__ = [
     "LocalResponseNormalization",
     "LogSoftmax",
     "LpPooling2D",
+    "MatMul",
     "MaxPooling2D",
     "Mish",
     "Multiply",
