@@ -256,3 +256,62 @@ def test_without_the_package_the_error_says_how_to_get_it(monkeypatch, tmp_path)
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(nv.ArgumentError, match=r"pip install '\.\[onnx\]'"):
         small_net().to_onnx(tmp_path / "net.onnx")
+
+
+# There and back -----------------------------------------------------------------------------------
+
+
+def test_a_whole_network_comes_back_with_its_names_and_its_preparation(tmp_path):
+    model = small_net()
+    model = model.with_input(nv.prepared(model.input, preprocess="imagenet", fit="crop"))
+    again = nv.load(model.to_onnx(tmp_path / "net.onnx"))
+    assert again.input == model.input
+    assert (again.classes, again.head) == (model.classes, model.head)
+    assert {node.name for node in model.nodes} - {"flatten_1"} <= set(again.shapes)
+    x = np.random.default_rng(1).random((3, 8, 7, 3)).astype(np.float32)
+    close(again.predict(x), model.predict(x))
+
+
+@pytest.mark.parametrize("name", ["mnist-cnn", "cifar-resnet"])
+def test_the_shipped_models_come_back(name, tmp_path):
+    model = nv.load(name)
+    again = nv.load(model.to_onnx(tmp_path / "net.onnx"))
+    x = np.random.default_rng(0).integers(0, 256, (3, *model.input.shape), dtype=np.uint8)
+    close(again.predict(x), model.predict(x))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["resnet20_cifar10", "squeezenet1_0_dc", "mobilenet_v1_0.25_128", "tiny_vgg", "opt-mnist"],
+)
+def test_real_networks_are_written_again(name, shared_data):
+    model = nv.load(shared_data / "models" / f"{name}.onnx")
+    x = np.random.default_rng(0).random((2, *model.input.shape)).astype(np.float32)
+    wanted = model.predict(x)
+    close(run(model, x), wanted)
+    close(nv.from_onnx(to_proto(model)).predict(x), wanted)
+
+
+def test_notes_for_another_network_are_passed_over():
+    proto = to_proto(small_net())
+    for entry in proto.metadata_props:
+        if entry.key == "nnviz.classes":
+            entry.value = '["one"]'
+        if entry.key == "nnviz.input":
+            entry.value = entry.value.replace("[8, 7, 3]", "[9, 7, 3]")
+    model = nv.from_onnx(proto)
+    assert model.classes is None
+    assert model.input.shape == (8, 7, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("input", "{"), ("input", "{}"), ("input", "[1]"), ("classes", "7"), ("classes", "[" * 9999)],
+)
+def test_damaged_notes_are_one_clear_error(name, value):
+    proto = to_proto(small_net())
+    for entry in proto.metadata_props:
+        if entry.key == f"nnviz.{name}":
+            entry.value = value
+    with pytest.raises(nv.FileError, match=r"the metadata nnviz\.\* of .* are damaged"):
+        nv.from_onnx(proto)

@@ -7,16 +7,14 @@ the head) stands in the file's metadata as JSON, where `nnviz.load` finds it aga
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...engine.graph import INPUT
 from ...engine.layer import Shape
 from ...engine.model import Model
 from ...errors import ArgumentError
 from ...files import with_suffix, write_bytes
-from ..npz import spec_to_json
 from . import (  # noqa: F401  (they fill the table of writers)
     export_arithmetic,
     export_layers,
@@ -25,6 +23,7 @@ from . import (  # noqa: F401  (they fill the table of writers)
     export_shapes,
 )
 from .export_graph import FIRST, TO_FIRST, Graph
+from .notes import notes
 
 if TYPE_CHECKING:
     import onnx
@@ -34,7 +33,6 @@ OPSET, IR = 20, 9
 LARGEST = (1 << 31) - (1 << 20)
 """Bytes of an ONNX file's one message at the most; a little is left for what is not weights."""
 INSTALL = "it needs the package onnx: pip install '.[onnx]' in the checkout, or pip install onnx"
-METADATA = ("input", "head", "classes")
 
 
 def to_onnx(model: Model, path: str | Path) -> Path:
@@ -77,7 +75,7 @@ def to_proto(model: Model) -> onnx.ModelProto:
         ir_version=IR,
         producer_name="nnviz",
     )
-    helper.set_model_props(proto, _metadata(model))
+    helper.set_model_props(proto, notes(model))
     checker.check_model(proto, full_check=True)
     return proto
 
@@ -85,15 +83,6 @@ def to_proto(model: Model) -> onnx.ModelProto:
 def file_shape(shape: Shape) -> Shape:
     """A sample's shape as it lies in the file: pictures have their channels first."""
     return tuple(shape[axis - 1] for axis in TO_FIRST[1:]) if len(shape) == 3 else shape
-
-
-def _metadata(model: Model) -> dict[str, str]:
-    """What ONNX has no place for, as JSON by name."""
-    values: tuple[Any, ...] = (spec_to_json(model.input), model.head, model.classes)
-    return {
-        f"nnviz.{name}": json.dumps(value, ensure_ascii=False)
-        for name, value in zip(METADATA, values, strict=True)
-    }
 
 
 def _check_size(model: Model) -> None:

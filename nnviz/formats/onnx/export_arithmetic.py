@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...engine.layers import Add, Concatenate, Multiply
 from ...engine.layers.arithmetic import Arithmetic, WithConstant
+from ...engine.layers.merge import MatMul
 from .export_graph import ANY, LAST, TO_FIRST, Site, writes
 
 OPERATORS = {
@@ -69,4 +70,29 @@ def _with_constant(site: Site, x: str) -> str:
 
 @writes(Concatenate, layout=ANY)
 def _concatenate(site: Site, *xs: str) -> str:
-    return site.op("Concat", *xs, axis=site.axis(-1))
+    return site.op("Concat", *xs, axis=site.axis(site.layer.axis))
+
+
+@writes(MatMul, layout=LAST)
+def _matmul(site: Site, a: str, b: str) -> str:
+    """A vector is one row as a, one column as b; the samples' stacks get as many axes."""
+    shapes = [site.shapes[0], site.shapes[1]]
+    new: list[list[int]] = [[], []]
+    for i, shape in enumerate(shapes):
+        if len(shape) == 1:
+            new[i] = [1 + i]
+            shapes[i] = (1, *shape) if i == 0 else (*shape, 1)
+    rank = max(map(len, shapes))
+    for i, shape in enumerate(shapes):  # axes of the stack come first, so what is there moves on
+        more = rank - len(shape)
+        new[i] = [*range(1, 1 + more), *(axis + more for axis in new[i])]
+    a, b = (
+        site.op("Unsqueeze", x, site.integers(axes, f"axes_{i}")) if axes else x
+        for i, (x, axes) in enumerate(zip((a, b), new, strict=True))
+    )
+    y = site.op("MatMul", a, b)
+    return (
+        y
+        if len(site.out) == rank
+        else site.op("Reshape", y, site.integers([-1, *site.out], "shape"))
+    )

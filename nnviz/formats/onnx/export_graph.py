@@ -32,7 +32,7 @@ TO_FIRST, TO_LAST = (0, 3, 1, 2), (0, 2, 3, 1)
 """The permutations between the layouts, N among the axes."""
 
 
-Layout = str | Callable[[Layer], str]
+Layout = str | Callable[[Any], str]
 """A layout, or what says of a layer which it is."""
 
 

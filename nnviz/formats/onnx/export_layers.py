@@ -23,7 +23,7 @@ from ...engine.layers import (
     TrueConv2D,
 )
 from ...engine.layers.lp_pool import GlobalLpPooling2D, LpPooling2D
-from .export_graph import Site, pads, writes
+from .export_graph import FIRST, LAST, Site, pads, writes
 
 # Layers with weights ------------------------------------------------------------------------------
 
@@ -97,8 +97,11 @@ def _transposed(site: Site, x: str) -> str:
     )
 
 
-@writes(Dense)
+@writes(Dense, layout=lambda layer: LAST if layer.everywhere else FIRST)
 def _dense(site: Site, x: str) -> str:
+    if len(site.out) > 1:  # at every place, along the channels
+        y = site.op("MatMul", x, site.array("weight"))
+        return site.op("Add", y, site.array("bias")) if site.layer.use_bias else y
     return site.op("Gemm", x, site.array("weight"), *_bias(site))
 
 
