@@ -151,9 +151,17 @@ def _open(where: str | Path, split: str, options: Options) -> Dataset:
     if form is None:
         known = "; ".join(form.what for form in FORMS)
         raise FileError(f"{path} is no data that nnviz reads: expected {known}")
-    _refuse(options, tuple(dict.fromkeys((*ALL, *form.options))), str(path))
+    _refuse(options, options_of(path), str(path))
     taken = {name: value for name, value in options.items() if name in form.options}
     return form.read(path, split, **taken)
+
+
+def options_of(where: str | Path) -> tuple[str, ...]:
+    """The options that `load` has for the data there."""
+    named = isinstance(where, str) and (where == "sample" or where in CATALOGUE)
+    path = None if named else _existing(where)
+    form = next((form for form in FORMS if path is not None and form.fits(path)), None)
+    return tuple(dict.fromkeys((*ALL, *(form.options if form else ()))))
 
 
 def _existing(where: str | Path) -> Path:
