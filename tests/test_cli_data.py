@@ -188,11 +188,11 @@ def test_nothing_to_learn_from_and_too_much_held_out(run, tmp_path):
 
 def test_the_report_says_how_the_data_was_loaded():
     args = cli.parser().parse_args(
-        ["report", "--data", "a b", "--split", "train", "--resize", "3x4", "--channels", "1"]
+        ["evaluate", "m", "--data", "a b", "--split", "train", "--resize", "3x4"]
     )
     from nnviz.cli_data import load_line
 
-    wanted = "data = nv.data.load('a b', 'train', resize=(3, 4), channels=1)"
+    wanted = "data = nv.data.load('a b', 'train', resize=(3, 4))"
     model = nv.load("mnist-cnn")
     assert load_line(model, args) == wanted
     plain = cli.parser().parse_args(["report"])

@@ -18,7 +18,7 @@ from .figure import Cell, Figure, Scale, Table, rows_of, short_settings
 from .study import MOST_CLASSES, Study
 from .words import ends, heads, say, told
 
-LARGE_STEPS = 96
+LARGE_STEPS = 48
 """Of the climb to the ideal pictures of classes, where the pictures are large."""
 MOST_CHANNELS = 64
 """How many channels of a layer are shown at the most."""
@@ -29,6 +29,7 @@ WEIGHT = 14
 def structure(study: Study) -> Figure:
     """The block diagram with the summary's table beside it."""
     drawn = diagram(study.model)
+    one_band = draw_diagram.size(drawn) == draw_diagram.size(drawn, narrow=True)
     table = summary(study.model, ("parameters", "mult_adds", "receptive_field"))
     heaviest = max(table.rows, key=lambda row: row.trainable)
     steps = len(table.rows)
@@ -48,6 +49,7 @@ def structure(study: Study) -> Figure:
         caption=f"{say('diagram.caption')} {say('diagram.caption.table')}",
         alt="; then ".join(f"{b.name}: {', '.join(draw_diagram.words(b))}" for b in drawn.blocks),
         svg=draw_diagram.svg(drawn),
+        narrow_svg="" if one_band else draw_diagram.svg(drawn, narrow=True),
         raster=picture(drawn),
         table=_table(table),
         method="summary and diagram",
