@@ -6,16 +6,17 @@ import hashlib
 import json
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import ArgumentError, unknown
-from .executor import Program, chunk_slices, lockstep, shelf
+from .executor import Program, chunk_slices, each, lockstep, shelf
 from .graph import INPUT, Node, Symbol, nodes_of, out_shape
 from .input import InputSpec
 from .layer import Array, Call, Layer, Mode, Shape
-from .layers.activation import Sigmoid, Softmax
+from .layers.activation import LogSoftmax, Sigmoid, Softmax
 from .layers.reshape import Flatten
 from .rerun import rerun
 from .sweep import walk_back
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from ..training.trainer import Evaluation, History
 
 PREDICT = Mode()
+PART_BYTES = 1 << 20
 HEADS = ("softmax", "sigmoid", "logits", "none")
 
 
@@ -174,14 +176,18 @@ class Model:
             digest.update(json.dumps(plan, default=str).encode())
             for key, array in {**node.layer.params, **node.layer.buffers}.items():
                 digest.update(f"{key}{array.dtype}{array.shape}".encode())
-                digest.update(np.ascontiguousarray(array).tobytes())
+                # In parts, which the threads can share.
+                raw = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+                parts = [raw[at : at + PART_BYTES].data for at in range(0, len(raw), PART_BYTES)]
+                for part in each([partial(hashlib.sha256, part) for part in parts]):
+                    digest.update(part.digest())
         digest.update(repr((self.input, self.head)).encode())
         return digest.hexdigest()
 
     def _guess_head(self) -> str:
-        layer = self._head_node().layer
-        if isinstance(layer, Softmax | Sigmoid):
-            return "softmax" if isinstance(layer, Softmax) else "sigmoid"
+        kind = self._head_kind(self._head_node())
+        if kind is not None:
+            return kind
         return "logits" if len(self.output_shape) == 1 and self.output_shape[0] > 1 else "none"
 
     def _head_node(self) -> Node:
@@ -191,11 +197,27 @@ class Model:
             node = self.node(node.inputs[0])
         return node
 
+    def _head_kind(self, node: Node) -> str | None:
+        """What a node that turns logits into something else gives; None for any other node.
+
+        A softmax of softmaxes' logarithms is the softmax of the logits, so these are logits too.
+        """
+        layer = node.layer
+        if isinstance(layer, Softmax | LogSoftmax) and layer.axis in (-1, len(self.output_shape)):
+            return "softmax" if isinstance(layer, Softmax) else "logits"
+        return "sigmoid" if isinstance(layer, Sigmoid) else None
+
     @property
     def logits_name(self) -> str:
-        """The node (or "input") whose values go into the head's softmax or sigmoid."""
+        """The node (or "input") whose values go into the head's softmax (or its logarithm) or
+        sigmoid."""
         node = self._head_node()
-        is_head = isinstance(node.layer, Softmax | Sigmoid) and self.head in ("softmax", "sigmoid")
+        kind = self._head_kind(node)
+        is_head = (
+            kind is not None
+            and self.head != "none"
+            and (kind == "logits") == (self.head == "logits")
+        )
         return node.inputs[0] if is_head else self.output_name
 
     def class_index(self, target: int | str) -> int:
@@ -235,7 +257,8 @@ class Model:
         """Run all nodes on pixels `x` (N, *input shape) and keep what they leave behind.
 
         keep: names of the nodes whose outputs are kept besides the model's (None: everything, which
-        is what `backward` needs). With names, memory holds one chunk's activations at a time.
+        is what `backward` needs). With names, memory holds one chunk's activations at a time; with
+        none of them, the way to the output is the quickest, which may change its last digits.
         mode.train: batch statistics and dropout, with random numbers from `seed` and `step`.
         prepared: `x` is already what the network wants; otherwise `Model.input` is applied.
         """
@@ -257,6 +280,7 @@ class Model:
         wanted = None if keep is None else {*keep, self.output_name}
         for name in wanted or ():
             self.node(name)
+        private = keep is not None and not keep
         chunks = chunk_slices(len(batch), self.sample_bytes)
         draw, nodes = Draw(seed, step), list(enumerate(self.nodes))
 
@@ -274,6 +298,7 @@ class Model:
                     draw=draw,
                     scratch=scratch,
                     keep=wanted,
+                    private=private,
                 )
                 if wanted is not None:
                     calls = {k: Call((), c.y.copy(), None, c.mode, i) for k, c in calls.items()}

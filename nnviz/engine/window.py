@@ -82,13 +82,12 @@ class SlidingWindow:
         return self.pads
 
     def _rounded_up(self, n: int, axis: int) -> tuple[int, int]:
-        """The padding along one axis, with what the last window lacks added at the end."""
+        """The padding along one axis: at the end as much as the last window needs."""
         front, back = replace(self, ceil=False).padding((n, n))[axis]
         reach, stride = self.reach[axis], self.stride[axis]
         count = -(-(n + front + back - reach) // stride) + 1
-        if (count - 1) * stride >= n + front:
-            count -= 1
-        return front, max(back, (count - 1) * stride + reach - n - front)
+        count = min(count, -(-(n + front) // stride))
+        return front, max(0, (count - 1) * stride + reach - n - front)
 
     def out_size(self, size: Size) -> Size:
         pads = self.padding(size)

@@ -3,6 +3,7 @@
 from .activation import Linear, LogSoftmax, Sigmoid, Softmax, Softplus, Step, Tanh
 from .arithmetic import Arithmetic, WithConstant
 from .blocks import DepthToSpace, SpaceToDepth
+from .constant import Constant
 from .conv import Conv2D, TrueConv2D
 from .curve import CELU, Clip, HardSigmoid, Mish, ReLU6, Softsign, ThresholdedReLU
 from .dense import Dense
@@ -14,6 +15,7 @@ from .interpolate import Resize
 from .lp_pool import GlobalLpPooling2D, LpPooling2D
 from .merge import Add, Concatenate, MatMul, Multiply
 from .norm import BatchNormalization, LocalResponseNormalization, Normalization
+from .places import MaxPlaces2D
 from .pool import AveragePooling2D, GlobalAveragePooling2D, MaxPooling2D, Subsampling2D
 from .rectifier import ELU, GELU, SELU, HardSwish, LeakyReLU, PReLU, ReLU, Swish
 from .reduction import ArgMax, ArgMin, GlobalMaxPooling2D, Reduce
@@ -39,6 +41,7 @@ __all__ = [
     "BroadcastTo",
     "Clip",
     "Concatenate",
+    "Constant",
     "Conv2D",
     "Conv2DTranspose",
     "Dense",
@@ -63,6 +66,7 @@ __all__ = [
     "LogSoftmax",
     "LpPooling2D",
     "MatMul",
+    "MaxPlaces2D",
     "MaxPooling2D",
     "Mish",
     "Multiply",

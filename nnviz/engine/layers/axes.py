@@ -29,7 +29,8 @@ def whole_number(value: Any, what: str) -> int:
 
 def check_axes(axes: int | Sequence[int], what: str) -> tuple[int, ...]:
     """One axis or several, none of them the batch; whether they exist depends on the input."""
-    given = tuple(axes) if isinstance(axes, Sequence) else (axes,)
+    several = isinstance(axes, Sequence) and not isinstance(axes, str)
+    given = tuple(axes) if several else (axes,)  # type: ignore[arg-type]
     found = tuple(whole_number(axis, what) for axis in given)
     if 0 in found or len(set(found)) < len(found):
         raise ArgumentError(

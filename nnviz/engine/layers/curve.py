@@ -7,7 +7,7 @@ import numpy as np
 from ...errors import ArgumentError
 from ..layer import Array, Call, Layer, Mode, Shape
 from .activation import Pointwise, sigmoid
-from .rectifier import number
+from .rectifier import ReLU, number
 
 
 class Clip(Pointwise):
@@ -51,16 +51,17 @@ class Clip(Pointwise):
         ]
 
 
-class ReLU6(Clip):
-    """y = min(max(x, 0), 6), a ReLU with a ceiling. Howard et al. 2017 ("MobileNets"),
-    arXiv:1704.04861; it keeps numbers small enough for few bits."""
+class ReLU6(ReLU):
+    """y = min(max(x, 0), 6), a ReLU with a ceiling; dx = dy where 0 < x < 6, else 0.
 
-    def __init__(self, *, name: str | None = None) -> None:
-        super().__init__(0.0, 6.0, name=name)
+    Howard et al. 2017 ("MobileNets"), arXiv:1704.04861; it keeps numbers small enough for few bits.
+    """
 
-    @classmethod
-    def examples(cls) -> list[tuple[Layer, tuple[Shape, ...]]]:
-        return [(cls(), ((4, 3, 2),)), (cls(), ((5,),))]
+    def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
+        return np.clip(xs[0], 0, 6, out=mode.new(xs[0].shape, xs[0].dtype)), None
+
+    def backward(self, dy: Array, call: Call) -> Array:
+        return dy * ((call.x > 0) & (call.x < 6))
 
 
 class CELU(Pointwise):

@@ -22,6 +22,7 @@ class Dense(Layer):
 
     gathers = True
     linear = True
+    forgets = True
     later = ("everywhere",)
 
     def __init__(

@@ -57,6 +57,7 @@ CURVES: dict[str, Curve] = {
     "sinh": Curve(np.sinh, lambda x, y: np.cosh(x)),
     "sqrt": Curve(np.sqrt, lambda x, y: 0.5 / y, (0.5, 2.0)),
     "square": Curve(np.square, lambda x, y: 2 * x),
+    "truth": Curve(lambda x: (x != 0).astype(x.dtype), flat),
     "tan": Curve(np.tan, lambda x, y: 1 + y * y, (-1.2, 1.2)),
     "truncate": Curve(np.trunc, flat),
 }

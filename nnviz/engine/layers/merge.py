@@ -70,6 +70,8 @@ class Merge(Layer, abstract=True):
 class Add(Merge):
     """y = x₁ + x₂ + …; each input receives dy (a residual connection)."""
 
+    forgets = True
+
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
         return self.combine(np.add, xs, mode), None
 

@@ -116,8 +116,8 @@ class MaxPooling2D(_Pooling):
         padded = pad(x, self.window().padding(x.shape[1:3]), -np.inf, call.mode)
         framed, dx = self._framed(x, call.mode)
         apart = all(s >= p for s, p in zip(self.strides, self.window().reach, strict=True))
-        open_ = np.ones(dy.shape, bool)  # windows whose maximum has not been met yet
-        here = np.empty(dy.shape, bool)
+        open_, here = (call.mode.temp(dy.shape, bool) for _ in range(2))
+        open_[...] = True  # windows whose maximum has not been met yet
         for view, target in zip(self._views(padded, out), self._views(framed, out), strict=True):
             np.equal(view, call.y, out=here)
             here &= open_
@@ -169,14 +169,14 @@ class AveragePooling2D(_Pooling):
 
     def _counts(self, x: Array, out: tuple[int, int]) -> Array:
         """(out rows, out cols, 1): how many cells of each window count."""
-        size = x.shape[1:3]
-        ones = np.ones((1, *size, 1), x.dtype)
-        pads = np.array(self.window().padding(size))
+        size, window = x.shape[1:3], self.window()
+        (top, bottom), (left, right) = window.padding(size)
+        inside = np.zeros((1, top + size[0] + bottom, left + size[1] + right, 1), x.dtype)
         if self.count_include_pad:
-            counted = np.array(replace(self.window(), ceil=False).padding(size))
-            ones, pads = np.ones((1, *(size + counted.sum(axis=1)), 1), x.dtype), pads - counted
-        (top, bottom), (left, right) = pads.tolist()
-        inside = pad(ones, ((top, bottom), (left, right)), 0.0, Mode())
+            down, along = replace(window, ceil=False).padding(size)
+            inside[:, : size[0] + sum(down), : size[1] + sum(along)] = 1
+        else:
+            inside[:, top : top + size[0], left : left + size[1]] = 1
         cells: Array = sum(self._views(inside, out), np.zeros((1, *out, 1), x.dtype))
         return cells[0]
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import ArgumentError
+from .cast import cast_to
 from .graph import Step
 from .tensors import element_type
 from .values import Array, Const
@@ -192,12 +193,12 @@ def _cast(step: Step, budget: Budget, x: Array) -> Array:
     dtype = element_type(int(step.get("to", 0)))
     if dtype is None:
         raise ArgumentError(f"it casts to element type {step.get('to')}, which holds no numbers")
-    return x.astype(dtype)
+    return cast_to(x, dtype, step)
 
 
 @folds("CastLike")
 def _cast_like(step: Step, budget: Budget, x: Array, like: Array) -> Array:
-    return x.astype(like.dtype)
+    return cast_to(x, like.dtype, step)
 
 
 @folds("Dropout")
@@ -347,12 +348,18 @@ REDUCTIONS: dict[str, Callable[..., Array]] = {
 }
 
 
+LEAST = {"ReduceMax": np.max}
+"""Reductions of nothing that have a value: -inf is below all numbers."""
+
+
 @folds(*REDUCTIONS)
 def _reduce(step: Step, budget: Budget, x: Array, axes: Array | None = None) -> Array:
     wanted = axes_of(step, axes)
     if not wanted and step.get("noop_with_empty_axes", 0):
         return x
     keep = bool(step.get("keepdims", 1))
+    if not x.size and step.op in LEAST:
+        return LEAST[step.op](x, axis=wanted or None, keepdims=keep, initial=-np.inf)
     return np.asarray(REDUCTIONS[step.op](x, axis=wanted or None, keepdims=keep), x.dtype)
 
 

@@ -60,7 +60,7 @@ class Step:
 @dataclass(frozen=True)
 class Port:
     """An input or output of the graph. shape: None where the file says none; an axis of any length
-    is a name or None."""
+    (some exporters write 0) is a name or None."""
 
     name: str
     dtype: np.dtype | None
@@ -309,6 +309,9 @@ def _official_check(proto: Any, steps: Sequence[Step], label: str) -> None:
         if tensor.name not in named:
             value = onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)
             bare.graph.input.append(value)
+    for value in (*bare.graph.input, *bare.graph.output):
+        if value.type.HasField("tensor_type"):
+            value.type.tensor_type.shape.SetInParent()  # a shape that is left out is no fault
     try:
         onnx.checker.check_model(bare)
     except onnx.checker.ValidationError as error:
@@ -324,7 +327,6 @@ def _port(value: Any) -> Port:
     shape: tuple[int | str | None, ...] | None = None
     if tensor.HasField("shape"):
         shape = tuple(
-            d.dim_value if d.HasField("dim_value") else (d.dim_param or None)
-            for d in tensor.shape.dim
+            d.dim_value if d.dim_value > 0 else (d.dim_param or None) for d in tensor.shape.dim
         )
     return Port(value.name, element_type(tensor.elem_type), shape)

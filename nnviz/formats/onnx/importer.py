@@ -69,10 +69,6 @@ class Importer:
         self.shapes: dict[str, Shape] = {}
         self.env: dict[str, Made] = {}
         self.names: dict[str, str] = {}
-        self._readers: dict[str, int] = {}
-        for step in graph.steps:
-            for name in step.inputs:
-                self._readers[name] = self._readers.get(name, 0) + 1
         for name, array in reading.values.items():
             self.env[name] = Const.of(array)
         if reading.data is not None:
@@ -135,6 +131,20 @@ class Importer:
             raise ArgumentError(f"the operator {name} of a computed tensor is not known to nnviz")
         return OPERATORS[name](self, step)
 
+    def as_value(self, step: Step, made: Made) -> Value:
+        """A value; a constant becomes a node that gives it for every sample."""
+        if isinstance(made, Value):
+            return self.settled(step, made)
+        array, whole = as_float(made.row), self.reading.batched
+        if whole and array.ndim and len(array) == 1:
+            array = array[0]
+        elif whole:
+            raise NotBatched("a constant stands where a batch should")
+        layer = L.Constant.of(array)
+        node = self.emit(step, layer, INPUT, tail="constant")
+        shape = (BATCH, *array.shape) if whole else array.shape
+        return Value(node, shape, tuple(range(len(shape) - array.ndim, len(shape))))
+
     def lookup(self, name: str) -> Made:
         """What a name stands for; `NeedsValue` for an input without a value."""
         if name in self.env:
@@ -186,10 +196,19 @@ class Importer:
         found = step.get(key, default)
         return found if found is None else tuple(int(v) for v in found)
 
-    def read_once(self, name: str) -> bool:
-        """Whether one step alone reads this value, and it is no output of the graph."""
-        is_output = name in {port.name for port in self.graph.outputs}
-        return self._readers.get(name, 0) == 1 and not is_output
+    def sizes(self, step: Step, i: int) -> list[Any]:
+        """A constant row of numbers, one for each axis; `BATCH` where the first is the batch's
+        length, as exporters take it from a Shape."""
+        found = self.lookup(step.inputs[i])
+        if isinstance(found, Const) and len(found.arrays) > 1:
+            rows = [a.reshape(-1).tolist() for a in found.arrays]
+            if [row[:1] for row in rows] == [[n] for n in TRIED] and rows[0][1:] == rows[1][1:]:
+                return [BATCH, *rows[0][1:]]
+        return list(self.const(step, i).reshape(-1).tolist())
+
+    def is_output(self, name: str) -> bool:
+        """Whether a value is an output of the graph."""
+        return name in {port.name for port in self.graph.outputs}
 
     # Making nodes -------------------------------------------------------------------------------
 
@@ -199,6 +218,7 @@ class Importer:
         name = self._free(called if tail is None else f"{called}/{tail}")
         shape = out_shape(layer, [self.shapes[i] for i in inputs])
         self.budget.allow(shape, 4, "its output")
+        layer.build(np.random.default_rng(0), *(self.shapes[i] for i in inputs))
         self.nodes.append(Node(name, layer, inputs))
         self.shapes[name] = shape
         return name
@@ -241,24 +261,21 @@ class Importer:
         value, order = self.settled(step, value), tuple(order)
         if value.order == order:
             return value
-        lost = [a for a in value.order if a not in order and value.shape[a] != 1]
-        if lost:
+        if set(value.long) - set(order):
             raise ArgumentError(
-                f"it cannot take its input of shape {told(value.shape)} as one picture"
+                f"it cannot take its input of shape {told(value.shape)} as one sample"
             )
-        have = [a for a in value.order if value.shape[a] != 1]
-        want = [a for a in order if value.shape[a] != 1]
-        node = value.node
-        if have != want:
-            there = sorted(value.order, key=lambda a: order.index(a) if a in order else -1)
-            moved = [0, *(value.order.index(a) + 1 for a in there)]
-            node = self.emit(step, L.Permute(moved), node, tail="permute")
-            value = replace(value, node=node, order=tuple(there))
-        if value.order != order:
-            shape = tuple(value.shape[a] for a in order)
-            if value.sample != shape:
-                node = self.emit(step, L.Reshape(shape), node, tail="reshape")
-        return replace(value, node=node, order=order)
+        node, places = value.node, range(len(value.order))
+        if value.long != [a for a in order if a in value.long]:
+            there = sorted(
+                places, key=lambda i: order.index(value.order[i]) if value.order[i] in order else -1
+            )
+            node = self.emit(step, L.Permute([0, *(i + 1 for i in there)]), node, tail="permute")
+            value = replace(value, node=node, order=tuple(value.order[i] for i in there))
+        laid = replace(value, order=order)
+        if value.sample != laid.sample:
+            node = self.emit(step, L.Reshape(laid.sample), node, tail="reshape")
+        return replace(laid, node=node)
 
     def picture(self, step: Step, value: Value) -> Value:
         """The value as pictures (rows, cols, channels)."""

@@ -9,7 +9,7 @@ from typing import Any
 from ...engine.graph import INPUT
 from ...engine.input import InputSpec
 from ...engine.model import Model
-from ...errors import FileError, unknown
+from ...errors import ArgumentError, FileError, unknown
 from . import operators  # noqa: F401, it fills the table of operators
 from .graph import Graph, Port, operator_name
 from .importer import Importer, Made, Reading, known_operators
@@ -56,30 +56,31 @@ class Network:
 
     def described(self) -> dict[str, Any]:
         """How the file's inputs and outputs belong to the model's, as plain data."""
-        data = self.importer.env[self.reading.data] if self.reading.data else None
+        name = self.reading.data
         return {
             "opset": self.graph.opset,
             "made_by": self.graph.made_by,
-            "input": None if data is None else {"name": self.reading.data, **_layout(data)},
-            "outputs": [{"name": port.name, **_layout(made), "dtype": _kind(port)}
-                        for port, made in self.outputs],
-        }  # fmt: skip
+            "input": None
+            if name is None
+            else _side(self.graph.port(name), self.importer.env[name]),
+            "outputs": [_side(port, made) for port, made in self.outputs],
+        }
 
 
-def _layout(made: Made) -> dict[str, Any]:
-    """Where a value lies and how, as plain data; a constant lies nowhere."""
+def _side(port: Port, made: Made) -> dict[str, Any]:
+    """Name, type and layout of an input or output, as plain data; a constant lies nowhere."""
+    told = {"name": port.name, "dtype": None if port.dtype is None else str(port.dtype)}
     if isinstance(made, Const):
-        return {"node": None}
-    return {"node": made.node, "shape": list(made.shape), "order": list(made.order)}
-
-
-def _kind(port: Port) -> str | None:
-    return None if port.dtype is None else str(port.dtype)
+        return {**told, "node": None}
+    return {**told, "node": made.node, "shape": list(made.shape), "order": list(made.order)}
 
 
 def walk(graph: Graph, reading: Reading) -> Network:
     """Read the graph this way, or raise what stands against it."""
-    importer = Importer(graph, reading)
+    try:
+        importer = Importer(graph, reading)
+    except ArgumentError as error:
+        raise FileError(f"{graph.label}: {error}") from None
     importer.run()
     outputs = []
     for port in graph.outputs:

@@ -14,7 +14,7 @@ from ...errors import ArgumentError, NnvizError, listing
 from .importer import Reading
 from .network import Network, read, walk
 from .opening import Source, data_input, declared_batch
-from .values import BATCH, Array, Const, Value
+from .values import BATCH, NEW, Array, Const, Value
 
 
 def run_onnx(model: Model, inputs: Sequence[Any]) -> list[Array]:
@@ -50,9 +50,10 @@ def fits(page: Mapping[str, Any], shape: Sequence[int]) -> bool:
 def _run(model: Model, page: Mapping[str, Any], array: Array) -> list[Array]:
     """The model's outputs for its one input."""
     wanted = {o["node"] for o in page["outputs"]} - {INPUT}
+    exact = str(array.dtype) == page["input"]["dtype"]
     trace = model.run_checked(to_ours(array, page["input"]), keep=wanted, prepared=True)
     return [
-        _typed(to_file(trace.input if o["node"] == INPUT else trace[o["node"]].y, o), o["dtype"])
+        _typed(to_file(trace.input if o["node"] == INPUT else trace[o["node"]].y, o), o, exact)
         for o in page["outputs"]
     ]
 
@@ -70,18 +71,21 @@ def to_file(array: Array, layout: Mapping[str, Any]) -> Array:
     """What a node gave, as the file has it."""
     order, shape = list(layout["order"]), layout["shape"]
     batched = shape[:1] == [BATCH]
-    present = [0, *order] if batched else order
     if not batched:
         array = array[0]
+    front = [0] if batched else []
+    new = tuple(i + len(front) for i, a in enumerate(order) if a == NEW)
+    array = array.squeeze(new)
+    present = [*front, *(a for a in order if a != NEW)]
     moved = array.transpose(np.argsort(present).tolist())
     return moved.reshape([len(array) if s == BATCH else s for s in shape])
 
 
-def _typed(array: Array, dtype: str | None) -> Array:
-    """The array in the file's dtype where that is another kind of number; else as it came."""
-    if dtype is None or np.dtype(dtype).kind == array.dtype.kind:
-        return array
-    return array.astype(dtype)
+def _typed(array: Array, layout: Mapping[str, Any], exact: bool) -> Array:
+    """The array in the file's dtype; where the input was not in the file's (`exact`), floats are
+    left as they came: results follow the input's dtype."""
+    dtype = np.dtype(layout["dtype"]) if layout["dtype"] else array.dtype
+    return array if dtype.kind == array.dtype.kind and not exact else array.astype(dtype)
 
 
 def _bound(source: Source, arrays: Sequence[Array]) -> Network:
@@ -122,6 +126,9 @@ def _outputs(network: Network, arrays: Sequence[Array]) -> list[Array]:
     page = network.described()
     nodes = [o["node"] for o in page["outputs"]]
     found: dict[str, Array] = {}
+    exact = all(
+        str(a.dtype) == str(p.dtype) for a, p in zip(arrays, network.graph.inputs, strict=True)
+    )
     if page["input"] is not None:
         given = dict(zip([p.name for p in network.graph.inputs], arrays, strict=True))
         mine = to_ours(given[page["input"]["name"]], page["input"])
@@ -135,7 +142,7 @@ def _outputs(network: Network, arrays: Sequence[Array]) -> list[Array]:
     results = []
     for (_, made), told in zip(network.outputs, page["outputs"], strict=True):
         if isinstance(made, Const):
-            results.append(_typed(made.array, told["dtype"]))
+            results.append(_typed(made.array, told, exact))
         else:
-            results.append(_typed(to_file(found[made.node], told), told["dtype"]))
+            results.append(_typed(to_file(found[made.node], told), told, exact))
     return results

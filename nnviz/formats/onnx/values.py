@@ -21,6 +21,8 @@ BATCH = -1
 """The length of axis 0 in a graph whose first axis is the batch: any."""
 TRIED = (2, 3)
 """The lengths of a batch for which shapes are worked out; what is alike for both holds for all."""
+NEW = -1
+"""An axis that only one side has; its length is 1."""
 PICTURE = (2, 3, 1)
 """The file's axes of (rows, cols, channels) in a picture (N, channels, rows, cols)."""
 
@@ -80,9 +82,10 @@ class Value:
     """A tensor of the file that one of our nodes computes.
 
     node: whose output it is. shape: as the file has it; the first length is `BATCH` where axis 0
-    is the batch. order: the file's axis of each axis of our sample; axes that are left out have
-    length 1 (or are the batch). shuffle: for a vector that was a picture: the shape (as the file
-    had it) and the order in which our numbers stand instead.
+    is the batch. order: the file's axis of each axis of our sample, or `NEW` for one of length 1
+    that the file has not; axes that are left out have length 1 (or are the batch). shuffle: for a
+    vector that was a picture: the shape (as the file had it) and the order in which our numbers
+    stand instead.
     """
 
     node: str
@@ -102,7 +105,12 @@ class Value:
     @property
     def sample(self) -> Shape:
         """The shape of our array, without N."""
-        return tuple(self.shape[a] for a in self.order)
+        return tuple(1 if a == NEW else self.shape[a] for a in self.order)
+
+    @property
+    def long(self) -> list[int]:
+        """The file's axes that are longer than 1, as they lie in our array."""
+        return [a for a in self.order if a != NEW and self.shape[a] != 1]
 
     def axis(self, axis: int) -> int:
         """An axis of the file, counted from the front."""
@@ -123,14 +131,14 @@ class Value:
         if self.batched and perm[0] != 0:
             raise NotBatched("it moves the batch")
         shape = tuple(self.shape[a] for a in perm)
-        return replace(self, shape=shape, order=tuple(perm.index(a) for a in self.order))
+        where = {NEW: NEW} | {old: new for new, old in enumerate(perm)}
+        return replace(self, shape=shape, order=tuple(where[a] for a in self.order))
 
     def named(self, shape: Shape, kept: Sequence[int]) -> Value:
         """The same numbers with axes of length 1 more or less: axis `a` of the file was `kept[a]`,
-        or -1 for a new one."""
-        where = {old: new for new, old in enumerate(kept) if old >= 0}
-        order = tuple(where[a] for a in self.order if a in where)
-        return replace(self, shape=shape, order=order)
+        or `NEW`."""
+        where = {old: new for new, old in enumerate(kept) if old != NEW}
+        return replace(self, shape=shape, order=tuple(where.get(a, NEW) for a in self.order))
 
     def file_indices(self) -> Array:
         """For each number of our shuffled vector, its place in the file's."""

@@ -150,6 +150,8 @@ def rescaled(before: Before) -> Rule:
 
     def rule(layer: Layer, m: Array, call: Call) -> Array:
         base = before[call.chunk]
+        if call.x.shape != call.y.shape:  # a constant has stretched the input
+            return both_sides(averaged(before)(layer, m, call))[0]
         one = np.ones_like(m)
         (slope,), (other,) = (both_sides(layer.backward(one, c)) for c in (call, base))
         dx, dy = call.x - base.x, call.y - base.y
@@ -171,7 +173,7 @@ def pooled(before: Before) -> Rule:
         (risen,) = both_sides(layer.backward(m * np.maximum(change, 0), call))
         (fallen,) = both_sides(layer.backward(m * np.minimum(change, 0), base))
         (still,) = both_sides(layer.backward(m, call))
-        return np.divide(risen + fallen, dx, out=still, where=dx != 0)
+        return np.divide(risen + fallen, dx, out=still.copy(), where=dx != 0)
 
     return rule
 
@@ -199,10 +201,12 @@ MULTIPLIERS: Mapping[str, Callable[[Before], Rule]] = {
     "scaling": linear,
     "routing": linear,
     "maximum": pooled,
+    "choice": averaged,
     "curve": rescaled,
     "damping": averaged,
     "product": averaged,
     "softmax": averaged,
+    "general": averaged,
 }
 """The rule for a kind of layer, given its calls in the baselines' run."""
 

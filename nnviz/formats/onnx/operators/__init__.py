@@ -3,6 +3,16 @@
 Importing this package fills `importer.OPERATORS`.
 """
 
-from . import arithmetic, dense, layout, norm, pointwise, pool, windows
+from . import arithmetic, dense, layout, norm, pointwise, pool, reduce, resize, windows
 
-__all__ = ["arithmetic", "dense", "layout", "norm", "pointwise", "pool", "windows"]
+__all__ = [
+    "arithmetic",
+    "dense",
+    "layout",
+    "norm",
+    "pointwise",
+    "pool",
+    "reduce",
+    "resize",
+    "windows",
+]

@@ -11,7 +11,7 @@ from ....engine.layer import Layer
 from ....errors import ArgumentError
 from ..graph import Step
 from ..importer import Importer, as_float, operator
-from ..values import BATCH, Array, Const, NotBatched, Shape, Value
+from ..values import BATCH, NEW, Array, Const, NotBatched, Shape, Value
 
 OPERATIONS = {
     "Add": "add",
@@ -36,16 +36,23 @@ def arithmetic(imp: Importer, step: Step) -> Value:
     operation = OPERATIONS[step.op]
     if len(given) == 1:
         return imp.pointwise(step, L.Linear())
-    if operation == "mean" and consts:
-        raise ArgumentError("a mean of data and constants is not read")
+    if operation in ("subtract", "divide", "power") and len(given) != 2:
+        raise ArgumentError(f"it has {len(given)} inputs")
+    if operation == "mean" and consts:  # the mean is the sum, divided by how many there are
+        operation = "add"
+        consts = [Const.of(as_float(c.row) / len(given)) for c in consts]
+        share = L.WithConstant.of("multiply", 1 / len(given))
+        values = [
+            replace(v, node=imp.emit(step, share, v.node, tail=f"share_{i + 1}"))
+            for i, v in enumerate(values)
+        ]
     total = values[0]
     if len(values) > 1:
-        if len(consts) and operation not in ("add", "multiply", "maximum", "minimum"):
-            raise ArgumentError(f"{step.op} of more than two is not read")
-        total = merged(imp, step, operation, values)
-    for const in consts:
+        total = merged(imp, step, operation, values, tail="data" if consts else None)
+    for i, const in enumerate(consts):
         first = isinstance(given[0], Const) and len(given) == 2
-        total = with_constant(imp, step, operation, total, const, first)
+        tail = None if i == len(consts) - 1 else f"constant_{i + 1}"
+        total = with_constant(imp, step, operation, total, const, first, tail)
     return total
 
 
@@ -79,7 +86,9 @@ def stretched(shapes: list[Shape]) -> Shape:
     return np.broadcast_shapes(*every)
 
 
-def merged(imp: Importer, step: Step, operation: str, values: list[Value]) -> Value:
+def merged(
+    imp: Importer, step: Step, operation: str, values: list[Value], tail: str | None = None
+) -> Value:
     """A layer with all the values as its inputs."""
     shape = stretched([v.shape for v in values])
     lined, order = common(imp, values, shape)
@@ -88,7 +97,7 @@ def merged(imp: Importer, step: Step, operation: str, values: list[Value]) -> Va
         # NumPy lines arrays up from the right, so what is missing in front needs no axis.
         suffix = order[len(order) - len(value.order) :] if value.order else ()
         full = order
-        while full and value.shape[full[0]] == 1:
+        while full and (full[0] == NEW or value.shape[full[0]] == 1):
             full = full[1:]
         ready.append(value if value.order == suffix else imp.arranged(step, value, full))
     alike = len({v.sample for v in ready}) == 1
@@ -97,31 +106,40 @@ def merged(imp: Importer, step: Step, operation: str, values: list[Value]) -> Va
         layer = PLAIN[operation](broadcast=not alike)
     else:
         layer = L.Arithmetic(operation, broadcast=not alike)
-    node = imp.emit(step, layer, *(v.node for v in ready))
+    node = imp.emit(step, layer, *(v.node for v in ready), tail=tail)
     return Value(node, shape, order)
 
 
 def with_constant(
-    imp: Importer, step: Step, operation: str, value: Value, const: Const, first: bool
+    imp: Importer,
+    step: Step,
+    operation: str,
+    value: Value,
+    const: Const,
+    first: bool,
+    tail: str | None = None,
 ) -> Value:
     """A layer that holds the constant, its axes in our order."""
     array = as_float(const.row)
     if array.size == 1 and array.ndim <= value.rank:
         layer = L.WithConstant.of(operation, array.reshape(()), first=first)
-        return replace(value, node=imp.emit(step, layer, value.node))
+        return replace(value, node=imp.emit(step, layer, value.node, tail=tail))
     shape = stretched([value.shape, array.shape])
     (lined,), order = common(imp, [value], shape)
     lined = imp.arranged(step, lined, order)
     layer = L.WithConstant.of(operation, laid_out(array, len(shape), order), first=first)
-    return Value(imp.emit(step, layer, lined.node), shape, order)
+    return Value(imp.emit(step, layer, lined.node, tail=tail), shape, order)
 
 
 def laid_out(array: Array, rank: int, order: Shape) -> Array:
     """A constant of the file with its axes in this order, without needless ones in front."""
     full = array.reshape((1,) * (rank - array.ndim) + array.shape)
     rest = tuple(a for a in range(rank) if a not in order)
-    moved = full.transpose(rest + tuple(order))
+    moved = full.transpose(rest + tuple(a for a in order if a != NEW))
     ours = moved.reshape(moved.shape[len(rest) :])
+    for place, axis in enumerate(order):
+        if axis == NEW:
+            ours = np.expand_dims(ours, place)
     while ours.ndim and ours.shape[0] == 1:
         ours = ours[0]
     return np.ascontiguousarray(ours)

@@ -13,7 +13,7 @@ from ....errors import ArgumentError
 from ..fold import new_shape, slices, split_sizes
 from ..graph import Step
 from ..importer import Importer, operator
-from ..values import BATCH, Const, NotBatched, Shape, Value
+from ..values import BATCH, NEW, TRIED, Const, NotBatched, Shape, Value
 
 
 @operator("Transpose")
@@ -52,8 +52,8 @@ def unsqueeze(imp: Importer, step: Step) -> Value:
     if value.batched and 0 in new:
         raise NotBatched("it puts an axis before the batch")
     old = iter(range(value.rank))
-    kept = [-1 if a in new else next(old) for a in range(rank)]
-    shape = tuple(1 if a < 0 else value.shape[a] for a in kept)
+    kept = [NEW if a in new else next(old) for a in range(rank)]
+    shape = tuple(1 if a == NEW else value.shape[a] for a in kept)
     return relabelled(imp, step, value, shape, kept)
 
 
@@ -119,14 +119,14 @@ def reshaped(imp: Importer, step: Step, value: Value, shape: Shape) -> Value:
     have = [a for a, s in enumerate(value.shape) if s != 1]
     want = [a for a, s in enumerate(shape) if s != 1]
     if [value.shape[a] for a in have] == [shape[a] for a in want]:
-        kept = [-1] * len(shape)
+        kept = [NEW] * len(shape)
         for new, old in zip(want, have, strict=True):
             kept[new] = old
         return relabelled(imp, step, value, shape, kept)
     long = [a for a in want if shape[a] != BATCH]
     if len(long) == 1:
         value = imp.settled(step, value)
-        present = [a for a in value.order if value.shape[a] != 1]
+        present = value.long
         node = imp.emit(step, L.Flatten(), value.node)
         shuffle = None
         if present != sorted(present):
@@ -186,14 +186,19 @@ def pad(imp: Importer, step: Step) -> Value:
         raise NotBatched("it pads the batch")
     if any(pairs[a] != (0, 0) and a not in value.order for a in pairs):
         value = imp.raw(step, value)
-    layer = L.Pad([pairs[a] for a in value.order], mode=step.get("mode", "constant"), value=number)
+    layer = L.Pad(
+        [pairs.get(a, (0, 0)) for a in value.order], mode=step.get("mode", "constant"), value=number
+    )
     shape = tuple(s if s == BATCH else s + sum(pairs[a]) for a, s in enumerate(value.shape))
     return replace(value, node=imp.emit(step, layer, value.node), shape=shape)
 
 
 @operator("Concat")
 def concat(imp: Importer, step: Step) -> Value:
-    values = [imp.settled(step, imp.value(step, i)) for i in range(len(step.inputs))]
+    made = [imp.lookup(name) for name in step.inputs]
+    if imp.reading.batched:
+        made = [along_batch(m) if isinstance(m, Const) else m for m in made]
+    values = [imp.as_value(step, m) for m in made]
     first = values[0]
     axis = first.axis(int(step.get("axis", 1)))
     if first.batched and axis == 0:
@@ -208,10 +213,95 @@ def concat(imp: Importer, step: Step) -> Value:
     )
     if len(ready) == 1:
         return replace(ready[0], node=imp.emit(step, L.Linear(), ready[0].node))
-    if order[-1] != axis:
-        raise ArgumentError("it joins along another axis than the channels")
-    node = imp.emit(step, L.Concatenate(), *(v.node for v in ready))
+    along = order.index(axis) + 1
+    layer = L.Concatenate() if along == len(order) else L.Concatenate(along)
+    node = imp.emit(step, layer, *(v.node for v in ready))
     return Value(node, shape, order)
+
+
+def along_batch(const: Const) -> Const:
+    """A constant with one row for every picture."""
+    return Const.of(const.row)
+
+
+@operator("Expand")
+def expand(imp: Importer, step: Step) -> Value:
+    """Copies along axes of length 1."""
+    value = imp.value(step, 0)
+    wanted = imp.lookup(step.inputs[1])
+    if isinstance(wanted, Value):
+        raise ArgumentError("its shape is computed from the pictures' contents")
+    if value.batched:
+        fulls = [
+            np.broadcast_shapes((n, *value.shape[1:]), tuple(a.tolist()))
+            for n, a in zip(TRIED, wanted.arrays * 2, strict=False)
+        ]
+        if {len(f) for f in fulls} != {value.rank} or tuple(f[0] for f in fulls) != TRIED:
+            raise NotBatched("it stretches the batch")
+        shape: Shape = (BATCH, *fulls[0][1:])
+    else:
+        shape = np.broadcast_shapes(value.shape, tuple(wanted.array.tolist()))
+        new = len(shape) - value.rank
+        value = value.named((1,) * new + value.shape, [NEW] * new + list(range(value.rank)))
+    value = imp.raw(step, value)
+    start = 1 if value.batched else 0
+    imp.budget.allow(shape[start:], 4, "its output")
+    node = imp.emit(step, L.BroadcastTo(shape[start:]), value.node)
+    return replace(value, node=node, shape=shape)
+
+
+@operator("Tile")
+def tile(imp: Importer, step: Step) -> Value:
+    """Copies beside each other, along any axis but the batch."""
+    value = imp.settled(step, imp.value(step, 0))
+    for axis, times in enumerate(imp.ints(step, 1, "")):
+        if times == 1:
+            continue
+        value = value if axis in value.order else imp.raw(step, value)
+        size = value.shape[axis]
+        imp.budget.allow((size, times), 64, "its output")
+        layer = L.Gather(list(range(size)) * times, value.ours(axis))
+        shape = tuple(s * times if a == axis else s for a, s in enumerate(value.shape))
+        value = replace(value, node=imp.emit(step, layer, value.node), shape=shape)
+    return value
+
+
+@operator("Gather")
+def gather(imp: Importer, step: Step) -> Value:
+    """Entries at fixed places; an index of no axis takes the axis away."""
+    value = imp.settled(step, imp.value(step, 0))
+    axis, indices = value.axis(int(step.get("axis", 0))), imp.const(step, 1)
+    if value.batched and axis == 0:
+        raise NotBatched("it picks from the batch")
+    value = value if axis in value.order else imp.raw(step, value)
+    node = imp.emit(step, L.Gather(indices.tolist(), value.ours(axis)), value.node)
+    more = indices.ndim - 1
+    order: list[int] = []
+    for a in value.order:
+        if a == axis:
+            order += range(axis, axis + indices.ndim)
+        else:
+            order.append(a + more if a > axis else a)
+    shape = (*value.shape[:axis], *indices.shape, *value.shape[axis + 1 :])
+    return Value(node, shape, tuple(order))
+
+
+@operator("DepthToSpace", "SpaceToDepth")
+def blocks(imp: Importer, step: Step) -> Value:
+    """Channels as blocks of rows and cols, and back."""
+    value = imp.picture(step, imp.value(step, 0))
+    block, mode = int(step.get("blocksize", 0)), step.get("mode", "DCR")
+    if step.op == "DepthToSpace":
+        node = imp.emit(step, L.DepthToSpace(block, mode=mode), value.node)
+    else:
+        by_block = mode == "DCR"
+        layer = L.SpaceToDepth(block)
+        node = imp.emit(step, layer, value.node, tail=None if by_block else "blocks")
+        if not by_block:  # channel k, then row and col within the block
+            places = np.arange(block * block * value.shape[1]).reshape(block * block, -1)
+            node = imp.emit(step, L.Gather(places.T.ravel().tolist(), 3), node)
+    rows, cols, channels = imp.shapes[node]
+    return replace(value, node=node, shape=(value.shape[0], channels, rows, cols))
 
 
 @operator("Split")

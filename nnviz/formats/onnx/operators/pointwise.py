@@ -9,46 +9,121 @@ import numpy as np
 
 from ....engine import layers as L
 from ....engine.layer import Layer
+from ....errors import ArgumentError
 from ..graph import Step
 from ..importer import Importer, operator
-from ..values import BATCH, TRIED, Const, Value
+from ..tensors import element_type
+from ..values import BATCH, TRIED, Const, NeedsValue, NotBatched, Value
+from .arithmetic import laid_out
 
-PLAIN: dict[str, Callable[[Step], Layer]] = {
-    "Relu": lambda step: L.ReLU(),
-    "LeakyRelu": lambda step: L.LeakyReLU(float(step.get("alpha", 0.01))),
-    "Elu": lambda step: L.ELU(float(step.get("alpha", 1.0))),
-    "Sigmoid": lambda step: L.Sigmoid(),
-    "Tanh": lambda step: L.Tanh(),
-    "Softplus": lambda step: L.Softplus(),
+
+def setting(step: Step, key: str, default: float) -> float:
+    """A number among the attributes."""
+    return float(step.get(key, default))
+
+
+MAKERS: dict[str, Callable[[Step], Layer]] = {
+    "Celu": lambda step: L.CELU(setting(step, "alpha", 1.0)),
+    "Elu": lambda step: L.ELU(setting(step, "alpha", 1.0)),
+    "Gelu": lambda step: L.GELU(approximate=step.get("approximate", "none") == "tanh"),
+    "HardSigmoid": lambda step: L.HardSigmoid(
+        setting(step, "alpha", 0.2), setting(step, "beta", 0.5)
+    ),
     "HardSwish": lambda step: L.HardSwish(),
     "Identity": lambda step: L.Linear(),
+    "LeakyRelu": lambda step: L.LeakyReLU(setting(step, "alpha", 0.01)),
+    "Mish": lambda step: L.Mish(),
+    "Relu": lambda step: L.ReLU(),
+    "Selu": lambda step: L.SELU(
+        setting(step, "alpha", 1.67326319217681884765625),
+        setting(step, "gamma", 1.05070102214813232421875),
+    ),
+    "Sigmoid": lambda step: L.Sigmoid(),
+    "Softplus": lambda step: L.Softplus(),
+    "Softsign": lambda step: L.Softsign(),
+    "Swish": lambda step: L.Swish(setting(step, "alpha", 1.0)),
+    "Tanh": lambda step: L.Tanh(),
+    "ThresholdedRelu": lambda step: L.ThresholdedReLU(setting(step, "alpha", 1.0)),
 }
-"""Operator -> its layer."""
+"""Operator -> its layer, with the defaults that ONNX gives."""
+FUNCTIONS = {
+    "Abs": "absolute",
+    "Acos": "acos",
+    "Acosh": "acosh",
+    "Asin": "asin",
+    "Asinh": "asinh",
+    "Atan": "atan",
+    "Atanh": "atanh",
+    "Ceil": "ceil",
+    "Cos": "cos",
+    "Cosh": "cosh",
+    "Erf": "erf",
+    "Exp": "exp",
+    "Floor": "floor",
+    "Log": "log",
+    "Neg": "negative",
+    "Reciprocal": "reciprocal",
+    "Round": "round",
+    "Sign": "sign",
+    "Sin": "sin",
+    "Sinh": "sinh",
+    "Sqrt": "sqrt",
+    "Tan": "tan",
+}
 
 
-def _enter(name: str, make: Callable[[Step], Layer]) -> None:
-    operator(name)(lambda imp, step: imp.pointwise(step, make(step)))
+@operator(*MAKERS)
+def activation(imp: Importer, step: Step) -> Value:
+    """A layer of its own."""
+    return imp.pointwise(step, MAKERS[step.op](step))
 
 
-for _name, _make in PLAIN.items():
-    _enter(_name, _make)
+@operator(*FUNCTIONS)
+def function(imp: Importer, step: Step) -> Value:
+    """A plain function."""
+    return imp.pointwise(step, L.Function(FUNCTIONS[step.op]))
 
 
 @operator("Clip")
 def clip(imp: Importer, step: Step) -> Value:
     """The limits are inputs, or (before opset 11) attributes; one that is missing is infinite."""
-    low, high = limit(imp, step, 1, "min", -np.inf), limit(imp, step, 2, "max", np.inf)
-    value = imp.value(step, 0)
-    if np.isfinite(low):
-        node = imp.emit(step, L.WithConstant.of("maximum", low), value.node, tail="low")
-        value = replace(value, node=node)
-    return replace(value, node=imp.emit(step, L.WithConstant.of("minimum", high), value.node))
+    low, high = limit(imp, step, 1, "min"), limit(imp, step, 2, "max")
+    if low is not None and high is not None and low > high:  # the file's order: min, then max
+        low = high
+    layer: Layer = L.Clip(low, high)
+    if (low, high) == (0, 6):
+        layer = L.ReLU6()
+    if (low, high) == (0, None):
+        layer = L.ReLU()
+    return imp.pointwise(step, L.Linear() if low is None and high is None else layer)
 
 
-def limit(imp: Importer, step: Step, i: int, key: str, free: float) -> float:
-    """One limit of a Clip."""
-    given = imp.const(step, i, step.get(key, free))
-    return float(np.asarray(given).reshape(-1)[0])
+def limit(imp: Importer, step: Step, i: int, key: str) -> float | None:
+    """One limit of a Clip; None where there is none, or where float32 knows no larger number."""
+    given = imp.const(step, i, step.get(key))
+    number = None if given is None else float(np.asarray(given).reshape(-1)[0])
+    return None if number is None or abs(number) >= np.finfo(np.float32).max else number
+
+
+@operator("PRelu")
+def prelu(imp: Importer, step: Step) -> Value:
+    """One slope for each channel, or as many as the file has."""
+    value = imp.settled(step, imp.value(step, 0))
+    slope = imp.weight(step, 1)
+    if value.batched and slope.ndim == value.rank and len(slope) > 1:
+        raise NotBatched("its slopes differ along the batch")
+    if slope.ndim > value.rank:
+        raise ArgumentError(f"its slope {slope.shape} does not fit {value.rank} axes")
+    ours = laid_out(slope, value.rank, value.order)
+    sample = value.sample
+    if ours.shape == sample[-1:]:
+        layer = L.PReLU()
+    else:
+        ours = ours.reshape((1,) * (len(sample) - ours.ndim) + ours.shape)
+        shared = [a for a, n in enumerate(ours.shape, 1) if n == 1]
+        layer = L.PReLU(shared)
+    layer.params["slope"] = ours
+    return replace(value, node=imp.emit(step, layer, value.node))
 
 
 @operator("Dropout")
@@ -63,6 +138,21 @@ def dropout(imp: Importer, step: Step) -> Value | tuple[Value, Const]:
     for shape in shapes:
         imp.budget.allow(shape, 1, "its mask")
     return value, Const.tried([np.ones(shape, bool) for shape in shapes])
+
+
+@operator("Cast")
+def cast(imp: Importer, step: Step) -> Value:
+    """Between floats nothing happens: nnviz computes in the input's own dtype. Whole numbers are
+    floats without a fraction. Types that NumPy does not have are for outputs that are worked out,
+    not run."""
+    dtype = element_type(int(step.get("to", 0)))
+    if dtype is None:
+        raise ArgumentError(f"it casts to element type {step.get('to')}, which holds no numbers")
+    if dtype.isbuiltin != 1 and imp.is_output(step.outputs[0]):
+        raise NeedsValue(step.inputs[0])
+    if dtype.kind == "f" or "float" in dtype.name:
+        return imp.pointwise(step, L.Linear())
+    return imp.pointwise(step, L.Function("truth" if dtype.kind == "b" else "truncate"))
 
 
 def coupled_axes(step: Step, value: Value) -> tuple[int, ...]:
@@ -81,8 +171,7 @@ def softmax(imp: Importer, step: Step) -> Value:
         value = imp.raw(step, value)
         wanted = [value.rank - 1]
     axes = tuple(value.ours(a) for a in wanted)
-    if step.op == "Softmax" and axes == (len(value.order),):
-        return replace(value, node=imp.emit(step, L.Softmax(), value.node))
     make = getattr(L, step.op)
-    layer = make(axis=axes[0] if len(axes) == 1 else axes)
-    return replace(value, node=imp.emit(step, layer, value.node))
+    if axes == (len(value.order),):
+        return replace(value, node=imp.emit(step, make(), value.node))
+    return replace(value, node=imp.emit(step, make(axes), value.node))

@@ -2,64 +2,70 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ....engine import layers as L
 from ....engine.layer import Layer
-from ....engine.window import Pads
 from ....errors import ArgumentError
 from ..graph import Step
 from ..importer import Importer, operator
-from ..values import Value
-from .windows import Laid, Windows, finish, laid, windows
+from ..values import NotBatched, Value
+from .windows import Laid, finish, laid, windows
 
 
-def rounded_up(step: Step, was: Laid, settings: Windows) -> Pads:
-    """The pads, with the cells that ceil_mode adds at the end: a window more where one begins
-    inside the picture or its front padding."""
-    sliding = settings.sliding
-    pads = sliding.padding(was.size)
-    if not step.get("ceil_mode", 0):
-        return pads
-    ends = []
-    for n, stride, reach, (front, back) in zip(
-        was.size, settings.strides, sliding.reach, pads, strict=True
-    ):
-        count = -(-(n + front + back - reach) // stride) + 1
-        if (count - 1) * stride >= n + front:
-            count -= 1
-        ends.append((front, max(back, (count - 1) * stride + reach - n - front)))
-    return ends[0], ends[1]
+def settings(step: Step, was: Laid) -> tuple[tuple[int, int], dict[str, Any]]:
+    """The window's size, and what else the pooling layers want."""
+    told = windows(step, was)
+    return told.kernel, {
+        "strides": told.strides,
+        "padding": told.pads,
+        "dilation_rate": told.dilation,
+        "ceil_mode": bool(step.get("ceil_mode", 0)),
+    }
 
 
 @operator("MaxPool")
-def max_pool(imp: Importer, step: Step) -> Value:
+def max_pool(imp: Importer, step: Step) -> Value | tuple[Value, Value]:
+    """The second output, where it is wanted, says where each maximum stands in the whole tensor."""
     was = laid(imp, step)
-    settings = windows(step, was)
-    layer = L.MaxPooling2D(
-        settings.kernel, strides=settings.strides, padding=rounded_up(step, was, settings)
-    )
-    return finish(imp, was, imp.emit(step, layer, was.value.node))
+    size, options = settings(step, was)
+    value = finish(imp, was, imp.emit(step, L.MaxPooling2D(size, **options), was.value.node))
+    if len(step.outputs) < 2 or not step.outputs[1]:
+        return value
+    if was.value.batched:
+        raise NotBatched("its second output counts through the batch")
+    layer = L.MaxPlaces2D(size, **options, columns_first=bool(step.get("storage_order", 0)))
+    return value, finish(imp, was, imp.emit(step, layer, was.value.node, tail="places"))
 
 
 @operator("AveragePool")
 def average_pool(imp: Importer, step: Step) -> Value:
     was = laid(imp, step)
-    settings = windows(step, was)
-    layer = L.AveragePooling2D(
-        settings.kernel, strides=settings.strides, padding=rounded_up(step, was, settings)
-    )
+    size, options = settings(step, was)
+    counts = bool(step.get("count_include_pad", 0))
+    layer = L.AveragePooling2D(size, **options, count_include_pad=counts)
     return finish(imp, was, imp.emit(step, layer, was.value.node))
 
 
-def over_all(imp: Importer, step: Step, layer: Layer) -> Value:
-    """A layer that leaves one number a channel; the file keeps its axes, of length 1."""
+@operator("LpPool")
+def lp_pool(imp: Importer, step: Step) -> Value:
+    was = laid(imp, step)
+    size, options = settings(step, was)
+    layer = L.LpPooling2D(size, float(step.get("p", 2)), **options)
+    return finish(imp, was, imp.emit(step, layer, was.value.node))
+
+
+@operator("GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool")
+def global_pool(imp: Importer, step: Step) -> Value:
+    """One number a channel is left; the file keeps the axes, of length 1."""
     value = imp.value(step, 0)
     if value.rank < 3:
         raise ArgumentError(f"it pools an input of {value.rank} axes")
     shape = (*value.shape[:2], *(1 for _ in value.shape[2:]))
-    was = laid(imp, step)
-    return Value(imp.emit(step, layer, was.value.node), shape, (1,))
-
-
-@operator("GlobalAveragePool")
-def global_average_pool(imp: Importer, step: Step) -> Value:
-    return over_all(imp, step, L.GlobalAveragePooling2D())
+    layer: Layer
+    if step.op == "GlobalLpPool":
+        layer = L.GlobalLpPooling2D(float(step.get("p", 2)))
+    else:
+        is_max = step.op == "GlobalMaxPool"
+        layer = L.GlobalMaxPooling2D() if is_max else L.GlobalAveragePooling2D()
+    return Value(imp.emit(step, layer, laid(imp, step).value.node), shape, (1,))

@@ -5,7 +5,7 @@ Signals (N, channels, length) are taken as pictures of one row; volumes are not 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -150,3 +150,72 @@ def conv(imp: Importer, step: Step) -> Value:
     if imp.has(step, 2):
         layer.params["bias"] = imp.weight(step, 2).reshape(filters)
     return finish(imp, was, imp.emit(step, layer, was.value.node))
+
+
+@operator("ConvTranspose")
+def conv_transpose(imp: Importer, step: Step) -> Value:
+    """Weights (channels, filters / groups, kh, kw) -> (kh, kw, filters, channels).
+
+    Groups become one kernel that is 0 between them, and output padding rows and cols of zeros at
+    the kernel's end: both are rare, and it is the same function.
+    """
+    was = laid(imp, step)
+    weight = imp.weight(step, 1)
+    if was.is_line and weight.ndim == 3:
+        weight = weight[:, :, None]
+    channels, groups = was.value.shape[1], int(step.get("group", 1))
+    if weight.ndim != 4 or len(weight) != channels or groups < 1 or channels % groups:
+        raise ArgumentError(
+            f"its weight {weight.shape} in {groups} group(s) does not fit {channels} channels"
+        )
+    filters = weight.shape[1] * groups
+    told = windows(replace(step, attributes={**step.attributes, "auto_pad": "NOTSET"}), was,
+                   (weight.shape[2], weight.shape[3]))  # fmt: skip
+    pads, more = cut_off(step, was, told)
+    imp.budget.allow((filters, *weight.shape), 4, "its weight")
+    kernel = np.zeros(
+        (told.kernel[0] + more[0], told.kernel[1] + more[1], filters, channels), weight.dtype
+    )
+    for group in range(groups):
+        mine = slice(group * channels // groups, (group + 1) * channels // groups)
+        made = slice(group * filters // groups, (group + 1) * filters // groups)
+        kernel[: told.kernel[0], : told.kernel[1], made, mine] = weight[mine].transpose(2, 3, 1, 0)
+    layer = L.Conv2DTranspose(
+        filters,
+        kernel.shape[:2],
+        strides=told.strides,
+        padding=pads,
+        dilation_rate=told.dilation,
+        use_bias=imp.has(step, 2),
+    )
+    layer.params["weight"] = kernel
+    if imp.has(step, 2):
+        layer.params["bias"] = imp.weight(step, 2).reshape(filters)
+    return finish(imp, was, imp.emit(step, layer, was.value.node))
+
+
+def cut_off(step: Step, was: Laid, told: Windows) -> tuple[Pads, Two]:
+    """What is cut off the sides of a transposed convolution, and by how many rows and cols of zeros
+    its kernel must grow so that as much comes out as the file asks for."""
+    extra = [0] * was.is_line + [int(v) for v in step.get("output_padding") or (0, 0)]
+    sizes = step.get("output_shape")
+    wanted = None if sizes is None else ([1] * was.is_line + [int(v) for v in sizes])[-2:]
+    auto = step.get("auto_pad", "NOTSET")
+    explicit = explicit_pads(step, was.is_line)
+    pads, more = [], []
+    for axis in (0, 1):
+        stride, reach = told.strides[axis], told.sliding.reach[axis]
+        whole = stride * (was.size[axis] - 1) + extra[axis] + reach
+        front, back = explicit[axis]
+        if wanted is not None or auto in ("SAME_UPPER", "SAME_LOWER"):
+            out = was.size[axis] * stride if wanted is None else wanted[axis]
+            half, odd = divmod(max(0, whole - out), 2)
+            front, back = (half, half + odd) if auto == "SAME_UPPER" else (half + odd, half)
+            extra[axis] += max(0, out - whole)
+        elif auto == "VALID":
+            front = back = 0
+        lacking = max(0, extra[axis] - back)
+        cells = -(-lacking // told.dilation[axis])
+        more.append(cells)
+        pads.append((front, back - extra[axis] + cells * told.dilation[axis]))
+    return (pads[0], pads[1]), (more[0], more[1])
