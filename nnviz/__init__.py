@@ -27,6 +27,7 @@ from .engine.input import InputSpec
 from .engine.layer import Call, Layer, Mode
 from .engine.layers import *  # noqa: F403
 from .engine.model import Model
+from .engine.preprocess import prepared
 from .engine.rewrite import drop_softmax, fold_batch_norm
 from .engine.sequential import Sequential
 from .errors import ArgumentError, FileError, NnvizError
@@ -278,6 +279,7 @@ __all__ = [
     "numerical_gradient",
     "occlusion",
     "picture",
+    "prepared",
     "profile",
     "receptive_field",
     "saliency",

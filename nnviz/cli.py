@@ -17,8 +17,11 @@ from typing import NoReturn
 
 from . import __version__
 from .cli_compare import add_compare
+from .cli_convert import convert, convert_options
 from .cli_data import add_commands, data_options, learnt_and_held_out, load_for, load_line
 from .cli_explain import MODEL_HELP, explain, explain_options
+from .cli_input import input_options, model_for, model_line
+from .engine.model import Model
 from .errors import ArgumentError, FileError, NnvizError, unknown
 from .files import make_folder, with_suffix
 from .formats import load
@@ -36,13 +39,10 @@ def report(args: argparse.Namespace) -> None:
     """Write a gallery: index.html, pictures, numbers and a manifest."""
     from .report import write_report
 
-    model = load(args.model)
+    model = model_for(args)
     pictures = load_for(model, args)
     name = args.name or Path(args.model).stem
-    code = (
-        f"import nnviz as nv\nmodel = nv.load({args.model!r})",
-        load_line(args),
-    )
+    code = (model_line(args), load_line(model, args))
     written = write_report(
         model,
         pictures,
@@ -51,10 +51,28 @@ def report(args: argparse.Namespace) -> None:
         name=name,
         command=_command(args),
         code=code,
+        classes=[_class(model, word) for word in args.shown_classes],
+        layers=[_layer(model, word) for word in args.layers],
         verbose=not args.quiet,
     )
     for path in written:
         print(path)
+
+
+def _class(model: Model, word: str) -> str | int:
+    """A class by name, or by number where no class has that name."""
+    return int(word) if word.isdecimal() and word not in (model.classes or ()) else word
+
+
+def _layer(model: Model, word: str) -> str | tuple[str, list[int]]:
+    """`NODE`, or `NODE:0,5,17` for some of its channels; a node's name may have a colon itself."""
+    name, colon, channels = word.rpartition(":")
+    if not colon or word in model.shapes:
+        return word
+    numbers = channels.split(",")
+    if not all(number.isdecimal() for number in numbers):
+        raise ArgumentError(f"--layers wants NODE or NODE:CHANNEL,CHANNEL, got {word!r}")
+    return name, [int(number) for number in numbers]
 
 
 def train(args: argparse.Namespace) -> None:
@@ -126,7 +144,7 @@ def _callbacks(args: argparse.Namespace) -> list[Callback]:
 
 def evaluate(args: argparse.Namespace) -> None:
     """Print a model's accuracy and loss on a data set."""
-    model = load(args.model)
+    model = model_for(args)
     pictures = load_for(model, args)
     if pictures.y is None:
         raise ArgumentError(f"{pictures.name} has no labels: nothing to evaluate against")
@@ -180,8 +198,20 @@ def parser() -> argparse.ArgumentParser:
 
 def _report_options(sub: argparse.ArgumentParser) -> None:
     _model_option(sub)
-    data_options(sub, "--data", default="sample")
+    data_options(sub, "--data", default="sample", counted=False)
+    input_options(sub)
     _seed_option(sub)
+    group = sub.add_argument_group("what is shown")
+    group.add_argument(
+        "--classes", nargs="+", default=[], dest="shown_classes", metavar="CLASS",
+        help="whose ideal pictures are made, by name or number; default: all, or those that the "
+        "pictures show where there are many",
+    )  # fmt: skip
+    group.add_argument(
+        "--layers", nargs="+", default=[], metavar="NODE[:CHANNEL,CHANNEL]",
+        help="whose channels are shown; default: the first convolution and the last one before "
+        "the answer",
+    )  # fmt: skip
     sub.add_argument("--out", default="gallery", help="the folder to write; default: gallery")
     sub.add_argument("--name", help="what to call the model on the page")
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
@@ -214,6 +244,7 @@ def _train_options(sub: argparse.ArgumentParser) -> None:
 def _evaluate_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("model", help=MODEL_HELP)
     data_options(sub, "--data", required=True)
+    input_options(sub)
 
 
 def _diagram_options(sub: argparse.ArgumentParser) -> None:
@@ -251,6 +282,7 @@ OPTIONS: dict[Callable[[argparse.Namespace], None], Callable[[argparse.ArgumentP
     summary: _summary_options,
     diagram: _diagram_options,
     explain: explain_options,
+    convert: convert_options,
 }
 """Command -> what adds its options to its parser."""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from . import data
+from .cli_input import needs_fitting
 from .engine.model import Model
 from .errors import ArgumentError
 
@@ -22,7 +23,7 @@ READING = ("resize", "channels", "rows", "cols", "classes")
 
 
 def data_options(
-    sub: argparse.ArgumentParser, *names: str, split: bool = True, **more: Any
+    sub: argparse.ArgumentParser, *names: str, split: bool = True, counted: bool = True, **more: Any
 ) -> None:
     """Add the argument for data, called by these names, and all options that say how to read it."""
     extra = f"; default: {more['default']}" if "default" in more else ""
@@ -34,7 +35,8 @@ def data_options(
     group.add_argument("--channels", type=int, help="1 for grey, 3 for colour; default: by looking")
     group.add_argument("--rows", type=int, help="of a CSV's pictures, where they are not square")
     group.add_argument("--cols", type=int, help="the same")
-    group.add_argument("--classes", type=int, help="how many classes a CSV has; default: 10")
+    if counted:
+        group.add_argument("--classes", type=int, help="how many classes a CSV has; default: 10")
 
 
 def _size(word: str) -> tuple[int, int]:
@@ -51,7 +53,7 @@ def load_data(args: argparse.Namespace, split: str) -> data.Dataset:
 
 def load_for(model: Model, args: argparse.Namespace) -> data.Dataset:
     """The same for a model: where both name their classes, the labels count as the model does."""
-    pictures = load_data(args, args.split)
+    pictures = data.load(args.data, args.split, **{**_fitting(model, args), **_reading(args)})
     known = tuple(model.classes or ())
     if len(known) == 1 and pictures.classes is not None and len(pictures.classes) == 2:
         # One sigmoid: what it speaks for is class 1, the other class 0.
@@ -61,17 +63,32 @@ def load_for(model: Model, args: argparse.Namespace) -> data.Dataset:
     return pictures.in_order(known)
 
 
-def load_line(args: argparse.Namespace) -> str:
+def _fitting(model: Model, args: argparse.Namespace) -> dict[str, Any]:
+    """What the model says of reading that no option does: how many classes a CSV has, and how
+    pictures of any size are brought to its own."""
+    counted = {}
+    if not hasattr(args, "classes") and "rows" in data.options_of(args.data):
+        counted["classes"] = max(2, model.class_count)  # a CSV does not say how many it has
+    if args.resize is not None or not needs_fitting(model.input):
+        return counted
+    rows, cols, channels = model.input.shape
+    size = counted | {"resize": (rows, cols), "fit": model.input.fit}
+    return {"channels": channels, **size} if channels in (1, 3) else size
+
+
+def load_line(model: Model, args: argparse.Namespace) -> str:
     """The line of Python that loads the same."""
     words = [repr(args.data)]
     if args.split != "test":
         words.append(repr(args.split))
-    words += [f"{name}={value!r}" for name, value in _reading(args).items()]
+    reading = _fitting(model, args) | _reading(args)
+    words += [f"{name}={value!r}" for name, value in reading.items()]
     return f"data = nv.data.load({', '.join(words)})"
 
 
 def _reading(args: argparse.Namespace) -> dict[str, Any]:
-    return {name: getattr(args, name) for name in READING if getattr(args, name) is not None}
+    given = {name: getattr(args, name, None) for name in READING}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def learnt_and_held_out(args: argparse.Namespace) -> tuple[data.Dataset, data.Dataset]:

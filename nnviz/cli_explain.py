@@ -9,15 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from . import data
+from .cli_input import input_options, model_for, needs_fitting
 from .engine.model import Model
 from .errors import ArgumentError, unknown
 from .files import make_folder, with_suffix
-from .formats import load
 
-MODEL_HELP = "a model file, or the name of a shipped model (mnist-cnn)"
+MODEL_HELP = "a model file (.npz or .onnx), or the name of a shipped model (mnist-cnn)"
 OPTIONS = ("node", "rule", "patch", "stride", "steps", "samples", "seed")
 """The options of methods that have a word of their own here; all others go by --set."""
 SCORES = ("logit", "probability", "log-probability")
+
+
+FITTED = {"stretch": ", which changes its shape", "crop": ", its middle"}
+"""What becomes of a picture of another shape."""
 
 
 class _List(argparse.Action):
@@ -64,6 +68,7 @@ def explain_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--invert", action="store_true", help="turn dark into light and light into dark"
     )
+    input_options(sub)
     sub.add_argument("--out", default="explanation.png", help="default: explanation.png")
     sub.add_argument("--numbers", help="also write the map's numbers into this .npz")
 
@@ -73,7 +78,7 @@ def explain(args: argparse.Namespace) -> None:
     from .draw import save_picture
     from .inspection.attribution import explain as by_name
 
-    model = load(args.model)
+    model = model_for(args)
     picture, notes = _picture(model, args)
     target = _target(model, picture, args)
     result = by_name(model, picture[None], target, method=args.method, **_options(args))
@@ -155,14 +160,15 @@ def _picture(model: Model, args: argparse.Namespace) -> tuple[Any, list[str]]:
     rows, cols, channels = model.input.shape
     picture = data.read_picture(args.image, channels)
     if picture.shape[:2] != (rows, cols):
-        if not args.resize:
+        if not args.resize and not needs_fitting(model.input):
             raise ArgumentError(
                 f"{args.image} has {picture.shape[0]}×{picture.shape[1]} pixels (rows × cols), the "
                 f"model wants {rows}×{cols}: give --resize to have it resized"
             )
         was = picture.shape[:2]
-        picture = data.resize(picture, rows, cols)
-        bent = ", which changes its shape" if was[0] * cols != was[1] * rows else ""
+        fit = "crop" if model.input.fit == "crop" and not args.resize else "stretch"
+        picture = data.resize(picture, rows, cols, fit)
+        bent = FITTED[fit] if was[0] * cols != was[1] * rows else ""
         notes.append(f"resized from {was[0]}×{was[1]} to {rows}×{cols} (rows × cols){bent}")
     if args.invert:
         return np.subtract(255, picture, dtype=np.uint8), notes

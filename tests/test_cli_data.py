@@ -105,7 +105,7 @@ def test_show_on_an_output_that_cannot_write_the_names(pets, tmp_path, monkeypat
         (("show", "nowhere"), "there is no data 'nowhere'"),
         (("show", "sample", "--split", "x"), "no split named 'x'"),
         (("show", "sample", "--resize", "28"), "expected ROWSxCOLS, such as 28x28, got '28'"),
-        (("show", "sample", "--channels", "1"), "channels= is not for the sample"),
+        (("show", "sample", "--rows", "1"), "rows= is not for the sample"),
         (("show", "sample", "--each", "0"), "each must lie in 1..100, got 0"),
         (("show", "sample", "--out", "gone/a.png"), "cannot write gone/a.png"),
     ],
@@ -188,10 +188,15 @@ def test_nothing_to_learn_from_and_too_much_held_out(run, tmp_path):
 
 def test_the_report_says_how_the_data_was_loaded():
     args = cli.parser().parse_args(
-        ["report", "--data", "a b", "--split", "train", "--resize", "3x4", "--channels", "1"]
+        ["evaluate", "m", "--data", "a b", "--split", "train", "--resize", "3x4"]
     )
     from nnviz.cli_data import load_line
 
-    wanted = "data = nv.data.load('a b', 'train', resize=(3, 4), channels=1)"
-    assert load_line(args) == wanted
-    assert load_line(cli.parser().parse_args(["report"])) == "data = nv.data.load('sample')"
+    wanted = "data = nv.data.load('a b', 'train', resize=(3, 4))"
+    model = nv.load("mnist-cnn")
+    assert load_line(model, args) == wanted
+    plain = cli.parser().parse_args(["report"])
+    assert load_line(model, plain) == "data = nv.data.load('sample')"
+    fitted = model.with_input(nv.prepared(model.input, fit="crop"))
+    wanted = "data = nv.data.load('sample', channels=1, resize=(28, 28), fit='crop')"
+    assert load_line(fitted, plain) == wanted

@@ -223,7 +223,7 @@ def test_options_that_do_not_fit(pets):
         ({"resize": (0, 3)}, r"resize must be \(rows, cols\), each at least 1, got \(0, 3\)"),
         ({"resize": (3,)}, r"resize must be \(rows, cols\), each at least 1, got \(3,\)"),
         ({"resize": (3, 2.5)}, "resize must be"),
-        ({"rows": 3}, "rows= is not for .*, which takes resize, channels, classes"),
+        ({"rows": 3}, "rows= is not for .*, which takes resize, fit, channels, classes"),
         ({"classes": ["Dog", "cat2"]}, r"no class named 'cat10' \(did you mean 'cat2'\?\)"),
         ({"classes": "Dog"}, "classes must be a number or a sequence of names, got 'Dog'"),
     ):

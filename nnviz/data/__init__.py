@@ -4,7 +4,8 @@ from .catalogue import CATALOGUE
 from .dataset import Dataset
 from .download import cache, fetch, is_cached
 from .idx import read_idx
-from .load import load
+from .load import load, options_of
+from .names import read_class_names
 from .picture import background, read_picture, resize
 from .sample import sample
 
@@ -16,6 +17,8 @@ __all__ = [
     "fetch",
     "is_cached",
     "load",
+    "options_of",
+    "read_class_names",
     "read_idx",
     "read_picture",
     "resize",

@@ -45,10 +45,12 @@ def read(
     resize: tuple[int, int] | None = None,
     channels: int | None = None,
     classes: Sequence[str] | None = None,
+    fit: str = "stretch",
 ) -> Dataset:
     """A folder of class folders, a folder of pictures, or one picture.
 
-    resize: (rows, cols) for every picture; without it all must have one size. channels: 1 for grey,
+    resize: (rows, cols) for every picture; without it all must have one size. fit: "stretch", or
+    "crop" for the largest part in the middle of that shape. channels: 1 for grey,
     3 for colour; None for grey where all files are grey, else colour. classes: the names in the
     order wanted, for a folder that lacks some of them. Raises `FileError` with the file's name for
     a picture that cannot be read or has another size, an empty class, a folder without pictures,
@@ -56,7 +58,7 @@ def read(
     """
     _check(resize, channels)
     if path.is_file():
-        x = _pictures([path], path.parent, resize, channels)
+        x = _pictures([path], path.parent, resize, channels, fit)
         return Dataset(x, None, None, path.name, str(path), (path.name,))
     top = _inside(path)[0]
     found = None
@@ -72,7 +74,7 @@ def read(
     files, labels = _labelled(base, names) if _inside(base)[0] else (_listed(base), None)
     if not files:
         raise FileError(f"the folder {base} holds no picture: expected {', '.join(ENDINGS)}")
-    x = _pictures(files, base, resize, channels)
+    x = _pictures(files, base, resize, channels, fit)
     y = None if labels is None else np.array(labels, np.int64)
     relative = tuple(file.relative_to(base).as_posix() for file in files)
     return Dataset(x, y, None if y is None else names, name, str(path), relative, found)
@@ -150,7 +152,11 @@ def _listed(folder: Path) -> list[Path]:
 
 
 def _pictures(
-    files: list[Path], base: Path, resize: tuple[int, int] | None, channels: int | None
+    files: list[Path],
+    base: Path,
+    resize: tuple[int, int] | None,
+    channels: int | None,
+    fit: str,
 ) -> np.ndarray:
     """(N, rows, cols, channels) uint8."""
     root = base.resolve()
@@ -159,7 +165,7 @@ def _pictures(
         _stays(file, root)
         picture = read_picture(file, channels)
         if resize is not None:
-            picture = resized(picture, *resize)
+            picture = resized(picture, *resize, fit)
         read.append(picture)
         total += picture.nbytes
         if total > MAX_BYTES:

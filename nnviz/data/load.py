@@ -18,7 +18,7 @@ from .picture import resize as shrink
 from .sample import sample
 
 SPLITS = ("train", "test")
-ALL = ("resize",)
+ALL = ("resize", "fit", "channels")
 """The options that every form of data has."""
 Options = Mapping[str, object]
 
@@ -38,7 +38,7 @@ FORMS = (
     Form("CIFAR-10's binary batches", cifar.fits, cifar.read),
     Form("an .npz with x and y", npz.fits, npz.read, ("classes",)),
     Form("a digit-recognizer CSV", csv.fits, csv.read, ("rows", "cols", "classes")),
-    Form("pictures", folder.fits, folder.read, ("resize", "channels", "classes")),
+    Form("pictures", folder.fits, folder.read, ("resize", "channels", "classes", "fit")),
 )
 """Asked in this order; the first that fits reads."""
 
@@ -52,6 +52,7 @@ def load(
     rows: int | None = None,
     cols: int | None = None,
     classes: int | Sequence[str] | None = None,
+    fit: str | None = None,
 ) -> Dataset:
     """A data set from wherever it is; what it is is found by looking.
 
@@ -81,10 +82,11 @@ def load(
     A name wins over a folder that is called the same: write `./mnist` for the folder.
 
     split: "train" or "test"; where there is one set alone it comes, and `Dataset.split` is None.
-    resize: (rows, cols) that every picture is brought to. channels: 1 for grey, 3 for colour; None
-    for grey where all pictures are. rows, cols: of a CSV's pictures, where they are not square.
-    classes: how many, or the names in order, for a CSV (else ten), an `.npz` without names, or a
-    folder that lacks some of its classes.
+    resize: (rows, cols) that every picture is brought to. fit: "stretch" (the default) bends it,
+    "crop" takes the largest part in its middle that has the new shape. channels: 1 for grey, 3 for
+    colour; None: a folder is grey where all its pictures are. rows, cols: of a CSV's pictures,
+    where they are not square. classes: how many, or the names in order, for a CSV (else ten), an
+    `.npz` without names, or a folder that lacks some of its classes.
 
     Returns a `Dataset`: pictures (N, rows, cols, channels), uint8 or floats in 0..1; labels (N,)
     and class names where there are any; `files` where each picture has its own.
@@ -94,12 +96,16 @@ def load(
     """
     given: Options = {
         "resize": resize, "channels": channels, "rows": rows, "cols": cols, "classes": classes,
+        "fit": fit,
     }  # fmt: skip
     options = {name: value for name, value in given.items() if value is not None}
-    return _resized(_open(where, split, options), resize)
+    if fit is not None and resize is None:
+        raise ArgumentError(f"fit={fit!r} says how to resize: give resize=(rows, cols) as well")
+    found = _resized(_open(where, split, options), resize, "stretch" if fit is None else fit)
+    return _coloured(found, channels)
 
 
-def _resized(dataset: Dataset, size: tuple[int, int] | None) -> Dataset:
+def _resized(dataset: Dataset, size: tuple[int, int] | None, fit: str) -> Dataset:
     """The data set with every picture in this size (rows, cols); floats become uint8 on the way."""
     if size is None or dataset.x.shape[1:3] == tuple(size):
         return dataset
@@ -107,7 +113,20 @@ def _resized(dataset: Dataset, size: tuple[int, int] | None) -> Dataset:
     x = dataset.x
     if x.dtype != np.uint8:
         x = (x.clip(0, 1) * 255).round().astype(np.uint8)
-    return replace(dataset, x=np.stack([shrink(picture, rows, cols) for picture in x]))
+    return replace(dataset, x=np.stack([shrink(picture, rows, cols, fit) for picture in x]))
+
+
+def _coloured(dataset: Dataset, channels: int | None) -> Dataset:
+    """The data set in grey or in colour; of colours the grey is 0.299 R + 0.587 G + 0.114 B."""
+    x = dataset.x
+    if channels is None or x.shape[3] == channels:
+        return dataset
+    if {channels, x.shape[3]} != {1, 3}:
+        raise ArgumentError(f"pictures of {x.shape[3]} channels cannot be given {channels}")
+    if channels == 3:
+        return replace(dataset, x=np.repeat(x, 3, axis=3))
+    grey = (x @ np.array([[0.299], [0.587], [0.114]], np.float32)).astype(np.float32)
+    return replace(dataset, x=grey.round().astype(np.uint8) if x.dtype == np.uint8 else grey)
 
 
 def pair(size: object) -> tuple[int, int]:
@@ -132,9 +151,17 @@ def _open(where: str | Path, split: str, options: Options) -> Dataset:
     if form is None:
         known = "; ".join(form.what for form in FORMS)
         raise FileError(f"{path} is no data that nnviz reads: expected {known}")
-    _refuse(options, tuple(dict.fromkeys((*ALL, *form.options))), str(path))
+    _refuse(options, options_of(path), str(path))
     taken = {name: value for name, value in options.items() if name in form.options}
     return form.read(path, split, **taken)
+
+
+def options_of(where: str | Path) -> tuple[str, ...]:
+    """The options that `load` has for the data there."""
+    named = isinstance(where, str) and (where == "sample" or where in CATALOGUE)
+    path = None if named else _existing(where)
+    form = next((form for form in FORMS if path is not None and form.fits(path)), None)
+    return tuple(dict.fromkeys((*ALL, *(form.options if form else ()))))
 
 
 def _existing(where: str | Path) -> Path:

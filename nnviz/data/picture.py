@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import ArgumentError, FileError
+from ..errors import ArgumentError, FileError, unknown
 from ..files import reason
 
 if TYPE_CHECKING:
@@ -74,9 +74,21 @@ def _eight_bits(picture: Picture) -> Picture:
     return Image.fromarray((values.clip(0, top) * (255 / top)).round().astype(np.uint8))
 
 
-def resize(picture: np.ndarray, rows: int, cols: int) -> np.ndarray:
-    """A uint8 picture (rows, cols, channels) in another size, area-averaged where it shrinks."""
+FITS = ("stretch", "crop")
+
+
+def resize(picture: np.ndarray, rows: int, cols: int, fit: str = "stretch") -> np.ndarray:
+    """A uint8 picture (rows, cols, channels) in another size, area-averaged where it shrinks.
+
+    fit: "stretch" takes all of it, which bends it where its shape is another; "crop" takes the
+    largest part in its middle that has the new shape.
+    """
     from PIL import Image
+
+    if fit not in FITS:
+        raise unknown("fit", fit, FITS, "resizing")
+    if fit == "crop":
+        picture = _middle(picture, rows, cols)
 
     channels = picture.shape[2]
     image = Image.fromarray(picture[..., 0] if channels == 1 else picture)
@@ -86,6 +98,15 @@ def resize(picture: np.ndarray, rows: int, cols: int) -> np.ndarray:
         else Image.Resampling.BICUBIC
     )
     return np.asarray(image.resize((cols, rows), method)).reshape(rows, cols, channels)
+
+
+def _middle(picture: np.ndarray, rows: int, cols: int) -> np.ndarray:
+    """The largest part in the middle that is as wide for its height as cols to rows."""
+    high, wide = picture.shape[:2]
+    down = min(high, max(1, round(wide * rows / cols)))
+    along = min(wide, max(1, round(high * cols / rows)))
+    top, left = (high - down) // 2, (wide - along) // 2
+    return picture[top : top + down, left : left + along]
 
 
 def background(pictures: np.ndarray) -> float:

@@ -6,18 +6,14 @@ and dark, and every word stays text.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from xml.etree import ElementTree
 
 import numpy as np
 
 from ..engine.layer import Array
 from ..inspection.anatomy.diagram import Block, Diagram
+from .bands import HEIGHT, WIDTH, Line, Place, laid_out
 from .image import INK, plain
-
-WIDTH, HEIGHT = 236, 58
-SPACE, AISLE = 24, 56
-MARGIN = 14
 
 FAMILIES = {
     "Input": "#767676",
@@ -37,77 +33,6 @@ OTHER = "#8d8d8d"
 """The colour of layers that learn nothing and merge nothing."""
 
 
-@dataclass(frozen=True)
-class _Line:
-    """An arrow as a polyline of corners; the last one is the tip."""
-
-    corners: tuple[tuple[float, float], ...]
-
-
-def _place(block: Block) -> tuple[float, float]:
-    """The upper left corner of a block, in pixels (along, down)."""
-    return (
-        MARGIN + block.column * (WIDTH + AISLE),
-        MARGIN + block.rank * (HEIGHT + SPACE),
-    )
-
-
-def _lines(diagram: Diagram) -> tuple[list[_Line], float]:
-    """All arrows, and how far to the right they reach. Neighbours are joined straight; an arrow
-    that passes other ranks keeps to a lane of its own, to the right of the blocks that it passes.
-
-    It enters a block above the place where others leave it: two shortcuts one after the other would
-    else be one line, read as a shortcut around both."""
-    blocks = {block.name: block for block in diagram.blocks}
-    edges = [0.0] * diagram.ranks
-    for block in diagram.blocks:
-        edges[block.rank] = max(edges[block.rank], _place(block)[0] + WIDTH)
-    lines, lanes = [], [0] * (diagram.ranks + 1)
-    reach = max(edges)
-    for source, target in diagram.arrows:
-        a, b = blocks[source], blocks[target]
-        if b.rank == a.rank + 1:
-            lines.append(_neighbours(a, b))
-            continue
-        passed = range(a.rank, b.rank)
-        lane = 1 + max(lanes[r] for r in passed)
-        for r in passed:
-            lanes[r] = lane
-        along = max(edges[a.rank : b.rank + 1]) + 12 * lane
-        reach = max(reach, along)
-        out, back = _leaving(a, edges[a.rank]), _entering(b, edges[b.rank])
-        lines.append(_Line((*out, (along, out[-1][1]), (along, back[0][1]), *back)))
-    return lines, reach
-
-
-def _neighbours(a: Block, b: Block) -> _Line:
-    """From a block to one of the next rank."""
-    (ax, ay), (bx, by) = _place(a), _place(b)
-    start, tip = (ax + WIDTH / 2, ay + HEIGHT), (bx + WIDTH / 2, by)
-    middle = by - SPACE / 2
-    corners = (start, (start[0], middle), (tip[0], middle), tip)
-    return _Line((start, tip) if start[0] == tip[0] else corners)
-
-
-def _leaving(block: Block, edge: float) -> tuple[tuple[float, float], ...]:
-    """The corners on the way from a block to its lane: out of the lower right side, or out of the
-    bottom where other blocks stand on the right, up to `edge`."""
-    x, y = _place(block)
-    if x + WIDTH == edge:
-        return ((edge, y + HEIGHT * 0.72),)
-    down = x + WIDTH * 0.8
-    return (down, y + HEIGHT), (down, y + HEIGHT + SPACE * 0.25)
-
-
-def _entering(block: Block, edge: float) -> tuple[tuple[float, float], ...]:
-    """The corners on the way from a lane into a block: the upper right side, or the top."""
-    x, y = _place(block)
-    if x + WIDTH == edge:
-        return ((edge, y + HEIGHT * 0.28),)
-    down = x + WIDTH * 0.8
-    return (down, y - SPACE * 0.3), (down, y)
-
-
 def words(block: Block) -> tuple[str, str]:
     """The two lines under a block's name: what it is, and what comes out of it."""
     what = f"{block.kind}, {block.detail}" if block.detail else block.kind
@@ -115,19 +40,20 @@ def words(block: Block) -> tuple[str, str]:
     return what, sizes + (f" · {block.params:,} parameters" if block.params else "")
 
 
-def _short(line: str, limit: int = 36) -> str:
+def _short(line: str, limit: int = 34) -> str:
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
-def size(diagram: Diagram) -> tuple[int, int]:
+def size(diagram: Diagram, *, narrow: bool = False) -> tuple[int, int]:
     """Width and height of the picture in pixels."""
-    _, reach = _lines(diagram)
-    return int(reach + MARGIN), int(2 * MARGIN + diagram.ranks * (HEIGHT + SPACE) - SPACE)
+    geometry = laid_out(diagram, narrow=narrow)
+    return geometry.width, geometry.height
 
 
-def svg(diagram: Diagram) -> str:
-    """The diagram as an SVG document."""
-    width, height = size(diagram)
+def svg(diagram: Diagram, *, narrow: bool = False) -> str:
+    """The diagram as an SVG document; narrow: one below the other, for a phone."""
+    geometry = laid_out(diagram, narrow=narrow)
+    width, height = geometry.width, geometry.height
     root = ElementTree.Element(
         "svg",
         {
@@ -142,19 +68,19 @@ def svg(diagram: Diagram) -> str:
         },
     )
     ElementTree.SubElement(root, "title").text = "Block diagram of the network"
-    for line in _lines(diagram)[0]:
+    for line in geometry.lines:
         points = " ".join(f"{x:g},{y:g}" for x, y in line.corners)
         style = {"fill": "none", "stroke": "currentColor", "stroke-width": "1.5"}
         ElementTree.SubElement(root, "polyline", {"points": points, **style})
         tip = " ".join(f"{x:g},{y:g}" for x, y in _tip(line))
         ElementTree.SubElement(root, "polygon", {"points": tip, "fill": "currentColor"})
     for block in diagram.blocks:
-        _svg_block(root, block)
+        _svg_block(root, block, geometry.places[block.name])
     return ElementTree.tostring(root, encoding="unicode")
 
 
-def _svg_block(root: ElementTree.Element, block: Block) -> None:
-    x, y = _place(block)
+def _svg_block(root: ElementTree.Element, block: Block, place: Place) -> None:
+    x, y = place
     group = ElementTree.SubElement(root, "g")
     frame = {"x": f"{x:g}", "y": f"{y:g}", "height": str(HEIGHT), "rx": "5"}
     colour = FAMILIES.get(block.kind, OTHER)
@@ -164,12 +90,12 @@ def _svg_block(root: ElementTree.Element, block: Block) -> None:
     ElementTree.SubElement(group, "rect", {**frame, "width": "5", "fill": colour})
     what, out = words(block)
     for dy, line, weight in ((18, block.name, "600"), (34, what, "400"), (50, out, "400")):
-        place = {"x": f"{x + 14:g}", "y": f"{y + dy:g}", "font-weight": weight}
-        label = ElementTree.SubElement(group, "text", {**place, "fill": "currentColor"})
+        where = {"x": f"{x + 14:g}", "y": f"{y + dy:g}", "font-weight": weight}
+        label = ElementTree.SubElement(group, "text", {**where, "fill": "currentColor"})
         label.text = _short(line)
 
 
-def _tip(line: _Line) -> list[tuple[float, float]]:
+def _tip(line: Line) -> list[tuple[float, float]]:
     """The triangle of an arrow's head."""
     (x0, y0), (x, y) = line.corners[-2:]
     length = max(float(np.hypot(x - x0, y - y0)), 1e-9)
@@ -185,7 +111,8 @@ def raster(diagram: Diagram, factor: int = 2) -> Array:
     """The diagram as a picture, at `factor` times the SVG's size."""
     from PIL import Image, ImageDraw, ImageFont
 
-    width, height = size(diagram)
+    geometry = laid_out(diagram)
+    width, height = geometry.width, geometry.height
     canvas = Image.new("RGB", (width * factor, height * factor), "white")
     draw = ImageDraw.Draw(canvas, "RGBA")  # on an RGB picture, see-through colours are mixed
     fonts = {bold: ImageFont.load_default(12 * factor) for bold in (True, False)}
@@ -193,11 +120,11 @@ def raster(diagram: Diagram, factor: int = 2) -> Array:
     def scaled(points: object) -> list[tuple[float, float]]:
         return [(x * factor, y * factor) for x, y in points]  # type: ignore[attr-defined]
 
-    for line in _lines(diagram)[0]:
+    for line in geometry.lines:
         draw.line(scaled(line.corners), fill=INK, width=factor + 1)
         draw.polygon(scaled(_tip(line)), fill=INK)
     for block in diagram.blocks:
-        x, y = _place(block)
+        x, y = geometry.places[block.name]
         colour = FAMILIES.get(block.kind, OTHER)
         rgb = tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5))
         box = scaled([(x, y), (x + WIDTH, y + HEIGHT)])

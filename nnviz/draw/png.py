@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from ..engine.layer import Array
 from ..files import write_bytes
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
+
+LARGE = 128 * 128
+"""Pixels from which on it is worth looking for a table of colours."""
 
 
 def png_bytes(picture: Array) -> bytes:
@@ -14,8 +23,26 @@ def png_bytes(picture: Array) -> bytes:
     from PIL import Image
 
     out = io.BytesIO()
-    Image.fromarray(picture).save(out, "PNG", compress_level=6)
+    image = _by_table(picture) or Image.fromarray(picture)
+    image.save(out, "PNG", compress_level=6)
     return out.getvalue()
+
+
+def _by_table(picture: Array) -> Picture | None:
+    """A large picture of at most 256 colours, none of them see-through, as numbers in a table of
+    colours: a third of the bytes of a heat map. None where there are more."""
+    from PIL import Image
+
+    if picture.shape[0] * picture.shape[1] < LARGE or (picture[..., 3:] < 255).any():
+        return None
+    red, green, blue = (picture[..., k].astype(np.uint32) for k in range(3))
+    colours, places = np.unique((red << 16) | (green << 8) | blue, return_inverse=True)
+    if len(colours) > 256:
+        return None
+    image = Image.fromarray(places.reshape(picture.shape[:2]).astype(np.uint8), "P")
+    table = np.stack([colours >> 16, (colours >> 8) & 255, colours & 255], axis=1)
+    image.putpalette(table.astype(np.uint8).tobytes())
+    return image
 
 
 def write_png(path: str | Path, picture: Array) -> None:

@@ -12,8 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, unknown
 from .layer import Array, Shape
+
+FITS = ("exact", "crop", "stretch")
+"""What may be done with pictures of another size; see `InputSpec.fit`."""
 
 
 def as_array(values: Any, what: str) -> Array:
@@ -38,7 +41,11 @@ class InputSpec:
     value_range: what pixels 0 and 1 (uint8 0 and 255) become before mean and std, (0, 1) by
     default.
     mean, std: subtracted and divided afterwards, one number for all channels or one for each.
-    channel_order: "RGB", or "BGR" where the network was trained on reversed channels.
+    channel_order: "RGB", or "BGR" where the network was trained on reversed channels; mean and std
+    are then in this order, too.
+    fit: what the command line does with pictures of another size: "exact" refuses them, "crop"
+        takes the largest part in their middle that has the input's shape, "stretch" takes all of
+        them and bends; both resize.
     background: how bright the training pictures' edges were, 0..1, where that is known; it tells a
         dark-on-light scan from a light-on-dark one.
     """
@@ -49,6 +56,7 @@ class InputSpec:
     std: tuple[float, ...] = (1.0,)
     channel_order: str = "RGB"
     background: float | None = None
+    fit: str = "exact"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", tuple(int(s) for s in self.shape))
@@ -72,6 +80,8 @@ class InputSpec:
             raise ArgumentError(f"value_range must be (low, high), got {self.value_range!r}")
         if self.channel_order not in ("RGB", "BGR"):
             raise ArgumentError(f"channel_order must be RGB or BGR, got {self.channel_order!r}")
+        if self.fit not in FITS:
+            raise unknown("fit", self.fit, FITS, "the input")
 
     def check(self, x: Any) -> Array:
         """`x` as a batch (N, *shape) of finite numbers; an `ArgumentError` says what does not fit.
@@ -111,18 +121,20 @@ class InputSpec:
             x = np.divide(x, np.float32(255))
         elif x.dtype.kind != "f":
             x = x.astype(np.float32)
+        if self.is_plain:
+            return x
         if self.channel_order == "BGR":
             x = x[..., ::-1]
         low, high = self.value_range
-        if self._is_identity:
-            return x
         scale = (high - low) / np.asarray(self.std)
         shift = (low - np.asarray(self.mean)) / np.asarray(self.std)
         return (x * scale.astype(x.dtype) + shift.astype(x.dtype)).astype(x.dtype, copy=False)
 
     @property
-    def _is_identity(self) -> bool:
-        return self.value_range == (0, 1) and set(self.mean) == {0.0} and set(self.std) == {1.0}
+    def is_plain(self) -> bool:
+        """Whether the network takes pixels 0..1 as they are, RGB."""
+        numbers = self.value_range == (0, 1) and set(self.mean) == {0.0} and set(self.std) == {1.0}
+        return numbers and self.channel_order == "RGB"
 
     def pixel_gradient(self, dx: Array) -> Array:
         """The chain rule of `prepare`: a gradient for the network's input as one for the pixels."""

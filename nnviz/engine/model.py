@@ -361,6 +361,28 @@ class Model:
             output=self.output_name,
         )
 
+    def with_input(
+        self, spec: InputSpec | None = None, *, classes: Sequence[str] | None = None
+    ) -> Model:
+        """The same network with its pictures prepared otherwise, or with other class names; what
+        is not given stays. The arrays are shared.
+
+        spec: say `nnviz.prepared(model.input, preprocess="caffe")`.
+        """
+        spec = self.input if spec is None else spec
+        if spec.shape != self.input.shape:
+            raise ArgumentError(f"the input is {self.input.shape}, it cannot become {spec.shape}")
+        model = self.from_nodes(
+            self.nodes,
+            input=spec,
+            head=self.head,
+            classes=self.classes if classes is None else classes,
+            made=self.made,
+            output=self.output_name,
+        )
+        model.source = self.source
+        return model
+
     def astype(self, dtype: Any) -> Model:
         """A copy whose parameters and buffers have this dtype (float64 for gradient checks)."""
         copies = {id(n.layer): n.layer.astype(dtype) for n in self.nodes}
@@ -385,6 +407,12 @@ class Model:
         from ..formats.npz import save
 
         save(self, path)
+
+    def to_onnx(self, path: str | Path) -> Path:
+        """Write the model as an ONNX file for other runtimes, N free; the path written."""
+        from ..formats.onnx.export import to_onnx
+
+        return to_onnx(self, path)
 
     def run_onnx(self, *inputs: Any) -> list[Array]:
         """All outputs of the ONNX file that the model was read from, for its inputs in its order.

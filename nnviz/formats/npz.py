@@ -100,7 +100,7 @@ def _to_page(model: Model) -> tuple[dict[str, Any], dict[str, Any]]:
         "format": FORMAT,
         "version": VERSION,
         "nodes": nodes,
-        "input": _spec_to_json(model.input),
+        "input": spec_to_json(model.input),
         "head": model.head,
         "output": model.output_name,
         "classes": model.classes,
@@ -146,7 +146,7 @@ def _take_state(page: Mapping[str, Any], arrays: dict[str, np.ndarray]) -> dict[
 
 
 def _from_page(page: Mapping[str, Any], arrays: dict[str, np.ndarray]) -> Model:
-    spec = _spec_from_json(page["input"])
+    spec = spec_from_json(page["input"])
     shapes: dict[str, Shape] = {INPUT: spec.shape}
     layers: dict[str, Layer] = {}
     nodes: list[Node] = []
@@ -219,7 +219,7 @@ def _fill(layer: Layer, name: str, shapes: list[Shape], arrays: dict[str, np.nda
             store[key] = np.asarray(array, array.dtype.newbyteorder("="), order="C")
 
 
-def _spec_to_json(spec: InputSpec) -> dict[str, Any]:
+def spec_to_json(spec: InputSpec) -> dict[str, Any]:
     return {
         "shape": list(spec.shape),
         "value_range": list(spec.value_range),
@@ -227,10 +227,11 @@ def _spec_to_json(spec: InputSpec) -> dict[str, Any]:
         "std": list(spec.std),
         "channel_order": spec.channel_order,
         "background": spec.background,
+        "fit": spec.fit,
     }
 
 
-def _spec_from_json(entry: Mapping[str, Any]) -> InputSpec:
+def spec_from_json(entry: Mapping[str, Any]) -> InputSpec:
     shape = check_shape([int(s) for s in entry["shape"]], "the input's shape")
     if math.prod(shape) > 1 << 28:
         raise FileError(f"the input's shape {shape} is too large to be a picture")
@@ -242,4 +243,5 @@ def _spec_from_json(entry: Mapping[str, Any]) -> InputSpec:
         std=tuple(float(v) for v in entry["std"]),
         channel_order=str(entry["channel_order"]),
         background=None if entry.get("background") is None else float(entry["background"]),
+        fit=str(entry.get("fit", "exact")),
     )

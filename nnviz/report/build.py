@@ -12,6 +12,7 @@ import json
 import platform
 import re
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from ..engine.model import Model
 from ..errors import ArgumentError
 from ..files import make_folder, npz_bytes, write_bytes
 from ..inspection.evaluation import is_classifier
+from .choice import chosen_classes, chosen_layers
 from .figure import Figure
 from .page import render
 from .plan import Plan, plan
@@ -40,6 +42,8 @@ def write_report(
     *,
     seed: int = 0,
     name: str | None = None,
+    classes: Sequence[int | str] = (),
+    layers: Sequence[str | tuple[str, Sequence[int]]] = (),
     command: str | None = None,
     code: tuple[str, str] = ("import nnviz as nv\nmodel = …", "data = …"),
     verbose: bool = True,
@@ -47,6 +51,10 @@ def write_report(
     """Write a gallery for a model, seen through the pictures in `data`; the paths written.
 
     out: the folder; it gets `index.html`, a PNG and an `.npz` for each figure, and `manifest.json`.
+    classes: of which classes ideal pictures are made, by name or number; all where they are ten or
+        fewer, else those that the pictures show.
+    layers: of which nodes the channels are shown, by name, or a name and channels; the last
+        convolution before the answer where nothing is said.
     name: what to call the model on the page. command, code: how to make it again, shown on the
         page.
     """
@@ -59,7 +67,10 @@ def write_report(
     sides = "\nmodel = nv.as_classifier(model)"  # one sigmoid: the lines below speak of two classes
     two = is_classifier(model) and model.output_shape == (1,)
     made_again = code[0] + sides if two else code[0]
-    study = Study(model, data, seed, name or "A network", made_again, code[1])
+    study = Study(
+        model, data, seed, name or "A network", made_again, code[1],
+        chosen_classes(model, classes), chosen_layers(model, layers),
+    )  # fmt: skip
     _ = study.mistakes  # bad labels are found here, before anything is written
     folder = make_folder(out)
     bar = _progress(verbose)

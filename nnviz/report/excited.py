@@ -24,6 +24,7 @@ from .crop import crop
 from .figure import Cell, Figure, Scale, rows_of, short_settings
 from .study import Study
 from .words import ends, say, told
+from .works import which
 
 MOST_CHANNELS, LEAST_CHANNELS = 64, 8
 """How many channels of a layer are shown: the most, and the most of those that see very much."""
@@ -42,7 +43,7 @@ def first_filters(study: Study) -> Figure:
     node = study.convolutions[0]
     result = filters(study.model, node)
     count, kh, kw, channels = result.values.shape
-    seen = _patches(study, node, _shown(study, node))
+    seen = _patches(study, node, range(_shown(study, node)))
     shown = result.values[: len(seen.channels)]
     tiles, top = signed_tiles(shown, result.is_colour)
     fits = _laid_out(study, result, seen.patches.shape[2:4])
@@ -58,7 +59,7 @@ def first_filters(study: Study) -> Figure:
     return Figure(
         id="filters-first",
         title=say("filters.title", n=count),
-        caption=caption + _limit(len(shown), count),
+        caption=caption + which(range(len(shown)), count),
         cells=_cells(strips, [f"filter {i} of {node}" for i in range(len(shown))], 5 if fits is
                      not None else 8),
         scale=None if colour else Scale(-top, top, DIVERGING, ends("scale.want")),
@@ -91,31 +92,36 @@ def _laid_out(study: Study, result: Filters, frame: Sequence[int]) -> Array | No
     return out
 
 
-def ideal_channels(study: Study) -> Figure:
-    """For each channel of the last convolution the patch that its neuron in the middle answers to
-    most, beside the real patches that excite it most."""
-    node = study.convolutions[-1]
+def ideal_channels(
+    study: Study,
+    node: str,
+    chosen: Sequence[int] | None = None,
+    ident: str = "ideal-filters",
+) -> Figure:
+    """For each channel of a layer, or for those chosen, the patch that its neuron in the middle
+    answers to most, beside the real patches that excite it most."""
     rows, cols, all_channels = study.model.shapes[node]
     at = (rows // 2, cols // 2)
     small, place = crop(study.model, node, at)
-    seen = _patches(study, node, _shown(study, node))
-    count = len(seen.channels)
+    channels = tuple(range(_shown(study, node))) if chosen is None else tuple(chosen)
+    seen = _patches(study, node, channels)
+    count = len(channels)
     options = _climb(study, small)
-    target = Channel(node, tuple(range(count)), place)
+    target = Channel(node, channels, place)
     result = maximize(small, target, seed=study.seed, **options)
     top, left, bottom, right = receptive_field(small, node).reads[place].tolist()
     made = [pixels(value) for value in result.values[:, top:bottom, left:right]]
     above = int((result.activation > seen.maximum).sum())
     caption = say("channels.caption", rows=bottom - top, cols=right - left)
     return Figure(
-        id="ideal-filters",
+        id=ident,
         title=say("channels.title.all" if above == count else "channels.title",
                   n=count, node=node, above=above, pictures=seen.count),
-        caption=f"{caption} {_beside(seen)}{_limit(count, all_channels)}",
+        caption=f"{caption} {_beside(seen)}{which(channels, all_channels)}",
         cells=_cells(_strips(made, seen), _told_strips(node, result, seen), 6),
         zoom=160,
         wide=True,
-        warnings=[*told(result.warnings, [f"channel {k}" for k in range(count)]), *_silent(seen)],
+        warnings=[*told(result.warnings, [f"channel {k}" for k in channels]), *_silent(seen)],
         method=f"activation maximization of the neurons at {at} of {node}, cut to their receptive "
         "field; the patches of the pictures that excite each channel most, at any place",
         paper="Erhan et al. 2009; Zeiler and Fergus 2014, arXiv:1311.2901",
@@ -125,7 +131,7 @@ def ideal_channels(study: Study) -> Figure:
         "from nnviz.inspection.maximize import Decay, TotalVariation\n"
         "from nnviz.report.crop import crop\n"
         f"small, place = crop(model, {node!r}, {at})\n"
-        f"target = nv.Channel({node!r}, tuple(range({count})), at=place)\n"
+        f"target = nv.Channel({node!r}, {channels}, at=place)\n"
         f"made = nv.maximize(small, target, seed={study.seed}, "
         f"{', '.join(f'{key}={value!r}' for key, value in options.items())})\n"
         f"best = {_again(seen, node)}",
@@ -148,7 +154,9 @@ def _told_strips(node: str, result: Maximized, seen: TopPatches) -> list[str]:
     return [
         f"channel {k} of {node}: {number(float(made))} for the patch that was made, "
         f"{number(float(real))} for the best real one"
-        for k, (made, real) in enumerate(zip(result.activation, seen.maximum, strict=True))
+        for k, made, real in zip(
+            seen.channels.tolist(), result.activation, seen.maximum, strict=True
+        )
     ]
 
 
@@ -164,10 +172,10 @@ def _shown(study: Study, node: str) -> int:
     return int(min(study.model.shapes[node][2], MOST_CHANNELS, room))
 
 
-def _patches(study: Study, node: str, count: int) -> TopPatches:
-    """The patches of the pictures that excite a node's first channels most."""
+def _patches(study: Study, node: str, channels: Sequence[int]) -> TopPatches:
+    """The patches of the pictures that excite these channels of a node most."""
     k = min(PATCHES, len(study.data))
-    return top_patches(study.model, study.data.x, node, k, channels=range(count), seed=study.seed)
+    return top_patches(study.model, study.data.x, node, k, channels=channels, seed=study.seed)
 
 
 def _beside(seen: TopPatches) -> str:
@@ -179,9 +187,15 @@ def _beside(seen: TopPatches) -> str:
 def _again(seen: TopPatches, node: str) -> str:
     k = seen.patches.shape[1]
     return (
-        f"nv.top_patches(model, data, {node!r}, {k}, channels=range({len(seen.channels)}), "
+        f"nv.top_patches(model, data, {node!r}, {k}, channels={_as_code(seen.channels.tolist())}, "
         f"seed={seen.provenance.seed})"
     )
+
+
+def _as_code(channels: list[int]) -> str:
+    """Channels as Python; the first ones in short."""
+    every = channels == list(range(len(channels)))
+    return f"range({len(channels)})" if every else repr(channels)
 
 
 def _strips(first: Sequence[Array], seen: TopPatches) -> list[list[Array]]:
@@ -222,10 +236,6 @@ def _silent(seen: TopPatches) -> list[str]:
         return []
     which = listing(silent)
     return [say("patches.silent", n=len(silent), of=len(seen.channels), which=which)]
-
-
-def _limit(shown: int, count: int) -> str:
-    return "" if shown == count else " " + say("limit.first", shown=shown, of=count)
 
 
 def _numbers(seen: TopPatches) -> dict[str, Array]:

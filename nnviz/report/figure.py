@@ -56,7 +56,8 @@ class Figure:
     """One figure with all that belongs to it.
 
     cells: rows of small pictures; with row_heads and col_heads they are a matrix. svg, table: in
-    the place of or beside the cells. chart: a drawn chart. zoom: how large one cell's picture is
+    the place of or beside the cells. narrow_svg: the same drawing for a narrow screen, where it
+    differs. chart: a drawn chart. zoom: how large one cell's picture is
     drawn, in pixels (a whole multiple of its size is taken). legend: colours with their meaning.
     numbers: the arrays behind it.
     """
@@ -70,6 +71,7 @@ class Figure:
     col_heads: Sequence[str] = ()
     chart: Array | None = None
     svg: str = ""
+    narrow_svg: str = ""
     raster: Array | None = None
     table: Table | None = None
     scale: Scale | None = None

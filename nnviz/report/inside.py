@@ -106,7 +106,7 @@ def arranged(study: Study) -> Figure:
     title = say("embedding.title.plain")
     if labels is not None:
         caption += " " + say("embedding.caption.classes")
-        if len(np.unique(labels)) > 1 and not result.warnings:
+        if 1 < len(np.unique(labels)) < len(labels) and not result.warnings:
             near = neighbours(result.points, labels)
             kind = "apart" if near >= APART else "mixed" if near < MIXED else "partly"
             title = say(f"embedding.title.{kind}", near=near)

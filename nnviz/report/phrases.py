@@ -36,6 +36,16 @@ PHRASES: dict[str, str] = {
     "patches.silent": "{n} of {of} filters answer the same at every place of all pictures "
     "({which}): grey tiles stand where their patches would be",
     "limit.first": "Shown are the first {shown} of {of}.",
+    "limit.chosen": "Shown are the channels {which} of {of}.",
+    "limit.classes": "Shown are {shown} of {of} classes: those chosen, or those that the pictures "
+    "show.",
+    "answers.top.title": "It is surest of this {best} ({high:.0%}) and least sure of this {worst} "
+    "({low:.0%})",
+    "answers.top.title.one": "It takes this picture for a {best} ({high:.0%})",
+    "answers.top.caption": "Under each picture the {n} classes that the network finds likeliest, "
+    "and how likely. It knows no other classes, and cannot say that none of them is there.",
+    "answers.top.line": "{share:.1%} {name}",
+    "answers.top.truth": "truth: {true}",
     "limit.even": "Shown are {shown} of {of}, evenly spread from the first to the last.",
     "limit.more": "and {count} more",
     "sizes.title": "From {first} to {last} the spread of the answers goes from {low} to {high}",

@@ -16,7 +16,7 @@ from ..draw.colour import DIVERGING, limits
 from ..draw.image import heat
 from ..errors import NnvizError
 from ..inspection.anatomy import health
-from . import adjust, excited, fails, firmness, inside, methods, why, works
+from . import adjust, answers, excited, fails, firmness, inside, methods, why, works
 from .figure import Cell, Chapter, Figure, Finding
 from .study import Study
 from .words import place_words, say
@@ -72,18 +72,13 @@ def _works(study: Study, tell: Tell) -> Chapter:
     if study.is_classifier:
         makers.append(("ideal-classes", lambda: works.ideal_classes(study)))
     if study.convolutions:
-        first, last = study.convolutions[0], study.convolutions[-1]
-        answers = (study.answer_of(first), study.answer_of(last))
+        answer = study.answer_of(study.convolutions[0])
         makers += [
             ("filters-first", lambda: excited.first_filters(study)),
-            ("features-first", lambda: works.features(study, answers[0], "features-first")),
+            ("features-first", lambda: works.features(study, answer, "features-first")),
         ]
-        if last != first:
-            makers += [
-                ("ideal-filters", lambda: excited.ideal_channels(study)),
-                ("features-deep", lambda: works.features(study, answers[1], "features-deep")),
-                ("filters-deep", lambda: works.deep_filters(study)),
-            ]
+    for place, (node, channels) in enumerate(study.deep_layers, 1):
+        makers += _deep(study, node, channels, "" if place == 1 else f"-{place}")
     makers += [
         ("embedding", lambda: inside.arranged(study)),
         ("sizes", lambda: inside.sizes(study)),
@@ -93,6 +88,25 @@ def _works(study: Study, tell: Tell) -> Chapter:
         tell(ident)
         figures.append(_try(ident, make))
     return Chapter("works", say("works"), say("works.lead"), figures)
+
+
+def _deep(
+    study: Study, node: str, channels: tuple[int, ...] | None, which: str
+) -> list[tuple[str, Callable[[], Figure]]]:
+    """What is shown of a layer inside: what its channels like, what they answer, their kernels."""
+    answer = study.answer_of(node)
+    makers: list[tuple[str, Callable[[], Figure]]] = [
+        (f"ideal-filters{which}",
+         lambda: excited.ideal_channels(study, node, channels, f"ideal-filters{which}")),
+        (f"features-deep{which}",
+         lambda: works.features(study, answer, f"features-deep{which}", channels)),
+    ]  # fmt: skip
+    if node in study.convolutions:
+        makers.append(
+            (f"filters-deep{which}",
+             lambda: works.deep_filters(study, node, f"filters-deep{which}"))
+        )  # fmt: skip
+    return makers
 
 
 def _adjust(study: Study, tell: Tell) -> Chapter:
@@ -114,7 +128,8 @@ def _fails(study: Study, tell: Tell) -> Chapter:
     found = study.mistakes
     if found is None:
         key = "fails.unlabelled" if study.is_classifier else "fails.plain"
-        return Chapter("fails", say("fails"), say(key), [])
+        shown = [_try("answers", lambda: answers.top(study))] if answers.wanted(study) else []
+        return Chapter("fails", say("fails"), say(key), shown)
     makers: list[tuple[str, Callable[[], Figure | None]]] = [
         ("confusion", lambda: fails.confusion(study, found)),
         ("per-class", lambda: fails.per_class(study, found)),
@@ -123,6 +138,8 @@ def _fails(study: Study, tell: Tell) -> Chapter:
         ("calibration", lambda: firmness.reliability(study, found)),
         ("flips", lambda: firmness.shaken(study)),
     ]
+    if answers.wanted(study):
+        makers.insert(0, ("answers", lambda: answers.top(study)))
     figures = []
     for ident, make in makers:
         tell(ident)

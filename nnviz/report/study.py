@@ -21,6 +21,10 @@ from .words import isolated, say
 MOST_CLASSES = 10
 """How many classes the matrices show at the most; a larger model's first ones that have
 pictures."""
+LARGE = 128
+"""Pictures with a longer side than this are dear: of what is computed for hours there is less."""
+FEW_CLASSES = 6
+"""How many classes' ideal pictures are made of such a size, where nobody has chosen."""
 GREY = 0.5
 SURE = 0.95
 """From which probability on an answer counts as sure."""
@@ -31,6 +35,8 @@ class Study:
     """A model and the pictures it is looked at with.
 
     seed: of everything random. name: what to call the model. source: where the pictures are from.
+    classes, layers: what the reader wants to see of classes (by number) and of layers (a node, and
+    its channels or None for the first ones); empty for what suits the model and the pictures.
     """
 
     model: Model
@@ -39,6 +45,8 @@ class Study:
     name: str
     model_code: str
     data_code: str
+    classes: tuple[int, ...] = ()
+    layers: tuple[tuple[str, tuple[int, ...] | None], ...] = ()
 
     @cached_property
     def probabilities(self) -> Array:
@@ -84,6 +92,39 @@ class Study:
         for i, label in enumerate(self.labels.tolist()):
             found.setdefault(label, i)
         return [found[label] for label in sorted(found)[:MOST_CLASSES]]
+
+    @property
+    def is_large(self) -> bool:
+        """Whether the pictures are so large that what is slow must be done for fewer of them."""
+        return max(self.model.input.shape[:2]) > LARGE
+
+    @cached_property
+    def shown_classes(self) -> list[int]:
+        """The classes whose ideal pictures are made: those chosen; all where they are few; else
+        those that the pictures show."""
+        count = self.judged.output_shape[0]
+        if self.classes:
+            return list(self.classes)
+        most = FEW_CLASSES if self.is_large else MOST_CLASSES
+        if count <= most:
+            return list(range(count))
+        seen = [int(self.labels[i]) for i in self.picks]
+        return seen[:most] if count > MOST_CLASSES else list(range(most))
+
+    @cached_property
+    def deep_layers(self) -> list[tuple[str, tuple[int, ...] | None]]:
+        """The layers whose channels are shown after the first convolution: those chosen, else the
+        last convolution that is not the answer itself."""
+        if self.layers:
+            return list(self.layers)
+        inner = self.convolutions[1:]
+        if len(inner) > 1 and self._answers(inner[-1]):
+            inner = inner[:-1]
+        return [(inner[-1], None)] if inner else []
+
+    def _answers(self, node: str) -> bool:
+        """Whether a convolution has a channel for each class, so that it is the answer."""
+        return self.is_classifier and self.model.shapes[node][-1] == self.model.output_shape[0]
 
     @property
     def has_places(self) -> bool:

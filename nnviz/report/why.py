@@ -23,6 +23,8 @@ from .figure import Cell, Figure, Scale, short_settings
 from .study import GREY, MOST_CLASSES, Study, fill_for, patch_for
 from .words import ends, heads, place_words, say, told
 
+LEGEND = 24
+"""Classes in a legend at the most, the most frequent ones."""
 MOST_COVERED = 5
 """How many pictures are covered place by place, which is what costs most."""
 
@@ -194,10 +196,12 @@ def _legend(study: Study, result: Occlusion) -> list[tuple[str, str]]:
     """The colours of the classes that were answered somewhere."""
     assert result.predicted is not None
     palette = class_colours(result.predicted)
-    return [
-        (f"#{palette[c].tobytes().hex()}", study.class_name(int(c)))
-        for c in np.unique(result.predicted)
-    ]
+    classes, counts = np.unique(result.predicted, return_counts=True)
+    often = np.sort(classes[np.argsort(-counts, kind="stable")[:LEGEND]])
+    shown = [(f"#{palette[c].tobytes().hex()}", study.class_name(int(c))) for c in often]
+    if len(classes) > LEGEND:
+        shown.append(("transparent", say("limit.more", count=len(classes) - LEGEND)))
+    return shown
 
 
 def matrix(study: Study, method: str) -> Figure:

@@ -45,13 +45,14 @@ EN: dict[str, str] = {
     "fails.lead": "Here you see which classes are taken for which, and the mistakes that the "
     "network was surest of. It tells which pictures you should not trust it with.",
     "fails.unlabelled": "The pictures came without labels, so nobody can say here which answers "
-    "are wrong. Give labelled pictures to see this chapter.",
+    "are wrong; look for yourself. Pictures in a folder for each class would tell more.",
     "fails.plain": "This network's output means no classes, so no answer of it can be right or "
     "wrong here.",
     "why": "Why it decided so",
     "why.lead": "Here you see which parts of a picture an answer rests on, found out in several "
     "ways. Where they agree you may believe them more than any one of them alone.",
     "why.plain": "This network's output means no classes, so there is no decision to explain here.",
+    "table.long": "All {n} layers as a table",
     "todo": "What to do about it",
     # how it works
     "diagram.title": "{steps} steps from picture to answer; {share:.0%} of all it has learnt sits "

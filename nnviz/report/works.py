@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ..draw import diagram as draw_diagram
@@ -16,6 +18,8 @@ from .figure import Cell, Figure, Scale, Table, rows_of, short_settings
 from .study import MOST_CLASSES, Study
 from .words import ends, heads, say, told
 
+LARGE_STEPS = 48
+"""Of the climb to the ideal pictures of classes, where the pictures are large."""
 MOST_CHANNELS = 64
 """How many channels of a layer are shown at the most."""
 WEIGHT = 14
@@ -25,6 +29,7 @@ WEIGHT = 14
 def structure(study: Study) -> Figure:
     """The block diagram with the summary's table beside it."""
     drawn = diagram(study.model)
+    one_band = draw_diagram.size(drawn) == draw_diagram.size(drawn, narrow=True)
     table = summary(study.model, ("parameters", "mult_adds", "receptive_field"))
     heaviest = max(table.rows, key=lambda row: row.trainable)
     steps = len(table.rows)
@@ -44,6 +49,7 @@ def structure(study: Study) -> Figure:
         caption=f"{say('diagram.caption')} {say('diagram.caption.table')}",
         alt="; then ".join(f"{b.name}: {', '.join(draw_diagram.words(b))}" for b in drawn.blocks),
         svg=draw_diagram.svg(drawn),
+        narrow_svg="" if one_band else draw_diagram.svg(drawn, narrow=True),
         raster=picture(drawn),
         table=_table(table),
         method="summary and diagram",
@@ -79,9 +85,8 @@ def in_short(count: int | None) -> str:
     return NONE if count is None else f"{count:,}"
 
 
-def deep_filters(study: Study) -> Figure:
-    """The last convolution's kernels as one signed sheet: a column a filter, a square a channel."""
-    node = study.convolutions[-1]
+def deep_filters(study: Study, node: str, ident: str = "filters-deep") -> Figure:
+    """A convolution's kernels as one signed sheet: a column a filter, a square a channel."""
     result = filters(study.model, node)
     count = len(result.values)
     shown = result.values[:MOST_CHANNELS, :, :, :MOST_CHANNELS]
@@ -90,7 +95,7 @@ def deep_filters(study: Study) -> Figure:
     whole = sheet(tiles, len(shown), gap=1)
     alt = f"sheet of {len(tiles)} small squares, one for each pair of a filter and a channel"
     return Figure(
-        id="filters-deep",
+        id=ident,
         title=say("filters.title.deep", n=count, node=node),
         caption=say("filters.caption.deep", n=len(shown), channels=shown.shape[-1]),
         alt=alt,
@@ -104,19 +109,17 @@ def deep_filters(study: Study) -> Figure:
     )
 
 
-def features(study: Study, node: str, ident: str) -> Figure:
-    """A node's maps for the first pick, beside the picture."""
+def features(study: Study, node: str, ident: str, channels: Sequence[int] | None = None) -> Figure:
+    """A node's maps for the first pick, beside the picture: the first ones, or those chosen."""
     i = study.picks[0]
     result = feature_maps(study.model, study.data.x[i : i + 1], node)
     maps = result.values[0]
     signed = bool(maps.min() < 0)
     name = DIVERGING if signed else SEQUENTIAL
     low, high = limits(maps, signed)
-    shown = maps[..., :MOST_CHANNELS]
-    cells = [
-        Cell(heat(shown[..., k], low, high, name), "", f"map {k} of {node}")
-        for k in range(shown.shape[-1])
-    ]
+    every = range(maps.shape[-1])
+    shown = every[:MOST_CHANNELS] if channels is None else channels
+    cells = [Cell(heat(maps[..., k], low, high, name), "", f"map {k} of {node}") for k in shown]
     return Figure(
         id=ident,
         title=say(
@@ -126,7 +129,8 @@ def features(study: Study, node: str, ident: str) -> Figure:
             active=int((np.abs(maps).max(axis=(0, 1)) > 0).sum()),
             n=maps.shape[-1],
         ),
-        caption=say("features.caption.signed" if signed else "features.caption"),
+        caption=say("features.caption.signed" if signed else "features.caption")
+        + which(shown, len(every)),
         cells=[[study.original(i)], *rows_of(cells, 8 if len(cells) <= 32 else 16)],
         scale=Scale(low, high, name, ends("scale.below_above" if signed else "scale.little_much")),
         zoom=56,
@@ -138,23 +142,37 @@ def features(study: Study, node: str, ident: str) -> Figure:
     )
 
 
+def which(shown: Sequence[int], count: int) -> str:
+    """Which channels are shown, where it is not all of them."""
+    if len(shown) == count:
+        return ""
+    if list(shown) == list(range(len(shown))):
+        return " " + say("limit.first", shown=len(shown), of=count)
+    return " " + say("limit.chosen", which=listing(shown), of=count)
+
+
 def ideal_classes(study: Study) -> Figure:
     """Activation maximization of the classes."""
-    count = min(study.judged.output_shape[0], MOST_CLASSES)
+    classes = study.shown_classes
     against = study.data.x if len(study.data) > 1 else None
-    result = maximize(study.judged, list(range(count)), against=against, seed=study.seed)
-    names = [study.class_name(c) for c in range(count)]
+    steps = LARGE_STEPS if study.is_large else 128
+    result = maximize(study.judged, classes, against=against, seed=study.seed, steps=steps)
+    names = [study.class_name(c) for c in classes]
     cells = [
         Cell(pixels(value), _label(result, c, name), f"picture maximizing class {name}")
         for c, (value, name) in enumerate(zip(result.values, names, strict=True))
     ]
     title, caption = _reached(study, result)
     compared = ", against=data.x" if against is not None else ""
+    compared += f", steps={LARGE_STEPS}" if study.is_large else ""
+    count = len(classes)
+    if count < study.judged.output_shape[0]:
+        caption += " " + say("limit.classes", shown=count, of=study.judged.output_shape[0])
     return Figure(
         id="ideal-classes",
         title=title,
         caption=caption,
-        cells=rows_of(cells, 5),
+        cells=rows_of(cells, 3 if study.is_large else 5),
         zoom=140,
         wide=True,
         warnings=_below(result, names),
@@ -163,7 +181,7 @@ def ideal_classes(study: Study) -> Figure:
         settings=short_settings(result.provenance.settings),
         seed=study.seed,
         code=f"{study.model_code}\n{study.data_code}\n"
-        f"best = nv.maximize(model, list(range({count})){compared}, seed={study.seed})",
+        f"best = nv.maximize(model, {classes}{compared}, seed={study.seed})",
         numbers={"values": result.values, "activation": result.activation}
         | {
             name: array

@@ -1,1 +1,1 @@
-"""ONNX files, read as models: see `opening`."""
+"""ONNX files, read as models (see `opening`), and models written as ONNX files (see `export`)."""

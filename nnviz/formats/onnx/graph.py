@@ -72,7 +72,8 @@ class Graph:
     """What a file says.
 
     label: how messages call the file. inputs: those that have no value in it. made_by: the
-    exporter's name and version. memory: bytes that the file and what it describes may take.
+    exporter's name and version. metadata: what it notes of itself. memory: bytes that the file and
+    what it describes may take.
     """
 
     label: str
@@ -83,6 +84,7 @@ class Graph:
     weights: Tensors
     memory: int
     made_by: str
+    metadata: Mapping[str, str]
 
     def port(self, name: str) -> Port:
         """The input of this name."""
@@ -131,6 +133,7 @@ def read_graph(source: Any, memory: int = MEMORY, known: Collection[str] = ()) -
         weights=weights,
         memory=memory,
         made_by=f"{proto.producer_name} {proto.producer_version}".strip(),
+        metadata={entry.key: entry.value for entry in proto.metadata_props},
     )
 
 

@@ -13,6 +13,7 @@ from ...errors import ArgumentError
 from .graph import MEMORY, Graph, Port, read_graph
 from .importer import known_operators
 from .network import check_known, read
+from .notes import with_notes
 from .values import Array, NeedsValue, Shape
 
 
@@ -66,7 +67,8 @@ def from_onnx(
         shape = fixed_shape(graph, data, size)
         network = read(graph, data.name, shape, given, declared_batch(data))
         if network.computes(output):
-            model = network.model(output, classes)
+            model = with_notes(network.model(output), graph.metadata, graph.label)
+            model = model if classes is None else model.with_input(classes=classes)
             model.source = source
             return model
         raise NeedsValue("")

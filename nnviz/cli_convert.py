@@ -1,0 +1,44 @@
+"""The command `convert`: from one kind of model file to another."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from .cli_input import input_options, model_for
+from .errors import ArgumentError, FileError
+from .files import make_folder
+
+KINDS = (".npz", ".onnx")
+
+
+def convert_options(sub: argparse.ArgumentParser) -> None:
+    """The options of `convert`."""
+    sub.add_argument("model", help="the file to read: .onnx or .npz, or a shipped model's name")
+    sub.add_argument("out", help="the file to write: .npz (nnviz's own) or .onnx (for others)")
+    input_options(sub)
+
+
+def convert(args: argparse.Namespace) -> None:
+    """Write a model file in the other format: ONNX from anywhere to .npz, or .npz to ONNX."""
+    out = Path(args.out)
+    if out.suffix not in KINDS:
+        raise ArgumentError(f"cannot write {args.out!r}: it must end in {' or '.join(KINDS)}")
+    if out.is_dir():
+        raise FileError(f"cannot write {out}: it is a folder; give the model file's name")
+    model = model_for(args)
+    make_folder(out.parent)
+    if out.suffix == ".npz":
+        model.save(out)
+    else:
+        model.to_onnx(out)
+        if not model.input.is_plain:
+            print(f"nnviz: {FOREIGN}", file=sys.stderr)
+    print(out)
+
+
+FOREIGN = (
+    "the file takes pictures that are prepared already; how is kept in its metadata (nnviz.input), "
+    "which nnviz reads and other programs do not"
+)

@@ -1,0 +1,108 @@
+"""What the command line says of a model from elsewhere: how its pictures are prepared, and what its
+classes are called."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from typing import Any
+
+from . import data
+from .engine.input import FITS, InputSpec
+from .engine.model import Model
+from .engine.preprocess import PREPARATIONS, prepared
+from .errors import ArgumentError
+from .formats import load
+
+SETTINGS = ("preprocess", "mean", "scale", "channel_order", "fit")
+"""The options of `prepared`, which have the same names here."""
+BACKGROUND = 1001
+"""Networks with so many outputs have ImageNet's thousand classes, and none of them as number 0."""
+
+
+def input_options(sub: argparse.ArgumentParser) -> None:
+    """Add what says how pictures become the network's input, and the classes' names."""
+    ways = "; ".join(f"{name}: {way.what}" for name, way in PREPARATIONS.items())
+    group = sub.add_argument_group(
+        "how pictures become the network's input",
+        "A file from elsewhere does not say it; a model of nnviz does, and these take its place.",
+    )
+    group.add_argument("--preprocess", metavar="NAME", help=ways)
+    group.add_argument(
+        "--mean", type=_numbers, metavar="M[,M,M]", help="in numbers: (pixel - mean) * scale, of "
+        "pixels 0..255; one number or one for each channel, in the network's order",
+    )  # fmt: skip
+    group.add_argument("--scale", type=_numbers, metavar="S[,S,S]", help="the same; default: 1")
+    group.add_argument("--channel-order", metavar="RGB|BGR", help="how the network wants colours")
+    group.add_argument(
+        "--fit", metavar="|".join(FITS), help="what happens to pictures of another size: crop "
+        "takes the largest part in the middle that has the network's shape, stretch takes all and "
+        "bends, and both resize (cells averaged where it shrinks); exact refuses them; default: "
+        "crop where any of these options is given, else what the model says",
+    )  # fmt: skip
+    group.add_argument(
+        "--labels", metavar="FILE", help="the classes' names, one a line in the order of the "
+        "outputs; a number and a WordNet id before each are left out; or JSON",
+    )  # fmt: skip
+
+
+def _numbers(word: str) -> tuple[float, ...]:
+    try:
+        values = tuple(float(part) for part in word.split(","))
+    except ValueError:
+        values = ()
+    if not values or not all(math.isfinite(value) for value in values):
+        raise argparse.ArgumentTypeError(f"expected numbers such as 104,117,123, got {word!r}")
+    return values
+
+
+def model_for(args: argparse.Namespace) -> Model:
+    """The model that the arguments name, prepared and named as they say."""
+    return as_told(load(args.model), args)
+
+
+def as_told(model: Model, args: argparse.Namespace) -> Model:
+    """A model with the preparation and the class names of the arguments."""
+    settings = told(args)
+    spec = prepared(model.input, **settings) if settings else None
+    names = None if args.labels is None else class_names(args.labels, model.class_count)
+    return model if spec is None and names is None else model.with_input(spec, classes=names)
+
+
+def told(args: argparse.Namespace) -> dict[str, Any]:
+    """What the arguments say of the preparation, as the options of `prepared`."""
+    settings = {name: getattr(args, name) for name in SETTINGS if getattr(args, name) is not None}
+    return {"fit": "crop", **settings} if settings else {}
+
+
+def class_names(path: str, count: int) -> tuple[str, ...]:
+    """The names in a file for so many outputs."""
+    names = data.read_class_names(path)
+    if count == BACKGROUND and len(names) == BACKGROUND - 1:
+        print(
+            f"nnviz: {count} outputs, {len(names)} names: output 0 is background", file=sys.stderr
+        )
+        return ("background", *names)
+    if len(names) != count:
+        raise ArgumentError(f"{path} has {len(names)} class names, the model has {count} outputs")
+    return names
+
+
+def model_line(args: argparse.Namespace) -> str:
+    """The lines of Python that make the same model."""
+    lines = [f"import nnviz as nv\nmodel = nv.load({args.model!r})"]
+    settings, words = told(args), []
+    if settings:
+        given = ", ".join(f"{name}={value!r}" for name, value in settings.items())
+        words.append(f"nv.prepared(model.input, {given})")
+    if args.labels is not None:
+        words.append(f"classes=nv.data.read_class_names({args.labels!r})")
+    if words:
+        lines.append(f"model = model.with_input({', '.join(words)})")
+    return "\n".join(lines)
+
+
+def needs_fitting(spec: InputSpec) -> bool:
+    """Whether pictures of any size are brought to the network's."""
+    return spec.fit != "exact" and len(spec.shape) == 3

@@ -1,0 +1,94 @@
+"""Writing a model as an ONNX file, for any other runtime.
+
+The file takes what the network takes: pictures (N, channels, rows, cols), prepared as
+`Model.input` says, with N free. What ONNX has no place for (the preparation, the classes' names,
+the head) stands in the file's metadata as JSON, where `nnviz.load` finds it again.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...engine.graph import INPUT
+from ...engine.layer import Shape
+from ...engine.model import Model
+from ...errors import ArgumentError
+from ...files import with_suffix, write_bytes
+from . import (  # noqa: F401  (they fill the table of writers)
+    export_arithmetic,
+    export_layers,
+    export_norm,
+    export_pointwise,
+    export_shapes,
+)
+from .export_graph import FIRST, TO_FIRST, Graph
+from .notes import notes
+
+if TYPE_CHECKING:
+    import onnx
+
+OPSET, IR = 20, 9
+"""The operators' version, and the oldest form of the file that may carry it (ONNX 1.15, 2023)."""
+LARGEST = (1 << 31) - (1 << 20)
+"""Bytes of an ONNX file's one message at the most; a little is left for what is not weights."""
+INSTALL = "it needs the package onnx: pip install '.[onnx]' in the checkout, or pip install onnx"
+
+
+def to_onnx(model: Model, path: str | Path) -> Path:
+    """Write a model as an ONNX file; the path written (`.onnx` is added where missing).
+
+    Input: (N, channels, rows, cols) or (N, features), float32, prepared as `Model.input` says.
+    Output: as `model.predict` gives it, pictures channels first. N is free; parameters of other
+    dtypes become float32. The file is checked by `onnx.checker` before it is written.
+
+    Raises `ArgumentError` for a layer that has no form in ONNX, for a model whose weights do not
+    fit into one file (2 GB), and where the package onnx is missing.
+    """
+    path = with_suffix(str(path), ".onnx")
+    write_bytes(path, to_proto(model).SerializeToString())
+    return path
+
+
+def to_proto(model: Model) -> onnx.ModelProto:
+    """The same, as a message in memory."""
+    try:
+        from onnx import TensorProto, checker, helper, numpy_helper
+    except ImportError:
+        raise ArgumentError(f"a model cannot be written as ONNX: {INSTALL}") from None
+    _check_size(model)
+    graph = Graph.of(model)
+    output = graph.read(model.output_name, FIRST)
+
+    def described(name: str, shape: Shape) -> onnx.ValueInfoProto:
+        return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", *file_shape(shape)])
+
+    proto = helper.make_model(
+        helper.make_graph(
+            graph.nodes,
+            "nnviz",
+            [described(INPUT, model.input.shape)],
+            [described(output, model.output_shape)],
+            [numpy_helper.from_array(array, name) for name, array in graph.arrays.items()],
+        ),
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR,
+        producer_name="nnviz",
+    )
+    helper.set_model_props(proto, notes(model))
+    checker.check_model(proto, full_check=True)
+    return proto
+
+
+def file_shape(shape: Shape) -> Shape:
+    """A sample's shape as it lies in the file: pictures have their channels first."""
+    return tuple(shape[axis - 1] for axis in TO_FIRST[1:]) if len(shape) == 3 else shape
+
+
+def _check_size(model: Model) -> None:
+    size = sum(4 * array.size for array in model.parameters().values())
+    if size > LARGEST:
+        raise ArgumentError(
+            f"the weights take {size:,} bytes, an ONNX file holds {LARGEST:,} at the most: save "
+            "the model as .npz instead"
+        )
