@@ -156,6 +156,8 @@ def forward(
             for name in set(node.inputs):
                 if last[name] == i:
                     values.pop(name, None)
+            # What is used again at once is still in cache.
+            scratch.keep_only([*values.values(), *(call.y for call in calls.values())])
     return calls
 
 
