@@ -103,3 +103,25 @@ def test_what_can_be_read_of_a_file_with_an_unknown_operator():
     assert "first" in str(part.summary())
     with pytest.raises(nv.FileError, match=r"nothing of it can be read; .* NonMaxSuppression"):
         nv.from_onnx(network([("NonMaxSuppression", "x x", "y")]), partial=True)
+
+
+def test_gradients_through_a_join_reach_a_convolution_of_three_rows():
+    # What a Concatenate gives back are views of one array, with gaps between their channels.
+    weights = {k: RNG.standard_normal(s, np.float32) for k, s in
+               {"u": (48, 3, 3, 3), "w": (48, 48, 3, 3), "v": (48, 48, 3, 3)}.items()}  # fmt: skip
+    pads = {"pads": [1, 1, 1, 1]}
+    model = nv.from_onnx(
+        network(
+            [("Conv", "x u", "a", pads), ("Conv", "a w", "b", pads), ("Conv", "a v", "c", pads),
+             ("Concat", "b c", "y", {"axis": 1})],
+            weights,
+            inputs=[("x", 1, 3, 32, 32)],
+        )
+    )  # fmt: skip
+    x = RNG.standard_normal((1, 32, 32, 3))
+    double = model.astype(np.float64)
+    seed = RNG.standard_normal((1, 32, 32, 96))
+    slope = double.backward(double.run(x), {"y": seed})["input"]
+    step = 1e-4 * RNG.standard_normal(x.shape)
+    change = sum(sign * (double.run(x + sign * step).output * seed).sum() for sign in (1, -1)) / 2
+    assert change == pytest.approx((slope * step).sum(), rel=1e-6)
