@@ -22,6 +22,7 @@ number is either computed from what it reads, or it reads nothing that has chang
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from .model import Model
 
 WORTH = 0.75
-"""From this share of the input's cells on, a region is no cheaper than the whole map."""
+"""From this share of the map's cells on, a region is no cheaper than the whole map."""
 
 
 @dataclass(frozen=True)
@@ -74,23 +75,42 @@ class Plan:
 
     @property
     def numbers(self) -> tuple[int, int]:
-        """How many numbers one copy takes: at the largest step, and at all of them."""
-        every = [2 * math.prod(self.start.size) * self.shapes[self.source][-1]]
+        """How many numbers one copy takes: at the largest step, and in memory at any time.
+
+        A scratch lends what is free again to arrays of the same size alone, so for each size the
+        most that are alive at once count.
+        """
+        start = math.prod(self.start.size) * self.shapes[self.source][-1]
+        largest, passing = 2 * start, 2 * start
+        alive, most, sizes = Counter[int](), Counter[int](), {self.source: 0}
         for step in self.steps:
-            shape = self.shapes[step.node.name]
-            if step.how == "flatten":
-                continue
-            if step.how == "patches":
-                assert step.region is not None
-                outs = math.prod(step.region.size) * shape[-1]
-                sizes = [math.prod(r.size) for r in step.needed]
-            else:
-                outs = math.prod(shape)
-                sizes = [0 if step.how == "difference" else math.prod(self.shapes[n][:-1])
-                         for n in step.node.inputs]  # fmt: skip
-            ins = (s * self.shapes[n][-1] for s, n in zip(sizes, step.node.inputs, strict=True))
-            every.append(outs + sum(ins))
-        return max(every), sum(every)
+            name, layer = step.node.name, step.node.layer
+            ins, out = self._reads(step), self._makes(step)
+            if step.how == "difference":
+                ins = sizes[step.node.inputs[0]]
+            largest, passing = max(largest, out + ins), max(passing, ins)
+            sizes[name] = out
+            framed = ins if step.how == "whole" and layer.crops else 0
+            alive.update((out, framed))
+            most |= alive
+            alive.subtract((framed, *(sizes.get(gone, 0) for gone in step.done)))
+        return largest, passing + sum(size * count for size, count in most.items())
+
+    def _makes(self, step: Step) -> int:
+        """How many numbers a step leaves behind for one copy."""
+        numbers, region = math.prod(self.shapes[step.node.name]), step.region
+        if region is None:
+            return numbers
+        rows, cols = region.map_size
+        return numbers // (rows * cols) * math.prod(region.size)
+
+    def _reads(self, step: Step) -> int:
+        """How many numbers are laid out for it to read."""
+        shapes = [self.shapes[name] for name in step.node.inputs]
+        if step.how == "patches" and not step.needed[0].flat:
+            pairs = zip(step.needed, shapes, strict=True)
+            return sum(math.prod(region.size) * shape[-1] for region, shape in pairs)
+        return 0 if step.region is not None else sum(map(math.prod, shapes))
 
 
 def plan(model: Model, source: str, boxes: Array, want: Sequence[str]) -> Plan:
@@ -156,7 +176,7 @@ def _step(node: Node, shapes: Mapping[str, Shape], regions: Mapping[str, Region 
         if window is None:
             return whole
         read.append(needed(window, region, (shapes[name][0], shapes[name][1])))
-    if max(r.share for r in read) >= WORTH:
+    if region.share >= WORTH:
         return whole
     return Step(node, "patches", region, tuple(read))
 

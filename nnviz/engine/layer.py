@@ -13,6 +13,7 @@ import inspect
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -241,8 +242,7 @@ class Layer:
         """The constructor's arguments as plain data: what a model file keeps of the layer.
 
         The name belongs to the node, and an activation is a node of its own."""
-        wanted = inspect.signature(type(self).__init__).parameters
-        return {k: getattr(self, k) for k in wanted if k not in ("self", "name", "activation")}
+        return {k: getattr(self, k) for k in _arguments(type(self).__init__)}
 
     @classmethod
     def examples(cls) -> list[tuple[Layer, tuple[Shape, ...]]]:
@@ -258,6 +258,13 @@ class Layer:
     def __repr__(self) -> str:
         inside = ", ".join(f"{k}={v!r}" for k, v in self.config().items())
         return f"{type(self).__name__}({inside})"
+
+
+@cache
+def _arguments(init: Callable[..., None]) -> tuple[str, ...]:
+    """The names of a constructor's arguments that stand in a layer's config."""
+    wanted = inspect.signature(init).parameters
+    return tuple(k for k in wanted if k not in ("self", "name", "activation"))
 
 
 Rule = Callable[[Layer, Array, Call], Array | tuple[Array, ...]]

@@ -163,7 +163,7 @@ class Model:
             digest.update(json.dumps(plan, default=str).encode())
             for key, array in {**node.layer.params, **node.layer.buffers}.items():
                 digest.update(f"{key}{array.dtype}{array.shape}".encode())
-                digest.update(np.ascontiguousarray(array).tobytes())
+                digest.update(np.ascontiguousarray(array).data)
         digest.update(repr((self.input, self.head)).encode())
         return digest.hexdigest()
 

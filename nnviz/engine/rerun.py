@@ -75,9 +75,9 @@ def _checked(model: Model, trace: Trace, changed: Mapping[str, Array]) -> dict[s
 
 MEMORY = 256 << 20
 """What `rerun_boxes` may take at a time, in bytes, where nothing else is said."""
-CHUNK = 8 << 20
+CHUNK = 12 << 20
 """The largest step of one batch of copies should take about this much; smaller ones would stay in
-cache but cost more calls than they save."""
+cache but cost more calls than they save, and threads wait for each other at every call."""
 
 
 def rerun_boxes(
@@ -147,7 +147,9 @@ def _batches(
 ) -> tuple[list[slice], int]:
     """The cut of the copies into batches, and how many batches may be worked on at once."""
     step, every = (max(1, n * itemsize) for n in numbers)
-    size = max(1, min(CHUNK // step, memory // (2 * every), -(-count // 4)))
+    most = max(1, min(CHUNK // step, memory // (2 * every)))
+    wanted = 2 if count <= 2 * most else 4 * -(-count // (4 * most))  # all threads end together
+    size = -(-count // wanted)
     parts = [slice(i, min(count, i + size)) for i in range(0, count, size)]
     return parts, max(1, memory // (every * size))
 

@@ -178,6 +178,19 @@ def digest(*arrays: Array) -> str:
     return total.hexdigest()[:16]
 
 
+def named(goal: Goal) -> str:
+    """The goal in words, and a short name for every number in it: words leave most of a long
+    direction out."""
+    total = hashlib.sha256()
+    for weight, node, target in goal.terms:
+        total.update(f"{weight!r} {node} {type(target).__name__}".encode())
+        for name, value in sorted(vars(target).items()):
+            array = isinstance(value, np.ndarray) or hasattr(value, "__array__")
+            told = digest(np.asarray(value)) if array else repr(value)
+            total.update(f" {name}={told}".encode())
+    return f"{goal.words} {total.hexdigest()[:16]}"
+
+
 def _text(key: dict[str, Any]) -> Array:
     return np.frombuffer(json.dumps(key, sort_keys=True).encode(), np.uint8)
 
