@@ -41,7 +41,8 @@ def written(*args, **kwargs):
 
 covering.rerun_boxes, covering.write_npz = told, written
 model, x = nv.load(folder + "/model.npz"), np.load(folder + "/x.npy")
-found = occlusion(model, x, 1, patch=6, stride=2, fill="noise", repeats=3, resume=folder + "/run.npz")
+options = {"patch": 6, "stride": 2, "fill": "noise", "repeats": 3}
+found = occlusion(model, x, 1, **options, resume=folder + "/run.npz")
 np.savez(folder + "/found.npz", values=found.values, error=found.error, drop=found.drop,
          probability=found.probability, predicted=found.predicted)
 """

@@ -8,7 +8,9 @@ The idea: carry along only the region of each node's map that may have changed.
 | what changed of a node's input   | then                                                          |
 |----------------------------------|---------------------------------------------------------------|
 | a region, and it has a window    | cut all that the touched outputs read out of the unchanged    |
-|                                  | map, paste the region in, run the layer on these patches      |
+|                                  | map, paste the region in, run the layer on these patches (of  |
+|                                  | what a transposed convolution or an upsampling makes of them, |
+|                                  | the touched outputs are kept)                                 |
 | a region, and it is linear       | add the layer's answer to the difference (dense, global       |
 |                                  | average pooling)                                              |
 | a region, and it is neither      | copy the whole map, paste the region in, run the layer        |
@@ -30,9 +32,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .graph import Node
-from .layer import Array, Mode, Shape
+from .layer import Array, Layer, Mode, Shape
 from .layers.reshape import Flatten
-from .region import Region, Sheet, hull, needed, paste, touched
+from .region import Region, Sheet, hull, inward, needed, parts, paste, touched
 
 if TYPE_CHECKING:
     from .model import Model
@@ -178,6 +180,8 @@ def _step(node: Node, shapes: Mapping[str, Shape], regions: Mapping[str, Region 
         read.append(needed(window, region, (shapes[name][0], shapes[name][1])))
     if region.share >= WORTH:
         return whole
+    if layer.grows:
+        read = [inward(read[0], region, layer.origin)]
     return Step(node, "patches", region, tuple(read))
 
 
@@ -253,10 +257,14 @@ class Run:
         if step.how == "patches":
             reads = [read.part(copies) for read in step.needed]
             xs = [self._patch(node, i, read, values, regions) for i, read in enumerate(reads)]
-            return layer.on_patches(*xs, inside=reads[-1].inside, mode=mode)
+            made = layer.on_patches(*xs, inside=reads[-1].inside, mode=mode)
+            assert step.region is not None
+            return _inner(layer, made, reads[0], step.region.part(copies)) if layer.grows else made
         count = copies.stop - copies.start
         xs = [self._whole(n, values, regions, count) for n in node.inputs]
-        if layer.has_patches and not layer.crops:  # what works cell by cell, without a backward
+        if layer.has_patches and not (
+            layer.crops or layer.grows
+        ):  # what works cell by cell, without a backward
             return layer.on_patches(*xs, inside=_everywhere, mode=mode)
         return layer.forward(*xs, mode=mode)[0]
 
@@ -299,6 +307,13 @@ class Run:
         zeros = np.zeros(count, np.int64)
         paste(full, Region((rows, cols), zeros, zeros, (rows, cols)), values[name], region)
         return full.reshape(count, *base.shape)
+
+
+def _inner(layer: Layer, made: Array, read: Region, wanted: Region) -> Array:
+    """The region wanted of what a layer that grows has made of the region it read."""
+    down, along = wanted.top - layer.origin(read.top, 0), wanted.left - layer.origin(read.left, 1)
+    views = parts(np.ascontiguousarray(made), wanted.size, writeable=False)
+    return views[np.arange(len(made)), down, along]
 
 
 def _everywhere() -> None:

@@ -93,6 +93,9 @@ class Layer:
     crops: ClassVar[bool] = False
     """Whether forward without padding, on all that a box of outputs reads, gives this box: so it is
     for convolutions and pools, which have a `padding`."""
+    grows: ClassVar[bool] = False
+    """Whether forward on what a box of outputs reads gives a box that holds it and begins at
+    `origin`: so it is for layers that make pictures larger."""
     beside: ClassVar[float] = 0.0
     """What stands for the cells beside the map where such a box sticks out of it."""
     linear: ClassVar[bool] = False
@@ -167,7 +170,7 @@ class Layer:
     @property
     def has_patches(self) -> bool:
         """Whether a box of outputs can be computed from what it reads, by `on_patches`."""
-        return self.crops or self.window() == POINTWISE
+        return self.crops or self.grows or self.window() == POINTWISE
 
     def on_patches(self, *xs: Array, inside: Callable[[], Array | None], mode: Mode) -> Array:
         """Boxes of outputs (P, h, w, channels) from all that they read, xs (P, h', w', …).
@@ -180,6 +183,11 @@ class Layer:
             layer = copy.copy(self)
             layer.padding = ((0, 0), (0, 0))  # type: ignore[attr-defined]
         return layer.forward(*xs, mode=mode)[0]
+
+    def origin(self, first: Array, axis: int) -> Array:
+        """Where along an axis the outputs begin that `on_patches` gives for inputs from `first`
+        on, for a layer that grows."""
+        raise NotImplementedError(f"{type(self).__name__} has no origin")
 
     def answer_to(self, change: Array, top: Array, left: Array, size: tuple[int, int]) -> Array:
         """By how much the output (P, …) of a linear layer moves where the input moves by `change`

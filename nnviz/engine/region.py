@@ -91,6 +91,20 @@ def needed(window: Window, region: Region, size: Size) -> Region:
     return Region((high, wide), spans[0][0], spans[1][0], size)
 
 
+def inward(read: Region, wanted: Region, origin: Callable[[Array, int], Array]) -> Region:
+    """`read` on the map alone, and from so far in front on that what is made of it, which begins
+    at `origin`, holds the region wanted."""
+    firsts, lengths = [], []
+    starts, wants = (read.top, read.left), (wanted.top, wanted.left)
+    for axis, (length, cells) in enumerate(zip(read.size, read.map_size, strict=True)):
+        first = np.clip(starts[axis], 0, cells - 1)
+        first = first - (origin(first, axis) > wants[axis])  # it begins in a gap between strides
+        end = np.minimum(np.maximum(starts[axis] + length, first + 1), cells)
+        lengths.append(int((end - first).max()))
+        firsts.append(np.minimum(first, cells - lengths[axis]))
+    return Region((lengths[0], lengths[1]), firsts[0], firsts[1], read.map_size)
+
+
 def _spans(
     ask: Callable[[Box, Size], Box], window: Window, region: Region, size: Size
 ) -> list[tuple[Array, Array]]:

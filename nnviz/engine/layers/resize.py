@@ -55,6 +55,11 @@ class UpSampling2D(Layer):
     def window(self, i: int = 0) -> ResizeWindow:
         return ResizeWindow(self.matrix)
 
+    grows = True
+
+    def origin(self, first: Array, axis: int) -> Array:
+        return first * self.size[axis]
+
     def out_shape(self, *shapes: Shape) -> Shape:
         rows, cols, channels = need_picture(self, shapes[0])
         return (rows * self.size[0], cols * self.size[1], channels)
