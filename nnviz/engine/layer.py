@@ -102,6 +102,9 @@ class Layer:
     """Whether it has `answer_to`."""
     elementwise: ClassVar[bool] = False
     """Whether each number goes its own way at prediction, whatever its channel."""
+    by_channel: ClassVar[bool] = False
+    """Whether at prediction a channel of the output reads the same channel of the inputs alone,
+    where they have as many (see `channels`); so it is for what is `elementwise` as well."""
 
     params: dict[str, Array]
     buffers: dict[str, Array]

@@ -77,6 +77,8 @@ class Step(Pointwise):
     """y = 1 where x > 0, else 0: the perceptron's. Its derivative is 0, so it cannot be learnt
     through."""
 
+    elementwise = True
+
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
         return (xs[0] > 0).astype(xs[0].dtype), None
 
@@ -86,6 +88,8 @@ class Step(Pointwise):
 
 class Softplus(Pointwise):
     """y = log(1 + e^x), a ReLU without the corner; dx = dy · sigmoid(x)."""
+
+    elementwise = True
 
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
         return np.logaddexp(xs[0], 0, out=mode.new(xs[0].shape, xs[0].dtype)), None

@@ -17,6 +17,7 @@ class _Merge(Layer):
     stretches to one: a vector (channels,) stands for every row and col."""
 
     arity = None
+    by_channel = True
 
     def __init__(self, *, broadcast: bool = False, name: str | None = None) -> None:
         super().__init__(name=name)

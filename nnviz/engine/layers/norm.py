@@ -42,6 +42,7 @@ class BatchNormalization(Layer):
     """
 
     couples = True
+    by_channel = True
 
     def __init__(
         self, *, momentum: float = 0.99, epsilon: float = 1e-3, name: str | None = None
@@ -215,6 +216,8 @@ class Normalization(Layer):
 
     For who wants the preparation of the input in the graph; `Model.input` does the same outside it.
     """
+
+    by_channel = True
 
     def __init__(
         self,

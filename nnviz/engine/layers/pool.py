@@ -37,6 +37,7 @@ class _Pooling(Layer):
             )
 
     crops = True
+    by_channel = True
 
     def window(self, i: int = 0) -> SlidingWindow:
         return SlidingWindow(self.pool_size, self.strides, self.padding)
@@ -202,6 +203,7 @@ class GlobalAveragePooling2D(Layer):
     """One number a channel: y[n, k] = the mean of x[n, ·, ·, k] over all rows and cols."""
 
     linear = True
+    by_channel = True
 
     def out_shape(self, *shapes: Shape) -> Shape:
         return (need_picture(self, shapes[0])[2],)

@@ -32,6 +32,8 @@ class ReLU(Pointwise):
 class LeakyReLU(Pointwise):
     """y = x where x > 0, else slope · x. Maas, Hannun, Ng 2013."""
 
+    elementwise = True
+
     def __init__(self, negative_slope: float = 0.3, *, name: str | None = None) -> None:
         super().__init__(name=name)
         self.negative_slope = number(negative_slope, "negative_slope of LeakyReLU")
@@ -48,6 +50,8 @@ class PReLU(Pointwise):
 
     He, Zhang, Ren, Sun 2015, eq. 1, arXiv:1502.01852; a begins at 0.25 as there.
     """
+
+    by_channel = True
 
     def param_shapes(self, *shapes: Shape) -> dict[str, Shape]:
         return {"slope": shapes[0][-1:]}
@@ -70,6 +74,8 @@ class ELU(Pointwise):
     """y = x where x > 0, else α (e^x − 1). Clevert, Unterthiner, Hochreiter 2016,
     arXiv:1511.07289."""
 
+    elementwise = True
+
     def __init__(self, alpha: float = 1.0, *, name: str | None = None) -> None:
         super().__init__(name=name)
         self.alpha = number(alpha, "alpha of ELU")
@@ -85,6 +91,8 @@ class ELU(Pointwise):
 class SELU(Pointwise):
     """y = λ x where x > 0, else λ α (e^x − 1), with the two constants of Klambauer et al. 2017."""
 
+    elementwise = True
+
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
         (x,) = xs
         low = SELU_ALPHA * np.expm1(np.minimum(x, 0))
@@ -99,6 +107,8 @@ class GELU(Pointwise):
 
     Hendrycks and Gimpel 2016, eq. 1, arXiv:1606.08415; exact, by the error function.
     """
+
+    elementwise = True
 
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, Array]:
         from scipy.special import erf
@@ -117,6 +127,8 @@ class Swish(Pointwise):
     Ramachandran, Zoph, Le 2017, arXiv:1710.05941, with β = 1.
     """
 
+    elementwise = True
+
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, Array]:
         share = sigmoid(xs[0])
         return xs[0] * share, share
@@ -127,6 +139,8 @@ class Swish(Pointwise):
 
 class HardSwish(Pointwise):
     """y = x · min(max(x + 3, 0), 6) / 6. Howard et al. 2019, section 5.2, arXiv:1905.02244."""
+
+    elementwise = True
 
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
         return xs[0] * (np.clip(xs[0] + 3, 0, 6) * (1 / 6)), None

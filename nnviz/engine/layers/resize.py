@@ -56,6 +56,7 @@ class UpSampling2D(Layer):
         return ResizeWindow(self.matrix)
 
     grows = True
+    by_channel = True
 
     def origin(self, first: Array, axis: int) -> Array:
         return first * self.size[axis]
@@ -104,6 +105,7 @@ class ZeroPadding2D(Layer):
         self.padding = checked
 
     crops = True
+    by_channel = True
 
     def window(self, i: int = 0) -> SlidingWindow:
         return SlidingWindow(pads=self.padding)
