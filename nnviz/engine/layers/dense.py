@@ -22,6 +22,7 @@ class Dense(Layer):
 
     gathers = True
     linear = True
+    forgets = True
 
     def __init__(
         self,
