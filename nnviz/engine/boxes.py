@@ -243,7 +243,8 @@ class Run:
     ) -> Array:
         """One step's new values: of its output's region, or of the whole map."""
         node, layer = step.node, step.node.layer
-        name = node.inputs[0]
+        name, alone = node.inputs[0], len(node.inputs) == 1
+        ours = name in values and name in step.done  # so that it may be written over
         if step.how == "flatten":
             return values[name]
         if step.how == "difference":
@@ -257,14 +258,16 @@ class Run:
         if step.how == "patches":
             reads = [read.part(copies) for read in step.needed]
             xs = [self._patch(node, i, read, values, regions) for i, read in enumerate(reads)]
+            mode = replace(mode, spare=alone and (ours or (node.name, 0) in self.sheets))
             made = layer.on_patches(*xs, inside=reads[-1].inside, mode=mode)
             assert step.region is not None
             return _inner(layer, made, reads[0], step.region.part(copies)) if layer.grows else made
         count = copies.stop - copies.start
         xs = [self._whole(n, values, regions, count) for n in node.inputs]
-        if layer.has_patches and not (
-            layer.crops or layer.grows
-        ):  # what works cell by cell, without a backward
+        laid = name in values and regions[name] is not None
+        mode = replace(mode, spare=alone and (ours or laid))
+        if layer.has_patches and not (layer.crops or layer.grows):
+            # What works cell by cell; `forward` would also see to a backward.
             return layer.on_patches(*xs, inside=_everywhere, mode=mode)
         return layer.forward(*xs, mode=mode)[0]
 

@@ -126,9 +126,15 @@ def rerun_boxes(
 
     def outputs(copies: slice) -> dict[str, Array]:
         with shelf.borrow(arena=True) as scratch:
-            fresh = _filled(base[source], made.start.part(copies), boxes[copies], copies, fills)
-            found = run.outputs(fresh, copies, Mode(scratch=scratch))
-            return {name: array.copy() for name, array in found.items()}
+            region = made.start.part(copies)
+            fresh = _filled(base[source], region, boxes[copies], copies, fills)
+            # A quick way's last digits must not pass for a change where there is none.
+            alike = (fresh == Sheet.of(base[source], region, 0.0).cut(region)).all(axis=(1, 2, 3))
+            found = run.outputs(fresh, copies, Mode(scratch=scratch, private=True))
+            found = {name: array.copy() for name, array in found.items()}
+            for name in want:
+                found[name][alike] = base[name]
+            return found
 
     with threads(min(thread_count(), at_once)):
         done = each([partial(outputs, part) for part in parts])
