@@ -35,11 +35,12 @@ from .graph import Node
 from .layer import Array, Layer, Mode, Shape
 from .layers.reshape import Flatten
 from .region import Region, Sheet, hull, inward, needed, parts, paste, touched
+from .window import POINTWISE
 
 if TYPE_CHECKING:
     from .model import Model
 
-WORTH = 0.75
+WORTH = 0.6
 """From this share of the map's cells on, a region is no cheaper than the whole map."""
 
 
@@ -151,6 +152,8 @@ def _step(node: Node, shapes: Mapping[str, Shape], regions: Mapping[str, Region 
     if len(known) < len(changed):
         return whole
     first = known[0][1]
+    if first.share >= WORTH and not (first.flat or layer.window() == POINTWISE):
+        return whole
     if isinstance(layer, Flatten) and len(shapes[node.inputs[0]]) == 3:
         return Step(node, "flatten", replace(first, flat=True))
     if len(node.inputs) == 1 and layer.linear and (first.flat or layer.window() is None):
@@ -220,11 +223,12 @@ class Run:
 
     def outputs(self, fresh: Array, copies: slice, mode: Mode) -> dict[str, Array]:
         """The outputs wanted, (copies, …), where the source's region holds `fresh`."""
+        modes = (mode, replace(mode, spare=True))
         values: dict[str, Array] = {self.plan.source: fresh}
         regions: dict[str, Region | None] = {self.plan.source: self.plan.start.part(copies)}
         for step in self.plan.steps:
             name = step.node.name
-            values[name] = self._run(step, values, regions, copies, mode)
+            values[name] = self._run(step, values, regions, copies, modes)
             regions[name] = None if step.region is None else step.region.part(copies)
             for gone in step.done:
                 values.pop(gone, None)
@@ -239,9 +243,11 @@ class Run:
         values: Mapping[str, Array],
         regions: Mapping[str, Region | None],
         copies: slice,
-        mode: Mode,
+        modes: tuple[Mode, Mode],
     ) -> Array:
-        """One step's new values: of its output's region, or of the whole map."""
+        """One step's new values: of its output's region, or of the whole map.
+
+        modes: the second is for a layer that may write over its input."""
         node, layer = step.node, step.node.layer
         name, alone = node.inputs[0], len(node.inputs) == 1
         ours = name in values and name in step.done  # so that it may be written over
@@ -258,14 +264,13 @@ class Run:
         if step.how == "patches":
             reads = [read.part(copies) for read in step.needed]
             xs = [self._patch(node, i, read, values, regions) for i, read in enumerate(reads)]
-            mode = replace(mode, spare=alone and (ours or (node.name, 0) in self.sheets))
+            mode = modes[alone and (ours or (node.name, 0) in self.sheets)]
             made = layer.on_patches(*xs, inside=reads[-1].inside, mode=mode)
             assert step.region is not None
             return _inner(layer, made, reads[0], step.region.part(copies)) if layer.grows else made
         count = copies.stop - copies.start
         xs = [self._whole(n, values, regions, count) for n in node.inputs]
-        laid = name in values and regions[name] is not None
-        mode = replace(mode, spare=alone and (ours or laid))
+        mode = modes[alone and ours]
         if layer.has_patches and not (layer.crops or layer.grows):
             # What works cell by cell; `forward` would also see to a backward.
             return layer.on_patches(*xs, inside=_everywhere, mode=mode)
@@ -304,6 +309,8 @@ class Run:
         region = regions[name]
         if region is None:
             return values[name]
+        if region.size == region.map_size:
+            return values[name].reshape(count, *base.shape)
         rows, cols = region.map_size
         full = np.empty((count, rows, cols, values[name].shape[3]), values[name].dtype)
         full[...] = base.reshape(full.shape[1:])

@@ -32,7 +32,7 @@ class Region:
 
     def part(self, copies: slice) -> Region:
         """The same for some of the copies."""
-        return replace(self, top=self.top[copies], left=self.left[copies])
+        return Region(self.size, self.top[copies], self.left[copies], self.map_size, self.flat)
 
     @property
     def share(self) -> float:
