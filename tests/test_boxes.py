@@ -18,6 +18,7 @@ from nnviz.engine.layers import (
     BatchNormalization,
     Concatenate,
     Conv2D,
+    Conv2DTranspose,
     Dense,
     DepthwiseConv2D,
     Dropout,
@@ -26,6 +27,7 @@ from nnviz.engine.layers import (
     ReLU,
     Reshape,
     Softplus,
+    UpSampling2D,
     WithConstant,
     ZeroPadding2D,
 )
@@ -175,6 +177,30 @@ def test_layers_with_a_window_are_not_run_on_whole_maps():
     steps = plan(model, INPUT, np.array([(9, 9, 12, 13)]), [model.output_name]).steps
     kinds = ["patches"] * 7 + ["flatten", "patches", "difference", "whole", "whole"]
     assert [step.how for step in steps] == kinds
+
+
+GROWING = [
+    Conv2DTranspose(3, 3), Conv2DTranspose(2, (3, 2), strides=2, padding="same"),
+    Conv2DTranspose(2, 2, strides=4, padding="same"), Conv2DTranspose(2, (1, 2), strides=(3, 5)),
+    Conv2DTranspose(2, 4, strides=2, padding=((1, 0), (2, 1)), dilation_rate=2),
+    Conv2DTranspose(2, 1, strides=3, padding=((1, 1), (2, 0))),
+    UpSampling2D(2), UpSampling2D((3, 1)), UpSampling2D((2, 4), interpolation="bilinear"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("layer", GROWING, ids=repr)
+def test_layers_that_make_pictures_larger_are_run_on_patches(layer):
+    layers = [Conv2D(2, 2, strides=2), layer, Conv2D(2, 2), ReLU(), Flatten(), Dense(2)]
+    model = drawn(Sequential(layers, (21, 20, 1), seed=0), np.float64)
+    x = pictures(model, 1, np.float64)
+    want = [model.output_name, model.nodes[1].name]
+    trace = model.run(x, prepared=True)
+    for patch in ((1, 1), (2, 3), (5, 4)):
+        tops, lefts = np.mgrid[: 22 - patch[0], : 21 - patch[1]].reshape(2, -1)
+        boxes = np.stack([tops, lefts, tops + patch[0], lefts + patch[1]], axis=1)
+        assert plan(model, INPUT, boxes, want).steps[1].how == "patches"
+        agree(rerun_boxes(model, trace, boxes, 0.3, want), full(model, x, boxes, 0.3, want),
+              np.float64)  # fmt: skip
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -261,22 +261,30 @@ def test_the_command_line_takes_all_of_it(tmp_path, capsys):
     assert (tmp_path / "run.npz").exists()
 
 
+SEGMENTS = {
+    "stripes": np.arange(12)[:, None] // 4 * np.ones(14, int),
+    "scattered": np.random.default_rng(3).permutation(np.arange(12 * 14) % 7).reshape(12, 14),
+    "crooked": (np.add.outer(np.arange(12), np.arange(14)) // 6).astype(int),
+    "grid": np.add.outer(np.arange(12) // 5 * 3, np.arange(14) // 5),
+}
+
+
+@pytest.mark.parametrize("name", SEGMENTS)
 @pytest.mark.parametrize("fill", [0.25, "blur"])
-def test_ablating_rectangles_is_ablating_any_segments(fill, monkeypatch):
+def test_ablating_segments_is_running_without_each(name, fill, monkeypatch):
     from nnviz.inspection.attribution import feature_ablation
-    from nnviz.inspection.attribution.perturbation import masks
 
-    model = centred()
+    model, labels = centred(), SEGMENTS[name]
     x = pictures(model, 2, np.float64)
-    got = feature_ablation(model, x, 1, count=12, fill=fill)
-    monkeypatch.setattr(masks, "rectangles", lambda labels, count: None)
-    slow = feature_ablation(model, x, 1, count=12, fill=fill)
-    np.testing.assert_allclose(got.values, slow.values, atol=1e-12)
-
-
-def test_which_segments_are_rectangles():
-    from nnviz.inspection.attribution.perturbation.masks import rectangles
-
-    labels = np.array([[0, 0, 1], [0, 0, 1], [2, 2, 2]])
-    assert rectangles(labels, 3).tolist() == [[0, 0, 2, 2], [0, 2, 2, 3], [2, 0, 3, 3]]
-    assert rectangles(np.array([[0, 1], [1, 1]]), 2) is None
+    got = feature_ablation(model, x, 1, segments=labels, fill=fill)
+    logits = nv.drop_softmax(model)
+    for n in range(2):
+        shown = FILLS["blur"][1](x[n]) if fill == "blur" else np.full_like(x[n], fill)
+        before = logits.predict(x[n : n + 1])[0, 1]
+        for segment in range(labels.max() + 1):
+            covered = np.where((labels == segment)[..., None], shown, x[n])
+            fall = before - logits.predict(covered[None])[0, 1]
+            np.testing.assert_allclose(got.parts[n, segment], fall, atol=1e-10)
+    monkeypatch.setattr(covering, "BATCH_BYTES", 1)
+    little = feature_ablation(model, x, 1, segments=labels, fill=fill)
+    np.testing.assert_allclose(little.values, got.values, atol=1e-12)

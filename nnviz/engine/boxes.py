@@ -8,7 +8,9 @@ The idea: carry along only the region of each node's map that may have changed.
 | what changed of a node's input   | then                                                          |
 |----------------------------------|---------------------------------------------------------------|
 | a region, and it has a window    | cut all that the touched outputs read out of the unchanged    |
-|                                  | map, paste the region in, run the layer on these patches      |
+|                                  | map, paste the region in, run the layer on these patches (of  |
+|                                  | what a transposed convolution or an upsampling makes of them, |
+|                                  | the touched outputs are kept)                                 |
 | a region, and it is linear       | add the layer's answer to the difference (dense, global       |
 |                                  | average pooling)                                              |
 | a region, and it is neither      | copy the whole map, paste the region in, run the layer        |
@@ -22,6 +24,7 @@ number is either computed from what it reads, or it reads nothing that has chang
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -29,16 +32,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .graph import Node
-from .layer import Array, Mode, Shape
+from .layer import Array, Layer, Mode, Shape
 from .layers.reshape import Flatten
-from .region import Region, Sheet, hull, needed, paste, touched
+from .region import Region, Sheet, hull, inward, needed, parts, paste, touched
 from .window import POINTWISE
 
 if TYPE_CHECKING:
     from .model import Model
 
-WORTH = 0.75
-"""From this share of the input's cells on, a region is no cheaper than the whole map."""
+WORTH = 0.6
+"""From this share of the map's cells on, a region is no cheaper than the whole map."""
 
 
 @dataclass(frozen=True)
@@ -75,23 +78,42 @@ class Plan:
 
     @property
     def numbers(self) -> tuple[int, int]:
-        """How many numbers one copy takes: at the largest step, and at all of them."""
-        every = [2 * math.prod(self.start.size) * self.shapes[self.source][-1]]
+        """How many numbers one copy takes: at the largest step, and in memory at any time.
+
+        A scratch lends what is free again to arrays of the same size alone, so for each size the
+        most that are alive at once count.
+        """
+        start = math.prod(self.start.size) * self.shapes[self.source][-1]
+        largest, passing = 2 * start, 2 * start
+        alive, most, sizes = Counter[int](), Counter[int](), {self.source: 0}
         for step in self.steps:
-            shape, sources = self.shapes[step.node.name], step.node.inputs
-            if step.how == "flatten":
-                continue
-            if step.how == "patches":
-                assert step.region is not None
-                outs = math.prod(step.region.size) * shape[-1]
-                sizes = zip(step.needed, sources, strict=True)
-                ins = sum(math.prod(r.size) * self.shapes[n][-1] for r, n in sizes)
-            else:
-                outs = math.prod(shape)
-                read = () if step.how == "difference" else sources
-                ins = sum(math.prod(self.shapes[n]) for n in read)
-            every.append(outs + ins)
-        return max(every), sum(every)
+            name, layer = step.node.name, step.node.layer
+            ins, out = self._reads(step), self._makes(step)
+            if step.how == "difference":
+                ins = sizes[step.node.inputs[0]]
+            largest, passing = max(largest, out + ins), max(passing, ins)
+            sizes[name] = out
+            framed = ins if step.how == "whole" and layer.crops else 0
+            alive.update((out, framed))
+            most |= alive
+            alive.subtract((framed, *(sizes.get(gone, 0) for gone in step.done)))
+        return largest, passing + sum(size * count for size, count in most.items())
+
+    def _makes(self, step: Step) -> int:
+        """How many numbers a step leaves behind for one copy."""
+        numbers, region = math.prod(self.shapes[step.node.name]), step.region
+        if region is None:
+            return numbers
+        rows, cols = region.map_size
+        return numbers // (rows * cols) * math.prod(region.size)
+
+    def _reads(self, step: Step) -> int:
+        """How many numbers are laid out for it to read."""
+        shapes = [self.shapes[name] for name in step.node.inputs]
+        if step.how == "patches" and not step.needed[0].flat:
+            pairs = zip(step.needed, shapes, strict=True)
+            return sum(math.prod(region.size) * shape[-1] for region, shape in pairs)
+        return 0 if step.region is not None else sum(map(math.prod, shapes))
 
 
 def plan(model: Model, source: str, boxes: Array, want: Sequence[str]) -> Plan:
@@ -130,6 +152,8 @@ def _step(node: Node, shapes: Mapping[str, Shape], regions: Mapping[str, Region 
     if len(known) < len(changed):
         return whole
     first = known[0][1]
+    if first.share >= WORTH and not (first.flat or layer.window() == POINTWISE):
+        return whole
     if isinstance(layer, Flatten) and len(shapes[node.inputs[0]]) == 3:
         return Step(node, "flatten", replace(first, flat=True))
     if len(node.inputs) == 1 and layer.linear and (first.flat or layer.window() is None):
@@ -157,8 +181,10 @@ def _step(node: Node, shapes: Mapping[str, Shape], regions: Mapping[str, Region 
         if window is None:
             return whole
         read.append(needed(window, region, (shapes[name][0], shapes[name][1])))
-    if max(r.share for r in read) >= WORTH:
+    if region.share >= WORTH:
         return whole
+    if layer.grows:
+        read = [inward(read[0], region, layer.origin)]
     return Step(node, "patches", region, tuple(read))
 
 
@@ -197,11 +223,12 @@ class Run:
 
     def outputs(self, fresh: Array, copies: slice, mode: Mode) -> dict[str, Array]:
         """The outputs wanted, (copies, …), where the source's region holds `fresh`."""
+        modes = (mode, replace(mode, spare=True))
         values: dict[str, Array] = {self.plan.source: fresh}
         regions: dict[str, Region | None] = {self.plan.source: self.plan.start.part(copies)}
         for step in self.plan.steps:
             name = step.node.name
-            values[name] = self._run(step, values, regions, copies, mode)
+            values[name] = self._run(step, values, regions, copies, modes)
             regions[name] = None if step.region is None else step.region.part(copies)
             for gone in step.done:
                 values.pop(gone, None)
@@ -216,11 +243,14 @@ class Run:
         values: Mapping[str, Array],
         regions: Mapping[str, Region | None],
         copies: slice,
-        mode: Mode,
+        modes: tuple[Mode, Mode],
     ) -> Array:
-        """One step's new values: of its output's region, or of the whole map."""
+        """One step's new values: of its output's region, or of the whole map.
+
+        modes: the second is for a layer that may write over its input."""
         node, layer = step.node, step.node.layer
-        name = node.inputs[0]
+        name, alone = node.inputs[0], len(node.inputs) == 1
+        ours = name in values and name in step.done  # so that it may be written over
         if step.how == "flatten":
             return values[name]
         if step.how == "difference":
@@ -234,10 +264,15 @@ class Run:
         if step.how == "patches":
             reads = [read.part(copies) for read in step.needed]
             xs = [self._patch(node, i, read, values, regions) for i, read in enumerate(reads)]
-            return layer.on_patches(*xs, inside=reads[-1].inside, mode=mode)
+            mode = modes[alone and (ours or (node.name, 0) in self.sheets)]
+            made = layer.on_patches(*xs, inside=reads[-1].inside, mode=mode)
+            assert step.region is not None
+            return _inner(layer, made, reads[0], step.region.part(copies)) if layer.grows else made
         count = copies.stop - copies.start
         xs = [self._whole(n, values, regions, count) for n in node.inputs]
-        if layer.has_patches and layer.window() == POINTWISE:  # cell by cell, without a backward
+        mode = modes[alone and ours]
+        if layer.has_patches and layer.window() == POINTWISE:
+            # What works cell by cell; `forward` would also see to a backward.
             return layer.on_patches(*xs, inside=_everywhere, mode=mode)
         return layer.forward(*xs, mode=mode)[0]
 
@@ -274,12 +309,21 @@ class Run:
         region = regions[name]
         if region is None:
             return values[name]
+        if region.size == region.map_size:
+            return values[name].reshape(count, *base.shape)
         rows, cols = region.map_size
         full = np.empty((count, rows, cols, values[name].shape[3]), values[name].dtype)
         full[...] = base.reshape(full.shape[1:])
         zeros = np.zeros(count, np.int64)
         paste(full, Region((rows, cols), zeros, zeros, (rows, cols)), values[name], region)
         return full.reshape(count, *base.shape)
+
+
+def _inner(layer: Layer, made: Array, read: Region, wanted: Region) -> Array:
+    """The region wanted of what a layer that grows has made of the region it read."""
+    down, along = wanted.top - layer.origin(read.top, 0), wanted.left - layer.origin(read.left, 1)
+    views = parts(np.ascontiguousarray(made), wanted.size, writeable=False)
+    return views[np.arange(len(made)), down, along]
 
 
 def _everywhere() -> None:

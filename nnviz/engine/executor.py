@@ -160,6 +160,14 @@ def each(work: Sequence[Callable[[], T]]) -> list[T]:
     return results
 
 
+def aside(work: Callable[[], T]) -> Callable[[], T]:
+    """Begin `work` on another thread, where there is one; what is returned waits for the answer."""
+    if thread_count() == 1:
+        return work
+    begun = _team.pool(thread_count() - 1).submit(copy_context().run, work)
+    return lambda: work() if begun.cancel() else begun.result()
+
+
 def lockstep(programs: Sequence[Program[T]]) -> list[T]:
     """Drive the chunks' programs to their ends, meeting where they yield; results in order."""
     results: list[Any] = [None] * len(programs)

@@ -13,6 +13,7 @@ import inspect
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -103,6 +104,9 @@ class Layer:
     crops: bool = False
     """Whether forward without padding, on all that a box of outputs reads, gives this box: so it is
     for convolutions and pools, which have a `padding`."""
+    grows: ClassVar[bool] = False
+    """Whether forward on what a box of outputs reads gives a box that holds it and begins at
+    `origin`: so it is for layers that make pictures larger."""
     beside: float = 0.0
     """What stands for the cells beside the map where such a box sticks out of it."""
     linear: bool = False
@@ -116,6 +120,9 @@ class Layer:
     their default, so that old models keep their fingerprint."""
     domain: tuple[float, float] = (-2.0, 2.0)
     """The numbers that the batteries try it on: where it is defined and changes smoothly."""
+    by_channel: bool = False
+    """Whether at prediction a channel of the output reads the same channel of the inputs alone,
+    where they have as many (see `channels`); so it is for what is `elementwise` as well."""
 
     params: dict[str, Array]
     buffers: dict[str, Array]
@@ -185,7 +192,7 @@ class Layer:
     @property
     def has_patches(self) -> bool:
         """Whether a box of outputs can be computed from what it reads, by `on_patches`."""
-        return self.crops or self.window() == POINTWISE
+        return self.crops or self.grows or self.window() == POINTWISE
 
     def on_patches(self, *xs: Array, inside: Callable[[], Array | None], mode: Mode) -> Array:
         """Boxes of outputs (P, h, w, channels) from all that they read, xs (P, h', w', …).
@@ -198,6 +205,11 @@ class Layer:
             layer = copy.copy(self)
             layer.padding = ((0, 0), (0, 0))  # type: ignore[attr-defined]
         return layer.forward(*xs, mode=mode)[0]
+
+    def origin(self, first: Array, axis: int) -> Array:
+        """Where along an axis the outputs begin that `on_patches` gives for inputs from `first`
+        on, for a layer that grows."""
+        raise NotImplementedError(f"{type(self).__name__} has no origin")
 
     def answer_to(self, change: Array, top: Array, left: Array, size: tuple[int, int]) -> Array:
         """By how much the output (P, …) of a linear layer moves where the input moves by `change`
@@ -264,9 +276,9 @@ class Layer:
         """The constructor's arguments as plain data: what a model file keeps of the layer.
 
         The name belongs to the node, and an activation is a node of its own."""
-        wanted = inspect.signature(type(self).__init__).parameters
-        config = {k: getattr(self, k) for k in wanted if k not in ("self", "name", "activation")}
-        new = {k: wanted[k].default for k in self.later if k in wanted}
+        arguments = _arguments(type(self).__init__)
+        config = {k: getattr(self, k) for k in arguments}
+        new = {k: arguments[k].default for k in self.later if k in arguments}
         return {k: v for k, v in config.items() if k not in new or v != new[k]}
 
     @classmethod
@@ -283,6 +295,13 @@ class Layer:
     def __repr__(self) -> str:
         inside = ", ".join(f"{k}={v!r}" for k, v in self.config().items())
         return f"{type(self).__name__}({inside})"
+
+
+@cache
+def _arguments(init: Callable[..., None]) -> dict[str, inspect.Parameter]:
+    """A constructor's arguments that stand in a layer's config."""
+    wanted = inspect.signature(init).parameters
+    return {k: v for k, v in wanted.items() if k not in ("self", "name", "activation")}
 
 
 Rule = Callable[[Layer, Array, Call], Array | tuple[Array, ...]]

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import ArgumentError, unknown
-from .executor import Program, chunk_slices, each, lockstep, shelf
+from .executor import Program, chunk_slices, lockstep, shelf
+from .fingerprint import fingerprint
 from .graph import INPUT, Node, Symbol, nodes_of, out_shape
+from .head import guess_head, head_kind, head_node
 from .input import InputSpec
 from .layer import Array, Call, Layer, Mode, Shape
-from .layers.activation import LogSoftmax, Sigmoid, Softmax
-from .layers.reshape import Flatten
 from .rerun import rerun
 from .sweep import walk_back
 from .trace import Gradients, Trace
@@ -30,7 +27,6 @@ if TYPE_CHECKING:
     from ..training.trainer import Evaluation, History
 
 PREDICT = Mode()
-PART_BYTES = 1 << 20
 HEADS = ("softmax", "sigmoid", "logits", "none")
 
 
@@ -124,7 +120,7 @@ class Model:
             self.shapes[node.name] = shape
             self.homes[node.name] = first_home.setdefault(id(node.layer), node.name)
         self.output_name = nodes[-1].name if output is None else self.node(output).name
-        self.head = self._guess_head() if head is None else head
+        self.head = guess_head(self) if head is None else head
         if self.head not in HEADS:
             raise unknown("head", self.head, HEADS, "nnviz")
         self.classes = None if classes is None else [str(c) for c in classes]
@@ -170,49 +166,14 @@ class Model:
 
     def fingerprint(self) -> str:
         """A sha256 over architecture, input and all arrays: equal models have the same one."""
-        digest = hashlib.sha256()
-        for node in self.nodes:
-            plan = [node.name, type(node.layer).__name__, node.inputs, node.layer.config()]
-            digest.update(json.dumps(plan, default=str).encode())
-            for key, array in {**node.layer.params, **node.layer.buffers}.items():
-                digest.update(f"{key}{array.dtype}{array.shape}".encode())
-                # In parts, which the threads can share.
-                raw = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-                parts = [raw[at : at + PART_BYTES].data for at in range(0, len(raw), PART_BYTES)]
-                for part in each([partial(hashlib.sha256, part) for part in parts]):
-                    digest.update(part.digest())
-        digest.update(repr((self.input, self.head)).encode())
-        return digest.hexdigest()
-
-    def _guess_head(self) -> str:
-        kind = self._head_kind(self._head_node())
-        if kind is not None:
-            return kind
-        return "logits" if len(self.output_shape) == 1 and self.output_shape[0] > 1 else "none"
-
-    def _head_node(self) -> Node:
-        """The last node that is not merely a flattening."""
-        node = self.node(self.output_name)
-        while isinstance(node.layer, Flatten) and node.inputs[0] != INPUT:
-            node = self.node(node.inputs[0])
-        return node
-
-    def _head_kind(self, node: Node) -> str | None:
-        """What a node that turns logits into something else gives; None for any other node.
-
-        A softmax of softmaxes' logarithms is the softmax of the logits, so these are logits too.
-        """
-        layer = node.layer
-        if isinstance(layer, Softmax | LogSoftmax) and layer.axis in (-1, len(self.output_shape)):
-            return "softmax" if isinstance(layer, Softmax) else "logits"
-        return "sigmoid" if isinstance(layer, Sigmoid) else None
+        return fingerprint(self)
 
     @property
     def logits_name(self) -> str:
         """The node (or "input") whose values go into the head's softmax (or its logarithm) or
         sigmoid."""
-        node = self._head_node()
-        kind = self._head_kind(node)
+        node = head_node(self)
+        kind = head_kind(self, node)
         is_head = (
             kind is not None
             and self.head != "none"

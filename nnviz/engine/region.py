@@ -6,12 +6,13 @@ recomputation does besides arithmetic, so it is done for all copies in one index
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 import numpy as np
 
-from .window import POINTWISE, Size, Window
+from .window import POINTWISE, Box, Size, Window
 
 Array = np.ndarray
 
@@ -31,7 +32,7 @@ class Region:
 
     def part(self, copies: slice) -> Region:
         """The same for some of the copies."""
-        return replace(self, top=self.top[copies], left=self.left[copies])
+        return Region(self.size, self.top[copies], self.left[copies], self.map_size, self.flat)
 
     @property
     def share(self) -> float:
@@ -77,43 +78,51 @@ def hull(boxes: Array, map_size: Size) -> Region:
 
 def touched(window: Window, region: Region) -> Array:
     """(P, 4): the outputs that may change with each copy's region."""
-    boxes = np.empty((len(region.top), 4), np.int64)
-    sides = zip((region.top, region.left), region.size, strict=True)
-    for axis, (starts, length) in enumerate(sides):
-        boxes[:, axis], boxes[:, axis + 2] = _spans(
-            window, "touched", axis, starts, length, region.map_size
-        )
-    return boxes
+    (top, bottom), (left, right) = _spans(window.touched, window, region, region.map_size)
+    return np.stack([top, left, bottom, right], axis=1)
 
 
 def needed(window: Window, region: Region, size: Size) -> Region:
     """What a region of outputs reads of an input of this size; it may stick out of it."""
     if window == POINTWISE:
         return replace(region, map_size=size)
-    lengths, firsts = [], []
-    sides = zip((region.top, region.left), region.size, strict=True)
-    for axis, (starts, length) in enumerate(sides):
-        first, last = _spans(window, "needed", axis, starts, length, size)
-        lengths.append(int((last - first).max()))
-        firsts.append(first)
-    return Region((lengths[0], lengths[1]), firsts[0], firsts[1], size)
+    spans = _spans(window.needed, window, region, size)
+    high, wide = (int((last - first).max()) for first, last in spans)
+    return Region((high, wide), spans[0][0], spans[1][0], size)
+
+
+def inward(read: Region, wanted: Region, origin: Callable[[Array, int], Array]) -> Region:
+    """`read` on the map alone, and from so far in front on that what is made of it, which begins
+    at `origin`, holds the region wanted."""
+    firsts, lengths = [], []
+    starts, wants = (read.top, read.left), (wanted.top, wanted.left)
+    for axis, (length, cells) in enumerate(zip(read.size, read.map_size, strict=True)):
+        first = np.clip(starts[axis], 0, cells - 1)
+        first = first - (origin(first, axis) > wants[axis])  # it begins in a gap between strides
+        end = np.minimum(np.maximum(starts[axis] + length, first + 1), cells)
+        lengths.append(int((end - first).max()))
+        firsts.append(np.minimum(first, cells - lengths[axis]))
+    return Region((lengths[0], lengths[1]), firsts[0], firsts[1], read.map_size)
 
 
 def _spans(
-    window: Window, way: str, axis: int, starts: Array, length: int, size: Size
-) -> tuple[Array, Array]:
-    """First and one past the last cell along an axis, which does not depend on the other one."""
+    ask: Callable[[Box, Size], Box], window: Window, region: Region, size: Size
+) -> list[tuple[Array, Array]]:
+    """First and one past the last cell of each copy, along the rows and along the cols; neither
+    depends on the other, so both are asked for at once."""
+    (high, wide), starts = region.size, (region.top, region.left)
     if window == POINTWISE:
-        return starts, starts + length
-    unique, where = np.unique(starts, return_inverse=True)
-    ask, spans = getattr(window, way), []
-    for start in unique.tolist():
-        box = [0, 0, 1, 1]
-        box[axis], box[axis + 2] = start, start + length
-        found = ask(tuple(box), size)
-        spans.append((found[axis], found[axis + 2]))
-    ends = np.array(spans)[where]
-    return ends[:, 0], ends[:, 1]
+        return [(region.top, region.top + high), (region.left, region.left + wide)]
+    (tops, down), (lefts, along) = (np.unique(s, return_inverse=True) for s in starts)
+    pairs = zip_longest(tops.tolist(), lefts.tolist())
+    last_top, last_left = int(tops[-1]), int(lefts[-1])
+    found = []
+    for top, left in pairs:
+        row = last_top if top is None else top
+        col = last_left if left is None else left
+        found.append(ask((row, col, row + high, col + wide), size))
+    ends = np.array(found)
+    return [(ends[down, 0], ends[down, 2]), (ends[along, 1], ends[along, 3])]
 
 
 # Cutting and pasting ------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import ArgumentError
 from .graph import INPUT, Node
+from .head import head_kind, head_node
 from .input import InputSpec
 from .layer import Array, Layer, Shape
 from .layers.arithmetic import WithConstant
@@ -51,8 +52,8 @@ def drop_softmax(model: Model) -> Model:
 
     A flattening after the softmax stays. A model that has no such head comes back as it is.
     """
-    head = model._head_node()
-    if model._head_kind(head) is None or len(model.nodes) == 1:
+    head = head_node(model)
+    if head_kind(model, head) is None or len(model.nodes) == 1:
         return model
     return _without(model, {head.name: head.inputs[0]}, {}, head_kind="logits")
 

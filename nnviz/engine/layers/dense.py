@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from ...errors import ArgumentError
@@ -81,23 +83,22 @@ class Dense(Layer):
         return {**weight, "bias": dy.sum(axis=0)} if self.use_bias else weight
 
     def answer_to(self, change: Array, top: Array, left: Array, size: tuple[int, int]) -> Array:
-        """change · W over the changed rows of W alone: those of one map row and one first col
-        together."""
-        _, high, wide, channels = change.shape
+        """change · W over the changed rows of W alone: copies that begin at one col and at nearly
+        one row are laid on a strip of the map, with zeros above and below, and multiplied together
+        map row by map row. Each call costs more than a few zeros."""
+        count, high, wide, channels = change.shape
         weight = self.param("weight", change.dtype).reshape(*size, channels, self.units)
-        y = np.zeros((len(change), self.units), change.dtype)
+        y = np.empty((count, self.units), change.dtype)
         order = np.lexsort((top, left))
-        lines, tops, lefts = change.reshape(-1, wide * channels), top[order], left[order]
-        first = order * high - tops  # where in `lines` the map's row 0 of each copy would be
-        ends = [*np.flatnonzero(np.diff(lefts)) + 1, len(order)]
-        for start, end in zip([0, *ends], ends, strict=False):
-            col, rows = int(lefts[start]), range(int(tops[start]), int(tops[end - 1]) + high)
-            begin = start + np.searchsorted(tops[start:end], np.array(rows) - high, "right")
-            stop = start + np.searchsorted(tops[start:end], np.array(rows), "right")
-            for row, a, b in zip(rows, begin.tolist(), stop.tolist(), strict=True):
-                if a < b:
-                    moved = lines.take(first[a:b] + row, axis=0)
-                    y[order[a:b]] += moved @ weight[row, col : col + wide].reshape(-1, self.units)
+        lines = change.reshape(count, high, wide * channels)
+        for first, stop in _strips(top[order], left[order], high - 1):
+            here = order[first:stop]
+            row, col = int(top[here[0]]), int(left[here[0]])
+            down = top[here] - row
+            strip = np.zeros((high + int(down[-1]), len(here), wide * channels), change.dtype)
+            strip[down[:, None] + np.arange(high), np.arange(len(here))[:, None]] = lines[here]
+            part = weight[row : row + len(strip), col : col + wide]
+            y[here] = (strip @ part.reshape(len(strip), -1, self.units)).sum(axis=0)
         return y
 
     @classmethod
@@ -113,3 +114,15 @@ class Dense(Layer):
 def _rows(x: Array) -> Array:
     """All places as rows of one matrix, a view where x is contiguous."""
     return x.reshape(-1, x.shape[-1])
+
+
+def _strips(top: Array, left: Array, reach: int) -> Iterator[tuple[int, int]]:
+    """Runs (first, stop) of places, sorted by left and then top, that have one left and whose tops
+    lie no farther apart than `reach`."""
+    ends = [*(np.flatnonzero(np.diff(left)) + 1).tolist(), len(left)]
+    first = 0
+    for end in ends:
+        while first < end:
+            stop = first + int(np.searchsorted(top[first:end], top[first] + reach, "right"))
+            yield first, stop
+            first = stop

@@ -18,6 +18,7 @@ class Merge(Layer, abstract=True):
     stretches to one: a vector (channels,) stands for every row and col."""
 
     arity = None
+    by_channel = True
 
     def __init__(self, *, broadcast: bool = False, name: str | None = None) -> None:
         super().__init__(name=name)

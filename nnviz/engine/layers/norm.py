@@ -43,6 +43,7 @@ class BatchNormalization(Layer):
     """
 
     couples = True
+    by_channel = True
     forgets = True
 
     def __init__(
@@ -247,6 +248,8 @@ class Normalization(Layer):
 
     For who wants the preparation of the input in the graph; `Model.input` does the same outside it.
     """
+
+    by_channel = True
 
     def __init__(
         self,

@@ -49,6 +49,7 @@ class _Pooling(Layer):
             )
 
     crops = True
+    by_channel = True
 
     def window(self, i: int = 0) -> SlidingWindow:
         return SlidingWindow(
@@ -290,6 +291,7 @@ class GlobalAveragePooling2D(Layer):
     """
 
     linear = True
+    by_channel = True
     later = ("keepdims",)
 
     def __init__(self, *, keepdims: bool = False, name: str | None = None) -> None:

@@ -58,6 +58,7 @@ class PReLU(Pointwise):
     the last.
     """
 
+    by_channel = True
     later = ("shared_axes",)
 
     def __init__(
@@ -133,6 +134,8 @@ class SELU(Pointwise):
     ) -> None:
         super().__init__(name=name)
         self.alpha, self.scale = number(alpha, "alpha of SELU"), number(scale, "scale of SELU")
+
+    elementwise = True
 
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
         (x,) = xs

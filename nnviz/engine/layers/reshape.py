@@ -16,6 +16,8 @@ from .axes import added_up, lined
 class Flatten(Layer):
     """A picture as one long vector: rows, then cols, then channels (row-major, channels last)."""
 
+    by_channel = True  # of a map's channels: every so many numbers one is of the same
+
     def out_shape(self, *shapes: Shape) -> Shape:
         return (math.prod(shapes[0]),)
 

@@ -55,6 +55,12 @@ class UpSampling2D(Layer):
     def window(self, i: int = 0) -> ResizeWindow:
         return ResizeWindow(self.matrix)
 
+    grows = True
+    by_channel = True
+
+    def origin(self, first: Array, axis: int) -> Array:
+        return first * self.size[axis]
+
     def out_shape(self, *shapes: Shape) -> Shape:
         rows, cols, channels = need_picture(self, shapes[0])
         return (rows * self.size[0], cols * self.size[1], channels)
@@ -99,6 +105,7 @@ class ZeroPadding2D(Layer):
         self.padding = checked
 
     crops = True
+    by_channel = True
 
     def window(self, i: int = 0) -> SlidingWindow:
         return SlidingWindow(pads=self.padding)

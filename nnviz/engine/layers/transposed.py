@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,10 +51,18 @@ class Conv2DTranspose(Conv2D):
             name=name,
         )
 
-    crops = False
+    crops, grows = False, True
 
     def window(self, i: int = 0) -> TransposedWindow:  # type: ignore[override]
         return TransposedWindow(self.kernel_size, self.strides, self.padding, self.dilation_rate)
+
+    def origin(self, first: Array, axis: int) -> Array:
+        return first * self.strides[axis] - self.window().padding((1, 1))[axis][0]
+
+    def on_patches(self, *xs: Array, inside: Callable[[], Array | None], mode: Mode) -> Array:
+        layer = copy.copy(self)
+        layer.padding = "valid"
+        return layer.forward(*xs, mode=mode)[0]
 
     def param_shapes(self, *shapes: Shape) -> dict[str, Shape]:
         weight = {"weight": (*self.kernel_size, self.filters, shapes[0][2])}

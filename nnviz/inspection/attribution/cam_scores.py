@@ -8,15 +8,14 @@ so memory does not grow with the number of channels.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from itertools import tee
 from typing import Any
 
 import numpy as np
 
+from ...engine.channels import without_channels
 from ...engine.layer import Array
 from ...engine.model import Model
-from ...engine.trace import Trace
 from ..results import Attribution
 from .baseline import blurred
 from .cam import PLACES, AtNode, positive, varies, weighted
@@ -199,10 +198,10 @@ def ablation_cam(
 ) -> Attribution:
     """L = max(Σ_k w_k A_k, 0) with w_k = S − S_k, S_k the target with channel k set to 0.
 
-    The pictures are run whole, then for each channel only what reads the node, in float64, since
-    each w_k is a small difference. The paper divides by S, which scales each picture's map, and
-    turns its sign where S is negative: left out, so that w_k is what the channel adds to the
-    target.
+    The pictures are run whole, then for each channel only what that channel changes (see
+    `engine.channels`), in float64, since each w_k is a small difference. The paper divides by S,
+    which scales each picture's map, and turns its sign where S is negative: left out, so that w_k
+    is what the channel adds to the target.
     values, at_node, node: as for `grad_cam`. Desai and Ramaswamy 2020,
     doi:10.1109/WACV45572.2020.9093360.
     """
@@ -281,8 +280,8 @@ def _masks(here: AtNode, maps: Array) -> Iterator[Array]:
 
 
 def _drops(here: AtNode) -> Array:
-    """(N, channels): how far the target falls without each channel; only the node's descendants are
-    run again, several channels of several pictures at a time."""
+    """(N, channels): how far the target falls without each channel; only what it changes is run
+    again, several channels of several pictures at a time."""
     question, model, name = here.question, here.model, here.name
     most = here.wide.most_traces()
     channels = model.shapes[name][-1]
@@ -293,26 +292,11 @@ def _drops(here: AtNode) -> Array:
         trace = model.run(question.x[rows].astype(np.float64), prepared=True)
         goal = question.goal.take(rows)
         before = goal.values({node: trace[node].y for node in goal.nodes})
-        maps, copies = trace[name].y, min(channels, max(1, min(most, 256) // n))
+        copies = min(channels, max(1, min(most, 256) // n))
         for first in range(0, channels, copies):
             ks = range(first, min(channels, first + copies))
-            changed = np.concatenate([maps] * len(ks))
-            for j, k in enumerate(ks):
-                changed[j * n : (j + 1) * n, ..., k] = 0
-            again = model.rerun(_repeated(trace, n, len(ks)), {name: changed})
+            found = without_channels(model, trace, name, ks, goal.nodes)
             many = question.goal.take(rows * len(ks))
-            values = many.values({node: again[node].y for node in many.nodes})
+            values = many.values({node: y.reshape(-1, *y.shape[2:]) for node, y in found.items()})
             drops[rows, first : ks.stop] = (before - values.reshape(len(ks), n)).T
     return drops
-
-
-def _repeated(trace: Trace, n: int, copies: int) -> Trace:
-    """The trace of the n pictures `copies` times over, set after set; no array is copied."""
-    return replace(
-        trace,
-        chunks=tuple(
-            slice(c.start + j * n, c.stop + j * n) for j in range(copies) for c in trace.chunks
-        ),
-        inputs=trace.inputs * copies,
-        calls={node: calls * copies for node, calls in trace.calls.items()},
-    )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,12 +21,13 @@ import numpy as np
 
 from ...engine.layer import Array
 from ...engine.model import Model
+from ...engine.region import Sheet, hull
 from ...engine.rerun import rerun_boxes
 from ...errors import FileError
 from ...files import read_npz, write_npz
 from ..probability import probabilities
 from .goal import Goal
-from .question import Question
+from .question import BATCH_BYTES, Question
 
 LEAST, MOST = 64, 4096
 """How many places one batch has at least and at most, memory permitting."""
@@ -156,14 +158,38 @@ def _enter(
         ]
 
 
-def box_scores(question: Question, boxes: Array, fill: Array) -> Array:
-    """(P,): the target's value of the question's only picture with each of the boxes filled.
+def scores_without(question: Question, x: Array, parts: Array, fill: Array) -> Array:
+    """(P,): the question's target of a picture with each of the parts filled by itself.
 
-    fill: (rows, cols, channels), as the network's input."""
+    x, fill: (1, rows, cols, channels), as the network's input. parts: (rows, cols), the number 0 …
+    P − 1 of the part that each pixel belongs to. A part goes in as a box that holds it, in which
+    all other pixels stay as they are; all boxes are of one size, so that they go together.
+    """
     model, goal = question.model, question.goal
-    trace = model.run(question.x, prepared=True)
-    found = rerun_boxes(model, trace, boxes, fill, goal.nodes)
-    return goal.take([0] * len(boxes)).values(found)
+    trace = model.run(x, prepared=True)
+    held = hull(_bounds(parts), parts.shape)
+    at_once, found = max(1, BATCH_BYTES // (math.prod(held.size) * x[0, 0, 0].nbytes)), []
+    labels, old, new = (Sheet.of(m, held, 0.0) for m in (parts[..., None], x[0], fill[0]))
+    for first in range(0, len(held.top), at_once):
+        here = slice(first, min(len(held.top), first + at_once))
+        region, numbers = held.part(here), np.arange(here.start, here.stop)
+        inside = labels.cut(region) == numbers[:, None, None, None]
+        values = np.where(inside, new.cut(region), old.cut(region))
+        boxes = np.stack(
+            [region.top, region.left, region.top + held.size[0], region.left + held.size[1]], axis=1
+        )
+        outputs = rerun_boxes(model, trace, boxes, values, goal.nodes)
+        found.append(goal.take([0] * len(boxes)).values(outputs))
+    return np.concatenate(found)
+
+
+def _bounds(parts: Array) -> Array:
+    """(P, 4): the smallest box (top, left, bottom, right) around each part."""
+    boxes = []
+    for part in range(int(parts.max()) + 1):
+        rows, cols = np.nonzero(parts == part)
+        boxes.append((rows.min(), cols.min(), rows.max() + 1, cols.max() + 1))
+    return np.array(boxes)
 
 
 # The file -----------------------------------------------------------------------------------------
@@ -176,6 +202,19 @@ def digest(*arrays: Array) -> str:
         total.update(f"{array.dtype} {array.shape}".encode())
         total.update(np.ascontiguousarray(array).tobytes())
     return total.hexdigest()[:16]
+
+
+def named(goal: Goal) -> str:
+    """The goal in words, and a short name for every number in it: words leave most of a long
+    direction out."""
+    total = hashlib.sha256()
+    for weight, node, target in goal.terms:
+        total.update(f"{weight!r} {node} {type(target).__name__}".encode())
+        for name, value in sorted(vars(target).items()):
+            array = isinstance(value, np.ndarray) or hasattr(value, "__array__")
+            told = digest(np.asarray(value)) if array else repr(value)
+            total.update(f" {name}={told}".encode())
+    return f"{goal.words} {total.hexdigest()[:16]}"
 
 
 def _text(key: dict[str, Any]) -> Array:

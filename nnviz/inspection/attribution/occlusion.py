@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ...engine.executor import aside
 from ...engine.input import as_array
 from ...engine.layer import Array, pair
 from ...engine.model import Model
@@ -18,7 +19,7 @@ from ...errors import ArgumentError, unknown
 from ..results import Attribution, Provenance, degenerate
 from .baseline import NAMES, baselines, described, several
 from .checks import LARGEST, choice, whole_number
-from .covering import Job, Ledger, cover, digest
+from .covering import Job, Ledger, cover, digest, named
 from .goal import as_goal
 from .methods import method
 from .question import Question
@@ -162,16 +163,17 @@ def occlusions(
         [boxes for boxes, _ in cuts],
         memory,
     )
+    print_ = aside(model.fingerprint)
     key = {} if resume is None else {
-        "model": model.fingerprint(), "pictures": digest(ready),
-        "targets": [goal.words for goal in goals], "fill": digest(*shown), "memory": memory,
+        "model": print_(), "pictures": digest(ready),
+        "targets": [named(goal) for goal in goals], "fill": digest(*shown), "memory": memory,
         "patches": digest(*job.grids), "seed": seed,
     }  # fmt: skip
-    book, print_ = cover(job, key, resume), model.fingerprint()
+    book = cover(job, key, resume)
     return [
         _answer(
             book, g, cuts, size,
-            Provenance(print_, "occlusion", target=goal.words, settings=settings,
+            Provenance(print_(), "occlusion", target=goal.words, settings=settings,
                        seed=seed if _is(fill, "noise") else None),
         )
         for g, goal in enumerate(goals)
@@ -278,12 +280,9 @@ def places(
             starts.append(sorted({*range(0, n - p + 1, s), n - p}))
         else:
             starts.append([cell + (s - p) // 2 for cell in range(0, n, s)])
-    boxes = [
-        (max(r, 0), max(c, 0), min(r + patch[0], size[0]), min(c + patch[1], size[1]))
-        for r in starts[0]
-        for c in starts[1]
-    ]
-    return np.array(boxes), (len(starts[0]), len(starts[1]))
+    first = np.stack(np.meshgrid(*starts, indexing="ij"), axis=-1).reshape(-1, 2)
+    boxes = np.concatenate([np.maximum(first, 0), np.minimum(first + patch, size)], axis=1)
+    return boxes, (len(starts[0]), len(starts[1]))
 
 
 def spread_over_pixels(

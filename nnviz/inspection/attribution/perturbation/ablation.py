@@ -48,6 +48,7 @@ def feature_ablation(
     fill: what shows where a segment does not: a pixel value, a colour, a picture, an array with one
         for each picture, a name ("black", "mean", "blur" …: see `baseline.NAMES`), or a list of
         several, over which the target's mean is taken.
+    Exact, and only what a segment's box can change is run again (see `engine.boxes`).
     With segments of one pixel it is occlusion with a patch of one (Zeiler and Fergus 2013,
     arXiv:1311.2901). The form for features is that of model reliance, Fisher, Rudin, Dominici 2019,
     arXiv:1801.01489, with a fill where they draw from the data, as `feature_permutation` does.

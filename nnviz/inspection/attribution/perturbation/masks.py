@@ -3,7 +3,10 @@
 All methods of this folder do the same three things: choose masks, ask for the target's value of the
 picture seen through each, and make a map of the values. The middle one lives here. A mask is 1
 where the picture shows and 0 where the fill does. Masks come as a stream and go through the network
-a few hundred at a time; no method holds all masked pictures.
+a few hundred at a time; no method holds all masked pictures. Leaving out one segment by itself
+changes a corner of the picture, and only what reads this corner is run again (`engine.boxes`);
+masks drawn at random (RISE, Shapley, LIME, HSIC) change cells all over it, so that next to nothing
+of a run could be taken from another.
 
 Pictures are taken one by one, each with the same masks, so that a picture's map is the same to the
 last bit alone and in any batch.
@@ -22,7 +25,7 @@ from ....engine.layer import Array
 from ....engine.model import Model
 from ...results import Attribution
 from ..baseline import baselines, described
-from ..covering import box_scores
+from ..covering import scores_without
 from ..question import Question
 from ..segments import kind_of, label_maps
 
@@ -82,13 +85,17 @@ class Game(Masked):
         return np.fromiter(self.scores(z[self.labels] for z in coalitions), np.float64)
 
     def left_out(self) -> Array:
-        """v without each segment by itself; where the segments are rectangles, only what one can
-        have changed is run again."""
-        boxes = rectangles(self.labels, self.count)
-        if boxes is None:
-            every = np.arange(self.count)
-            return self.worth(every != segment for segment in range(self.count))
-        found = [box_scores(self.question, boxes, fill[0]) for fill in self.fills]
+        """v without each segment by itself; only what the segment can change is run again."""
+        one = self.question
+        found = [scores_without(one, one.x, self.labels, fill) for fill in self.fills]
+        return np.stack(found).mean(axis=0, dtype=np.float64)
+
+    def exchanged(self, a: Array, b: Array) -> Array:
+        """(count,): v of the coalition a with each segment by itself as in b, likewise."""
+        found = []
+        for fill in self.fills:
+            old, new = (self.through(z[self.labels], fill) for z in (a, b))
+            found.append(scores_without(self.question, old, self.labels, new))
         return np.stack(found).mean(axis=0, dtype=np.float64)
 
     @property
@@ -121,18 +128,6 @@ class SegmentAttribution(Attribution):
 
     labels: Array | None = None
     parts: Array | None = None
-
-
-def rectangles(labels: Array, count: int) -> Array | None:
-    """(count, 4), each segment's box (top, left, bottom, right); None where one is no rectangle."""
-    boxes = np.empty((count, 4), np.int64)
-    for segment in range(count):
-        rows, cols = np.nonzero(labels == segment)
-        boxes[segment] = rows.min(), cols.min(), rows.max() + 1, cols.max() + 1
-        top, left, bottom, right = boxes[segment].tolist()
-        if len(rows) != (bottom - top) * (right - left):
-            return None
-    return boxes
 
 
 def masked(question: Question, bases: Sequence[Array]) -> list[Masked]:

@@ -57,6 +57,7 @@ def rise(
         (that of a logit, say) speaks neither for nor against.
     Petsiuk, Das, Saenko 2018, section 3, arXiv:1806.07421. The paper does not centre, and stretches
     by ⌊size / cells⌋, which does not cover every size; ⌈ ⌉ is what the authors' program does.
+    Each mask dims cells all over the picture: every run is a full one, unlike in `occlusion`.
     """
     samples = whole_number(samples, "samples", "rise", most=MOST_RUNS)
     probability = number(probability, "probability", "rise", most=1, above=True)

@@ -64,7 +64,10 @@ def shapley_sampling(
         with as many segments.
     Castro, Gómez, Tejada 2009, https://doi.org/10.1016/j.cor.2008.04.004; Štrumbelj and Kononenko
     2010, algorithm 1, with a fill in place of draws from the data; backward orders: Mitchell et al.
-    2021, arXiv:2104.12199. Exact for a linear model from one order on.
+    2021, arXiv:2104.12199. Exact for a linear model from one order on. Every run is a full one: a
+    coalition differs from the one before it by one segment, but the whole trace of that one would
+    be needed to start from, and each of them serves one step alone; `feature_ablation`, where all
+    start from the picture, runs only what a segment can change.
     """
     samples = whole_number(samples, "samples", "shapley_sampling", most=MOST_RUNS)
     antithetic = flag(antithetic, "antithetic", "shapley_sampling")

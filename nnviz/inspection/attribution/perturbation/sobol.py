@@ -46,7 +46,8 @@ def sobol(
     order: "total" — T_j; "first" — what it answers for alone, S_j = 1 − Σ_i [v(B_i) − v(C_ij)]² /
         (2 n V). A share is never below 0; where noise pushes it there it counts as 0, and a warning
         says so.
-    samples: a power of two, for which the sequence is balanced; n (segments + 2) runs in all.
+    samples: a power of two, for which the sequence is balanced; n (segments + 2) runs in all, of
+        which n · segments are only of what one segment can change (see `engine.boxes`).
     segments, count, fill, seed: as for `shapley_sampling`.
     Fel, Cadène, Chalvidal, Cord, Vigouroux, Serre 2021, section 3, arXiv:2111.04138; Jansen 1999,
     https://doi.org/10.1016/S0010-4655(98)00154-4. The paper takes V over A alone.
@@ -80,14 +81,11 @@ def _indices(game: Game, samples: int, order: str, seed: int) -> Solved:
     parts = np.zeros(game.count)
     if variance == 0:
         return Solved(parts)
-    for j in range(game.count):
-        c = a.copy()
-        c[:, j] = b[:, j]
-        of_c = game.worth(c)
-        if order == "total":
-            parts[j] = ((of_a - of_c) ** 2).mean() / (2 * variance)
-        else:
-            parts[j] = 1 - ((of_b - of_c) ** 2).mean() / (2 * variance)
+    of_c = np.stack([game.exchanged(one, other) for one, other in zip(a, b, strict=True)])
+    if order == "total":
+        parts = ((of_a[:, None] - of_c) ** 2).mean(axis=0) / (2 * variance)
+    else:
+        parts = 1 - ((of_b[:, None] - of_c) ** 2).mean(axis=0) / (2 * variance)
     return Solved(np.maximum(parts, 0), warnings=_below(parts))
 
 
