@@ -6,16 +6,19 @@ from .download import cache, fetch, is_cached
 from .idx import read_idx
 from .load import load
 from .picture import background, read_picture, resize
+from .planted import PLANTED, planted
 from .sample import sample
 
 __all__ = [
     "CATALOGUE",
+    "PLANTED",
     "Dataset",
     "background",
     "cache",
     "fetch",
     "is_cached",
     "load",
+    "planted",
     "read_idx",
     "read_picture",
     "resize",
