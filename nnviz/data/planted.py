@@ -5,17 +5,13 @@ picture has a mask of the place that its label hangs on, and the rest of the pic
 the label. What a network learns from them is another matter; `planted-spurious` is made so that it
 learns the wrong thing.
 
-| name             | the label                                  | besides                              |
-|------------------|--------------------------------------------|--------------------------------------|
-| planted-glyph    | which of four glyphs                       | three scrambled glyphs               |
-| planted-texture  | which way the stripes in one corner run    | scrambled stripes in the others      |
-| planted-line     | which way a thin line runs                 | scattered dots                       |
-| planted-two-cues | which of four glyphs                       | a glyph of another kind, by chance   |
-| planted-colour-  | which glyph stands in the first channel    | glyphs in the others, by chance      |
-| cue              |                                            |                                      |
-| planted-spurious | which of four glyphs, faint                | a bright glyph of another kind that  |
-|                  |                                            | tells the label in training, and in  |
-|                  |                                            | the test set by chance alone         |
+planted-glyph: which of four glyphs; besides, three scrambled glyphs.
+planted-texture: which way the stripes in one corner run; in the others, the same stripes scrambled.
+planted-line: which way a thin line runs; besides, scattered dots.
+planted-two-cues: which of four glyphs; besides, a glyph of another kind, by chance.
+planted-colour-cue: which glyph stands in the first channel; in the others, glyphs by chance.
+planted-spurious: which of four glyphs, and it is faint; besides, a bright glyph of another kind
+that tells the label in training, and in the test set by chance alone.
 """
 
 from __future__ import annotations
@@ -255,7 +251,7 @@ def _whole(value: object, option: str, name: str, least: int, most: int) -> int:
         raise ArgumentError(
             f"{option} of {name} must be a whole number from {least} to {most:,}, got {value!r}"
         )
-    return int(value)  # type: ignore[call-overload, no-any-return]
+    return int(value)  # type: ignore[call-overload]
 
 
 def _size(size: object, name: str) -> tuple[int, int]:
