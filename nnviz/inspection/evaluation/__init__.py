@@ -9,9 +9,13 @@ from .explained import ExplainedMistakes, explain_mistakes
 from .flips import Flips, FlipShare, flips
 from .intervals import mcnemar, newcombe, wilson
 from .mistakes import ClassScore, Mistakes, mistakes
+from .sanity import Sanity, rank_correlation, sanity, ssim
+from .scores import CONTROLS, MEASURES, Score, Scores, score, scored
 from .weights import Reshaped, WeightDifference
 
 __all__ = [
+    "CONTROLS",
+    "MEASURES",
     "SMALL_CHANGES",
     "Calibration",
     "Change",
@@ -23,6 +27,9 @@ __all__ = [
     "Flips",
     "Mistakes",
     "Reshaped",
+    "Sanity",
+    "Score",
+    "Scores",
     "WeightDifference",
     "as_classifier",
     "calibration",
@@ -34,5 +41,10 @@ __all__ = [
     "mcnemar",
     "mistakes",
     "newcombe",
+    "rank_correlation",
+    "sanity",
+    "score",
+    "scored",
+    "ssim",
     "wilson",
 ]
