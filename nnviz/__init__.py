@@ -13,7 +13,8 @@ What is it made of: `summary`, `diagram`, `filters`, `feature_maps`, `top_patche
 `distributions`, `embedding`, `profile`. What would it like to see: `maximize`. Why did it decide:
 `saliency`, `grad_cam`, `occlusion`, or any of `METHODS` by name through `explain` (the functions
 themselves are in `nv.attribution`). Where is it wrong: `mistakes`, `calibration`, `flips`,
-`explain_mistakes`, and `compare` for two models. Every one of them returns arrays; pictures are
+`explain_mistakes`, and `compare` for two models. Can a map be believed: `score`, `sanity`,
+`sensitivity`, `until_steady`. Every one of them returns arrays; pictures are
 made of these by `picture` and `save_picture`, and `write_report` makes a page of all of them.
 """
 
@@ -123,6 +124,7 @@ if TYPE_CHECKING:
         gradient,
         occlusion,
         saliency,
+        until_steady,
     )
     from .inspection.evaluation import (
         SMALL_CHANGES,
@@ -133,6 +135,11 @@ if TYPE_CHECKING:
         explain_mistakes,
         flips,
         mistakes,
+        sanity,
+        score,
+        scored,
+        selftest,
+        sensitivity,
     )
     from .inspection.maximize import (
         Blur,
@@ -170,6 +177,7 @@ _HOMES = {
         "top_patches_at",
     ),
     "inspection.attribution": (
+        "until_steady",
         "Channel",
         "Direction",
         "LogProbability",
@@ -186,6 +194,11 @@ _HOMES = {
         "saliency",
     ),
     "inspection.evaluation": (
+        "sanity",
+        "score",
+        "scored",
+        "selftest",
+        "sensitivity",
         "Change",
         "SMALL_CHANGES",
         "as_classifier",
@@ -348,11 +361,17 @@ __all__ = [
     "profile",
     "receptive_field",
     "saliency",
+    "sanity",
     "save_animation",
     "save_picture",
+    "score",
+    "scored",
+    "selftest",
+    "sensitivity",
     "summary",
     "threads",
     "top_patches",
     "top_patches_at",
+    "until_steady",
     "write_report",
 ]

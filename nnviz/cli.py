@@ -19,6 +19,7 @@ from . import __version__
 from .cli_compare import add_compare
 from .cli_data import add_commands, data_options, learnt_and_held_out, load_for, load_line
 from .cli_explain import MODEL_HELP, explain, explain_options
+from .cli_selftest import selftest, selftest_options
 from .errors import ArgumentError, FileError, NnvizError, unknown
 from .files import make_folder, with_suffix
 from .formats import load
@@ -244,15 +245,18 @@ def _natural(word: str) -> int:
     return int(word)
 
 
-OPTIONS: dict[Callable[[argparse.Namespace], None], Callable[[argparse.ArgumentParser], None]] = {
+OPTIONS: dict[
+    Callable[[argparse.Namespace], int | None], Callable[[argparse.ArgumentParser], None]
+] = {
     report: _report_options,
     train: _train_options,
     evaluate: _evaluate_options,
     summary: _summary_options,
     diagram: _diagram_options,
     explain: explain_options,
+    selftest: selftest_options,
 }
-"""Command -> what adds its options to its parser."""
+"""Command -> what adds its options to its parser. A command may give an exit code of its own."""
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -261,7 +265,7 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         args = parser().parse_args(words)
         args.words = words
-        args.run(args)
+        code = args.run(args)
         sys.stdout.flush()
     except NnvizError as error:
         line = " ".join(str(error).split())  # one line, whatever names stand in it
@@ -273,4 +277,4 @@ def main(words: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader has seen enough; nothing more may be flushed at the end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    return 0
+    return code or 0

@@ -10,7 +10,8 @@ from .flips import Flips, FlipShare, flips
 from .intervals import mcnemar, newcombe, wilson
 from .mistakes import ClassScore, Mistakes, mistakes
 from .sanity import Sanity, rank_correlation, sanity, ssim
-from .scores import CONTROLS, MEASURES, Score, Scores, score, scored
+from .scores import CONTROLS, MEASURES, Score, Scores, score, scored, sensitivity
+from .selftest import SelfTest, selftest
 from .weights import Reshaped, WeightDifference
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "Sanity",
     "Score",
     "Scores",
+    "SelfTest",
     "WeightDifference",
     "as_classifier",
     "calibration",
@@ -45,6 +47,8 @@ __all__ = [
     "sanity",
     "score",
     "scored",
+    "selftest",
+    "sensitivity",
     "ssim",
     "wilson",
 ]

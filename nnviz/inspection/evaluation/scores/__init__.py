@@ -3,6 +3,7 @@
 from .controls import CONTROLS
 from .measures import MEASURES
 from .result import Score, Scores
-from .score import score, scored
+from .score import Judge, score, scored
+from .sensitivity import sensitivity
 
-__all__ = ["CONTROLS", "MEASURES", "Score", "Scores", "score", "scored"]
+__all__ = ["CONTROLS", "MEASURES", "Judge", "Score", "Scores", "score", "scored", "sensitivity"]
