@@ -245,9 +245,9 @@ def _natural(word: str) -> int:
     return int(word)
 
 
-OPTIONS: dict[
-    Callable[[argparse.Namespace], int | None], Callable[[argparse.ArgumentParser], None]
-] = {
+Run = Callable[[argparse.Namespace], int | None]
+"""A command; it may give an exit code of its own."""
+OPTIONS: dict[Run, Callable[[argparse.ArgumentParser], None]] = {
     report: _report_options,
     train: _train_options,
     evaluate: _evaluate_options,
@@ -256,7 +256,7 @@ OPTIONS: dict[
     explain: explain_options,
     selftest: selftest_options,
 }
-"""Command -> what adds its options to its parser. A command may give an exit code of its own."""
+"""Command -> what adds its options to its parser."""
 
 
 def main(words: Sequence[str] | None = None) -> int:
