@@ -115,10 +115,13 @@ if hasattr(os, "register_at_fork"):
 def chunk_slices(n: int, sample_bytes: int) -> list[slice]:
     """The cut of a batch of n samples.
 
-    sample_bytes: the activations around the model's largest layer, for one sample. Small batches
-    are still cut into four, so that every thread of a small machine gets something to do.
+    sample_bytes: the activations around the model's largest layer, for one sample. The chunks are
+    an even number of one size, so that each thread of a small machine gets the same to do, and as
+    large as memory likes: where Python's threads take turns, fewer and longer calls wait less.
     """
-    size = max(1, min(CHUNK_BYTES // max(1, sample_bytes), -(-n // 4), 64))
+    wanted = min(CHUNK_BYTES / max(1, sample_bytes), 64)
+    count = 2 * max(1, round(n / wanted / 2))
+    size = max(1, -(-n // count))
     return [slice(start, min(n, start + size)) for start in range(0, n, size)]
 
 

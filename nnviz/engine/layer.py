@@ -36,6 +36,9 @@ class Mode:
     train: batch statistics and dropout instead of running statistics and none.
     rng: this node's and this chunk's own generator (only where `layer.random`).
     scratch: reusable memory of this chunk; None allocates.
+    private: nobody looks at the values between, so a layer may take the quickest way to them even
+        where the last digits then depend on the place in the picture (see `winograd`).
+    spare: nobody reads its input again, so a layer may write its output over it.
     totals: what the whole batch has to say to a layer that couples its samples (`layer.couples`);
         None lets the layer take the chunk for the whole batch.
     """
@@ -43,6 +46,8 @@ class Mode:
     train: bool = False
     rng: np.random.Generator | None = None
     scratch: Scratch | None = None
+    private: bool = False
+    spare: bool = False
     totals: Any = None
 
     def new(self, shape: Sequence[int], dtype: Any) -> Array:
@@ -88,6 +93,9 @@ class Layer:
     gathers: ClassVar[bool] = False
     """Whether its parameters' gradients are taken once for the whole batch, from `call.x` and `dy`
     alone: worth it where they are larger than a chunk's activations."""
+
+    forgets: ClassVar[bool] = False
+    """Whether backward and grads do without `call.y`, so that the next layer may write over it."""
 
     crops: ClassVar[bool] = False
     """Whether forward without padding, on all that a box of outputs reads, gives this box: so it is
@@ -154,7 +162,8 @@ class Layer:
         raise NotImplementedError(f"{type(self).__name__} has no backward")
 
     def grads(self, dy: Array, call: Call) -> dict[str, Array]:
-        """The gradient of each parameter; needed for training alone."""
+        """The gradient of each parameter; needed for training alone. Where the samples are coupled,
+        `call.mode.totals` is this chunk's own `backward_part`."""
         return {}
 
     def new_buffers(self, calls: Sequence[Call]) -> dict[str, Array]:

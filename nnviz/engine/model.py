@@ -6,12 +6,13 @@ import hashlib
 import json
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import ArgumentError, unknown
-from .executor import Program, chunk_slices, lockstep, shelf
+from .executor import Program, chunk_slices, each, lockstep, shelf
 from .graph import INPUT, Node, Symbol, nodes_of, out_shape
 from .input import InputSpec
 from .layer import Array, Call, Layer, Mode, Shape
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from ..training.trainer import Evaluation, History
 
 PREDICT = Mode()
+PART_BYTES = 1 << 20
 HEADS = ("softmax", "sigmoid", "logits", "none")
 
 
@@ -163,7 +165,11 @@ class Model:
             digest.update(json.dumps(plan, default=str).encode())
             for key, array in {**node.layer.params, **node.layer.buffers}.items():
                 digest.update(f"{key}{array.dtype}{array.shape}".encode())
-                digest.update(np.ascontiguousarray(array).tobytes())
+                # In parts, which the threads can share.
+                raw = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+                parts = [raw[at : at + PART_BYTES].data for at in range(0, len(raw), PART_BYTES)]
+                for part in each([partial(hashlib.sha256, part) for part in parts]):
+                    digest.update(part.digest())
         digest.update(repr((self.input, self.head)).encode())
         return digest.hexdigest()
 
@@ -224,7 +230,8 @@ class Model:
         """Run all nodes on pixels `x` (N, *input shape) and keep what they leave behind.
 
         keep: names of the nodes whose outputs are kept besides the model's (None: everything, which
-        is what `backward` needs). With names, memory holds one chunk's activations at a time.
+        is what `backward` needs). With names, memory holds one chunk's activations at a time; with
+        none of them, the way to the output is the quickest, which may change its last digits.
         mode.train: batch statistics and dropout, with random numbers from `seed` and `step`.
         prepared: `x` is already what the network wants; otherwise `Model.input` is applied.
         """
@@ -232,6 +239,7 @@ class Model:
         wanted = None if keep is None else {*keep, self.output_name}
         for name in wanted or ():
             self.node(name)
+        private = keep is not None and not keep
         chunks = chunk_slices(len(batch), self.sample_bytes)
         draw, nodes = Draw(seed, step), list(enumerate(self.nodes))
 
@@ -249,6 +257,7 @@ class Model:
                     draw=draw,
                     scratch=scratch,
                     keep=wanted,
+                    private=private,
                 )
                 if wanted is not None:
                     calls = {k: Call((), c.y.copy(), None, c.mode, i) for k, c in calls.items()}

@@ -170,6 +170,9 @@ def scatter(
     framed = (len(dy), top + size[0] + bottom, left + size[1] + right, channels)
     dx = mode.new(framed, dy.dtype)
     dx[...] = 0
+    if groups == 1 and weight.shape[1] * channels < SHORT:
+        _add_cells(dx, dy, weight, stride, dilation, mode)
+        return dx[:, top : top + size[0], left : left + size[1]]
     if groups == 1 and stride[0] == 1:
         parts = _stacked_shares(dy, weight, dilation[0], framed[1], mode)
     else:
@@ -240,6 +243,27 @@ def _stacked_shares(
         yield pictures.start, rows, shares.reshape(1, *part.shape[:3], kw, inside)
 
 
+def _add_cells(
+    dx: Array, dy: Array, weight: Array, stride: Size, dilation: Size, mode: Mode
+) -> None:
+    """Add to dx, framed, what all outputs give to one cell and channel of their window after the
+    other: for few channels, so that the additions run along output rows."""
+    n, out, channels = len(dy), dy.shape[1:3], weight.shape[2]
+    back = weight.reshape(-1, weight.shape[3])
+    places = out[0] * out[1]
+    step = max(1, CACHE_BYTES // (len(back) * places * dy.itemsize))
+    spare = mode.temp((len(back) * min(n, step) * places,), dy.dtype)
+    for start in range(0, n, step):
+        part = dy[start : start + step]
+        shares = spare[: len(back) * len(part) * places].reshape(len(back), -1)
+        np.matmul(back, part.reshape(-1, dy.shape[3]).T, out=shares)
+        cells = shares.reshape(-1, channels, len(part), *out)
+        target = views(dx[start : start + step], weight.shape[:2], stride, dilation, out)
+        for cell, (_, _, view) in zip(cells, target, strict=True):
+            for k in range(channels):
+                view[..., k] += cell[k]
+
+
 def _add_rows(
     dx: Array, picture: int, down: slice, shares: Array, stride: int, dilation: int
 ) -> None:
@@ -288,19 +312,6 @@ def kernel_gradient(
     ):
         total += matrix.transpose(0, 2, 1) @ grouped(dy[pictures, rows], groups)
     return total.transpose(1, 0, 2).reshape(*kernel, inside, filters)
-
-
-def add_bias(y: Array, bias: Array) -> None:
-    """y (n, rows, cols, channels) += bias (channels,), a whole row of the picture at a time."""
-    n, rows, cols, channels = y.shape
-    lines = y.reshape(n * rows, cols * channels)
-    lines += np.tile(bias, cols)
-
-
-def channel_sums(dy: Array) -> Array:
-    """(channels,): the sum over all other axes; a product with ones is faster than an axis sum."""
-    flat = dy.reshape(-1, dy.shape[-1])
-    return np.ones(len(flat), dy.dtype) @ flat
 
 
 def views(

@@ -6,6 +6,7 @@ to the trainer's step, is made of these two.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -124,13 +125,16 @@ def forward(
     draw: Draw,
     scratch: Scratch,
     keep: Collection[str] | None,
+    private: bool = False,
 ) -> Program[dict[str, Call]]:
     """Run the nodes (with their places in the model) on one chunk.
 
     values: what is known already, by name; gains each node's output. With `keep` (None: everything)
-    only those nodes' calls are returned, and a value is dropped after its last reader.
+    only those nodes' calls are returned, and a value is dropped after its last reader. private:
+    nobody looks at the values between but `backward`; some are then written over.
     """
     calls: dict[str, Call] = {}
+    spare = _spare([node for _, node in nodes], keep or ()) if private else set()
     last = {name: i for i, (_, node) in enumerate(nodes) for name in node.inputs}
     for i, (place, node) in enumerate(nodes):
         layer = node.layer
@@ -138,7 +142,7 @@ def forward(
         # A frozen layer's statistics stand still as well: it runs as at prediction.
         learns = train and (layer.trainable or not layer.buffers)
         rng = draw.generator(place, chunk) if learns and layer.random else None
-        mode = Mode(train=learns, rng=rng, scratch=scratch)
+        mode = Mode(learns, rng, scratch, private, spare=node.name in spare)
         if learns and layer.couples:
             part = layer.forward_part(*xs, mode=mode)
             scratch.layer_done()
@@ -153,6 +157,17 @@ def forward(
                 if last[name] == i:
                     values.pop(name, None)
     return calls
+
+
+def _spare(nodes: Sequence[Node], keep: Collection[str]) -> set[str]:
+    """Names of the nodes that alone read a value which its maker forgets, and nobody keeps."""
+    readers = Counter(name for node in nodes for name in node.inputs)
+    free = {
+        node.name
+        for node in nodes
+        if node.layer.forgets and readers[node.name] == 1 and node.name not in keep
+    }
+    return {node.name for node in nodes if free.issuperset(node.inputs)}
 
 
 def live_nodes(nodes: Sequence[Node], until: Collection[str], params: bool) -> set[str]:
@@ -201,6 +216,11 @@ def backward(
             continue
         call = calls[node.name]
         call = replace(call, mode=replace(call.mode, scratch=scratch))
+        part, couples = None, call.mode.train and layer.couples
+        if couples:
+            part = layer.backward_part(got, call)
+            scratch.layer_done()
+            call = replace(call, mode=replace(call.mode, totals=part))
         if needs_grads and not (gather and gather.put(node, rows, got, call)):
             for key, grad in layer.grads(got, call).items():
                 learned.add(f"{homes[node.name]}/{key}", grad)
@@ -213,8 +233,7 @@ def backward(
                 f"rule_for has no rule for node {node.name!r}: it must answer for every node, with "
                 "type(node.layer).backward where the layer's own is meant"
             )
-        if call.mode.train and layer.couples:
-            part = layer.backward_part(got, call)
+        if couples:
             totals = yield layer.backward_total, part
             call = replace(call, mode=replace(call.mode, totals=totals))
         dx = rule(layer, got, call)

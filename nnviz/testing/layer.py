@@ -132,6 +132,20 @@ def check_scratch(s: Subject) -> None:
         _same(s, grads, s.layer.grads(s.dy, plain), f"grads {said(train)} {hint}")
 
 
+def check_private(s: Subject) -> None:
+    """The quickest way, where memory may be written over, gives the same."""
+    for train in (False, True):
+        plain = s.run(train=train)
+        xs = tuple(x.copy() for x in s.xs)
+        call = s.run(train=train, xs=xs, private=True, spare=True)
+        _same(s, [call.y], [plain.y], f"forward {said(train)}, private, its input spare,")
+        if s.layer.forgets:
+            call = replace(call, y=np.full_like(call.y, np.nan))
+        hint = f"{said(train)} when its input was spare, or y gone (does it not forget?)"
+        _same(s, backward(s.layer, s.dy, call), backward(s.layer, s.dy, plain), f"backward {hint}")
+        _same(s, s.layer.grads(s.dy, call), s.layer.grads(s.dy, plain), f"grads {hint}")
+
+
 def check_chunks(s: Subject) -> None:
     """A batch cut into chunks gives what the whole batch gives; gradients add up."""
     for train in (False,) if s.layer.random else (False, True):
@@ -179,6 +193,7 @@ CHECKS: tuple[Callable[[Subject], None], ...] = (
     check_gradients,
     check_windows,
     check_scratch,
+    check_private,
     check_chunks,
     check_config,
 )

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from ...errors import ArgumentError
+from .. import patches, winograd
 from ..initializers import Spec, check_initializer, initializer
 from ..layer import Array, Call, Layer, Mode, Shape, need_picture, pair, whole
-from ..patches import add_bias, channel_sums, correlate, kernel_gradient, scatter
+from ..lines import add_bias, channel_sums
 from ..window import Pads, SlidingWindow
 
 Padding = str | Sequence[Sequence[int]]
@@ -69,6 +70,7 @@ class Conv2D(Layer):
             )
 
     crops = True
+    forgets = True
 
     def window(self, i: int = 0) -> SlidingWindow:
         return SlidingWindow(self.kernel_size, self.strides, self.padding, self.dilation_rate)
@@ -94,49 +96,44 @@ class Conv2D(Layer):
         """The kernels as they are laid over the input; its own inverse."""
         return weight
 
+    def _kind(self, size: tuple[int, int]) -> dict[str, Any]:
+        """How the kernels meet a picture of this size."""
+        return {
+            "stride": self.strides,
+            "pads": self.window().padding(size),
+            "dilation": self.dilation_rate,
+            "groups": self.groups,
+        }
+
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
         (x,) = xs
-        window, size = self.window(), x.shape[1:3]
-        y = correlate(
-            x,
-            self.laid(self.param("weight", x.dtype)),
-            stride=self.strides,
-            pads=window.padding(size),
-            dilation=self.dilation_rate,
-            groups=self.groups,
-            out=window.out_size(size),
-            mode=mode,
-        )
+        size, weight = x.shape[1:3], self.laid(self.param("weight", x.dtype))
+        kind = self._kind(size)
+        if mode.private and winograd.suits(weight.shape, **kind, size=size):
+            y = winograd.correlate(x, weight, pads=kind["pads"], mode=mode)
+        else:
+            out = self.window().out_size(size)
+            y = patches.correlate(x, weight, **kind, out=out, mode=mode)
         if self.use_bias:
             add_bias(y, self.param("bias", x.dtype))
         return y, None
 
     def backward(self, dy: Array, call: Call) -> Array:
-        window, size = self.window(), call.x.shape[1:3]
-        weight, pads = self.laid(self.param("weight", dy.dtype)), window.padding(size)
-        return scatter(
-            dy,
-            weight,
-            stride=self.strides,
-            pads=pads,
-            dilation=self.dilation_rate,
-            groups=self.groups,
-            size=size,
-            mode=call.mode,
-        )
+        size, weight = call.x.shape[1:3], self.laid(self.param("weight", dy.dtype))
+        kind = self._kind(size)
+        if winograd.suits(weight.shape, **kind, size=size):
+            return winograd.scatter(dy, weight, pads=kind["pads"], size=size, mode=call.mode)
+        return patches.scatter(dy, weight, **kind, size=size, mode=call.mode)
 
     def grads(self, dy: Array, call: Call) -> dict[str, Array]:
-        window = self.window()
-        weight = kernel_gradient(
-            call.x,
-            dy,
-            kernel=self.kernel_size,
-            stride=self.strides,
-            pads=window.padding(call.x.shape[1:3]),
-            dilation=self.dilation_rate,
-            groups=self.groups,
-            mode=call.mode,
-        )
+        size, shape, kernel = call.x.shape[1:3], self.params["weight"].shape, self.kernel_size
+        kind = self._kind(size)
+        if winograd.suits(shape, **kind, size=size):
+            weight = winograd.kernel_gradient(
+                call.x, dy, kernel=kernel, pads=kind["pads"], mode=call.mode
+            )
+        else:
+            weight = patches.kernel_gradient(call.x, dy, kernel=kernel, **kind, mode=call.mode)
         return self._with_bias(self.laid(weight), dy)
 
     def _with_bias(self, weight: Array, dy: Array) -> dict[str, Array]:

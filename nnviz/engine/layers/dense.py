@@ -20,6 +20,7 @@ class Dense(Layer):
 
     gathers = True
     linear = True
+    forgets = True
 
     def __init__(
         self,

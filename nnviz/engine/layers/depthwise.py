@@ -47,6 +47,7 @@ class DepthwiseConv2D(Layer):
         self.weight_init = check_initializer(weight_init)
 
     crops = True
+    forgets = True
 
     def window(self, i: int = 0) -> SlidingWindow:
         return SlidingWindow(self.kernel_size, self.strides, self.padding, self.dilation_rate)

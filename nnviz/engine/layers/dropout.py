@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ...errors import ArgumentError
 from ..layer import Array, Call, Layer, Mode, Shape
 from ..window import POINTWISE, SlidingWindow
+
+DRAWS = 1 << 16
+"""A share of places is as exact as a 16-bit number."""
+
+
+def _draws(rng: np.random.Generator, shape: Shape) -> Array:
+    """Numbers of 0 to `DRAWS` − 1, four of each that the generator makes."""
+    count = math.prod(shape)
+    raw = rng.integers(0, 1 << 64, -(-count // 4), np.uint64)
+    return raw.view(np.uint16)[:count].reshape(shape)
 
 
 class Dropout(Layer):
@@ -38,15 +50,17 @@ class Dropout(Layer):
             return x, None
         if mode.rng is None:
             raise ArgumentError("Dropout in training needs mode.rng, a NumPy random Generator")
-        shape = self.mask_shape(x)
-        draws = mode.rng.random(out=mode.temp(shape, np.float32), dtype=np.float32)
-        mask = mode.new(shape, x.dtype)
-        np.greater_equal(draws, np.float32(self.rate), out=mask, casting="unsafe")
-        mask *= 1 / (1 - self.rate)
-        return np.multiply(x, mask, out=mode.new(x.shape, x.dtype)), mask
+        kept = mode.new(self.mask_shape(x), bool)
+        np.greater_equal(_draws(mode.rng, kept.shape), round(self.rate * DRAWS), out=kept)
+        return self._only(kept, x, mode), kept
 
     def backward(self, dy: Array, call: Call) -> Array:
-        return dy if call.saved is None else dy * call.saved
+        return dy if call.saved is None else self._only(call.saved, dy, call.mode)
+
+    def _only(self, kept: Array, x: Array, mode: Mode) -> Array:
+        y = np.multiply(x, kept, out=mode.new(x.shape, x.dtype))
+        y *= 1 / (1 - self.rate)
+        return y
 
     @classmethod
     def examples(cls) -> list[tuple[Layer, tuple[Shape, ...]]]:

@@ -73,6 +73,8 @@ class _Merge(Layer):
 class Add(_Merge):
     """y = x₁ + x₂ + …; each input receives dy (a residual connection)."""
 
+    forgets = True
+
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
         return self.combine(np.add, xs, mode), None
 

@@ -93,8 +93,8 @@ class MaxPooling2D(_Pooling):
         padded = pad(x, self.window().padding(x.shape[1:3]), -np.inf, call.mode)
         framed, dx = self._framed(x, call.mode)
         apart = all(s >= p for s, p in zip(self.strides, self.pool_size, strict=True))
-        open_ = np.ones(dy.shape, bool)  # windows whose maximum has not been met yet
-        here = np.empty(dy.shape, bool)
+        open_, here = (call.mode.temp(dy.shape, bool) for _ in range(2))
+        open_[...] = True  # windows whose maximum has not been met yet
         for view, target in zip(self._views(padded, out), self._views(framed, out), strict=True):
             np.equal(view, call.y, out=here)
             here &= open_

@@ -1,0 +1,54 @@
+"""Maps as lines: what holds for a channel, done for whole rows of the picture at once.
+
+Laid out channels-last, one row of a map is `cols · channels` numbers side by side. One number a
+channel, repeated for each column, meets such a line without a jump; NumPy's inner loop is then a
+whole row long instead of a few channels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+Array = np.ndarray
+PART_BYTES = 1 << 20
+"""How much of one array makes a part for the cache."""
+
+
+def lines(x: Array) -> Array:
+    """x (n, rows, cols, channels) as (n · rows, cols · channels); (n, features) as it is."""
+    return x.reshape(-1, x.shape[-1] * _cols(x))
+
+
+def spread(of_channel: Array, x: Array) -> Array:
+    """(channels,) repeated for each column, in the dtype of x: what meets a line of `lines(x)`."""
+    return np.tile(of_channel.astype(x.dtype, copy=False), _cols(x))
+
+
+def in_cache(*arrays: Array) -> Iterator[tuple[Array, ...]]:
+    """The same few rows of each of the arrays (rows, …), one part after the other.
+
+    A part stays in the second-level cache while several walks go over it; one walk after the other
+    over the whole would fetch it from memory each time.
+    """
+    rows = len(arrays[0])
+    step = max(1, PART_BYTES * rows // max(1, arrays[0].nbytes))
+    for start in range(0, rows, step):
+        yield tuple(array[start : start + step] for array in arrays)
+
+
+def add_bias(y: Array, bias: Array) -> None:
+    """y (…, channels) += bias (channels,)."""
+    flat = lines(y)
+    flat += spread(bias, y)
+
+
+def channel_sums(x: Array) -> Array:
+    """(channels,): the sum over all other axes; a product with ones is faster than an axis sum."""
+    flat = lines(x)
+    return (np.ones(len(flat), x.dtype) @ flat).reshape(-1, x.shape[-1]).sum(axis=0)
+
+
+def _cols(x: Array) -> int:
+    return x.shape[-2] if x.ndim > 2 else 1

@@ -1,0 +1,291 @@
+"""Convolution with kernels of three rows, by half the multiplications.
+
+Four rows of outputs read six rows of inputs. Winograd's F(4, 3) gets them from six products instead
+of twelve (Winograd, "Arithmetic complexity of computations", 1980; Lavin and Gray, "Fast algorithms
+for convolutional neural networks", 2016, arXiv 1509.09308, section 4.1):
+
+y = Aᵀ [(G w) · (Bᵀ x)]
+
+x: six rows of the input, w: the three rows of a kernel, y: four rows of the output. Here only the
+rows of the picture are treated so; along its columns each of the six products stays an ordinary
+convolution with kernels of one row, which needs no patch matrix: rows of pictures lie one after the
+other with a gap of zeros between them, so the window at a place is simply the `kw · channels`
+numbers from there on, and every kw-th window together are a matrix.
+
+In float32 the largest error is about 2e-6 of the largest output (the patch matrices of `patches`,
+which say the same in plain words, have 5e-7); in float64 about 1e-15.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from .layer import Mode
+from .window import Pads, Size
+
+Array = np.ndarray
+STEP, READ = 4, 6
+"""A tile: so many rows of outputs from so many rows of inputs."""
+SMALL = 1_000_000
+"""Multiply-adds of one product that the linear algebra library still does without packing its
+factors anew; blocks are cut so that they stay below."""
+UNITS = 2
+"""So many of these products are made by one call: Python's part of the work is small so."""
+CHANNELS = 8
+"""With fewer channels on either side the transforms cost more than they save."""
+
+WORTH = 0.75
+"""Tiles that stick out and gaps cost: the products must be below this share of the plain ones."""
+
+INPUT = np.array(
+    [
+        [4, 0, -5, 0, 1, 0],
+        [0, -4, -4, 1, 1, 0],
+        [0, 4, -4, -1, 1, 0],
+        [0, -2, -1, 2, 1, 0],
+        [0, 2, -1, -2, 1, 0],
+        [0, 4, 0, -5, 0, 1],
+    ],
+    np.float64,
+)
+"""Bᵀ"""
+KERNEL = np.array(
+    [[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]], np.float64
+) / np.array([[24]])
+"""G"""
+OUTPUT = np.array(
+    [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]],
+    np.float64,
+)
+"""Aᵀ"""
+
+
+def suits(
+    weight: tuple[int, ...], *, stride: Size, pads: Pads, dilation: Size, groups: int, size: Size
+) -> bool:
+    """Whether a convolution of this kind, of pictures of this size, is quicker in this way.
+
+    weight: the shape (kh, kw, channels, filters). Depends on the shapes alone.
+    """
+    kh, kw, channels, filters = weight
+    if (kh, stride, dilation, groups) != (3, (1, 1), (1, 1), 1):
+        return False
+    plan = _Plan.of(size, kw, pads)
+    products, plain = READ * plan.tiles * plan.length, 3 * plan.out[0] * plan.out[1]
+    return min(channels, filters) >= CHANNELS and products <= WORTH * plain
+
+
+def correlate(x: Array, weight: Array, *, pads: Pads, mode: Mode) -> Array:
+    """What `patches.correlate` gives, where it `suits`."""
+    n, (kw, channels, filters) = len(x), weight.shape[1:]
+    plan = _Plan.of(x.shape[1:3], kw, pads)
+    y = mode.new((n, *plan.out, filters), x.dtype)
+    kernels = _transformed(weight).reshape(READ, 1, kw * channels, filters)
+    for block, (given, made) in _blocks(plan, n, (channels, filters), x.dtype, mode):
+        given.lay(INPUT, block.strips(x, plan.top, READ), plan.left, x.shape[2])
+        for j in range(kw):
+            np.matmul(given.windows(plan.gap + j), kernels, out=made.every(j))
+        grid, outputs = made.grid(0, plan.out[1]), OUTPUT.astype(x.dtype)
+        for strip, rows, tiles in block.strips(y, 0, STEP):
+            np.matmul(outputs[rows], grid[:, tiles], out=strip)
+    return y
+
+
+def scatter(dy: Array, weight: Array, *, pads: Pads, size: Size, mode: Mode) -> Array:
+    """What `patches.scatter` gives: each of the steps of `correlate` transposed, from the last."""
+    n, (kw, channels, filters) = len(dy), weight.shape[1:]
+    plan = _Plan.of(size, kw, pads)
+    dx = mode.new((n, *size, channels), dy.dtype)
+    dx[...] = 0
+    # What a cell gets comes from the kw places before it: the kernels lie turned.
+    turned = _transformed(weight)[:, ::-1].swapaxes(2, 3).reshape(READ, 1, kw * filters, channels)
+    for block, (made, given) in _blocks(plan, n, (channels, filters), dy.dtype, mode):
+        given.lay(OUTPUT.T, block.strips(dy, 0, STEP), 0, dy.shape[2])
+        for j in range(kw):
+            np.matmul(given.windows(j), turned, out=made.every(j))
+        grid, inputs = made.grid(plan.left, size[1]), INPUT.T.astype(dy.dtype)
+        for strip, rows, tiles in block.strips(dx, plan.top, READ):
+            shares = inputs[rows] @ grid[:, tiles]
+            for i in range(2):  # neighbours overlap, every other tile does not
+                strip[:, i::2] += shares[:, i::2]
+    return dx
+
+
+def kernel_gradient(x: Array, dy: Array, *, kernel: Size, pads: Pads, mode: Mode) -> Array:
+    """What `patches.kernel_gradient` gives: the gradient of the six products, transformed back."""
+    channels, filters = x.shape[3], dy.shape[3]
+    plan = _Plan.of(x.shape[1:3], kernel[1], pads)
+    total = np.zeros((READ, kernel[1] * channels, filters), dy.dtype)
+    for block, (given, back) in _blocks(plan, len(x), (channels, filters), dy.dtype, mode):
+        given.lay(INPUT, block.strips(x, plan.top, READ), plan.left, x.shape[2])
+        back.lay(OUTPUT.T, block.strips(dy, 0, STEP), 0, dy.shape[2])
+        for j in range(kernel[1]):
+            windows = given.windows(plan.gap + j).swapaxes(2, 3)
+            total += np.matmul(windows, back.every(j)).sum(axis=1)
+    flat = KERNEL.T.astype(dy.dtype) @ total.reshape(READ, -1)
+    return flat.reshape(*kernel, channels, filters)
+
+
+def _transformed(weight: Array) -> Array:
+    """G w: (6, kw, channels, filters)."""
+    flat = KERNEL.astype(weight.dtype) @ weight.reshape(3, -1)
+    return flat.reshape(READ, *weight.shape[1:])
+
+
+class _Plan(NamedTuple):
+    """Where things lie.
+
+    length: the cells of a row with its gap, a multiple of kw. The zeros behind a row are at once
+    those before the next, so one gap is as wide as the wider of the two.
+    gap: the zeros that stand before the first row and behind the last.
+    """
+
+    out: Size
+    kw: int
+    gap: int
+    top: int
+    left: int
+    tiles: int
+    length: int
+
+    @staticmethod
+    def of(size: Size, kw: int, pads: Pads) -> _Plan:
+        (top, bottom), (left, right) = pads
+        out = (size[0] + top + bottom - 2, size[1] + left + right - kw + 1)
+        need = max(size[1] + max(left, right), out[1])
+        return _Plan(out, kw, kw - 1, top, left, -(-out[0] // STEP), -(-need // kw) * kw)
+
+
+class _Block(NamedTuple):
+    """Pictures and tiles that are done at once; `unit` tiles of them go into one product."""
+
+    pictures: slice
+    tiles: slice
+    unit: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.pictures.stop - self.pictures.start, self.tiles.stop - self.tiles.start
+
+    def strips(self, x: Array, above: int, high: int) -> Iterator[tuple[Array, slice, slice]]:
+        """`(rows of x, which of a tile's rows, which of the block's tiles)`.
+
+        Tile t has the `high` rows of x from 4 · t − above on, as far as x has them; tiles that have
+        the same of their rows come together: (pictures, tiles, rows, cols · channels), a view.
+        """
+        rows, cols, channels = x.shape[1:]
+        row = cols * channels * x.itemsize
+        for first, tiles, start, stop in _spans(
+            self.tiles.start, self.tiles.stop, above, high, rows
+        ):
+            shape = (self.shape[0], tiles, stop - start, cols * channels)
+            begin = self.pictures.start * rows + first * STEP - above + start
+            strides = (rows * row, STEP * row, row, x.itemsize)
+            view: Array = np.ndarray(shape, x.dtype, x, begin * row, strides)
+            at = first - self.tiles.start
+            yield view, slice(start, stop), slice(at, at + tiles)
+
+
+def _blocks(
+    plan: _Plan, n: int, channels: tuple[int, int], dtype: np.dtype, mode: Mode
+) -> Iterator[tuple[_Block, list[_Cells]]]:
+    """The blocks of n pictures, with cells for what goes into the products and what comes out."""
+    row = plan.length * channels[0] * channels[1]
+    if (of_picture := plan.tiles * row) <= SMALL:
+        unit = _even(n, SMALL // of_picture)
+        cuts = _cuts(n, unit)
+        blocks = [_Block(cut, slice(0, plan.tiles), unit * plan.tiles) for cut in cuts]
+    else:
+        unit = _even(plan.tiles, SMALL // row)
+        cuts = _cuts(plan.tiles, unit)
+        blocks = [_Block(slice(i, i + 1), cut, unit) for i in range(n) for cut in cuts]
+    most = max(block.shape[0] * block.shape[1] for block in blocks) * plan.length
+    rooms = [mode.temp((READ * (most + 2 * plan.gap) * c,), dtype) for c in channels]
+    for block in blocks:
+        yield block, [_Cells(plan, block, *of) for of in zip(channels, rooms, strict=True)]
+
+
+def _even(total: int, most: int) -> int:
+    """How many of `total` things make a unit of at most `most`, so that all units are alike."""
+    return -(-total // -(-total // max(1, most)))
+
+
+def _cuts(total: int, unit: int) -> list[slice]:
+    """Slices of `total` things in whole units, some at once; what is left over comes last."""
+    whole = total - total % unit
+    starts = [*range(0, whole, UNITS * unit), *([whole] if whole < total else [])]
+    return [slice(a, b) for a, b in itertools.pairwise([*starts, total])]
+
+
+@functools.lru_cache(maxsize=4096)
+def _spans(start: int, stop: int, above: int, high: int, size: int) -> list[tuple[int, ...]]:
+    """`(first tile, tiles, first row, end row)`: tiles with the same of their rows on the map."""
+    tops = [tile * STEP - above for tile in range(start, stop)]
+    on_map = [(min(high, max(0, -top)), max(0, min(high, size - top))) for top in tops]
+    spans = []
+    for rows, same in itertools.groupby(range(stop - start), on_map.__getitem__):
+        tiles = list(same)
+        spans.append((start + tiles[0], len(tiles), *rows))
+    return spans
+
+
+class _Cells:
+    """The rows of a block's tiles, six a tile, one after the other with their gaps.
+
+    array: (6, gap + places + gap, channels), places = pictures · tiles · length.
+    """
+
+    def __init__(self, plan: _Plan, block: _Block, channels: int, room: Array) -> None:
+        self.plan, self.block, self.channels = plan, block, channels
+        tiles = block.shape[0] * block.shape[1]
+        self.places = tiles * plan.length
+        self.units = max(1, tiles // block.unit)
+        self.rows = self.places // (self.units * plan.kw)
+        cells = READ * (self.places + 2 * plan.gap)
+        self.array = room[: cells * channels].reshape(READ, -1, channels)
+
+    def windows(self, first: int) -> Array:
+        """(6, units, rows, kw · channels): every kw-th window, from the cell `first` on."""
+        return self._every(first, self.plan.kw)
+
+    def every(self, j: int) -> Array:
+        """(6, units, rows, channels): every kw-th place from the j-th on."""
+        return self._every(self.plan.gap + j, 1)
+
+    def _every(self, first: int, cells: int) -> Array:
+        array, shape = self.array, (READ, self.units, self.rows, cells * self.channels)
+        sa, sp, sc = array.strides
+        row = self.plan.kw * sp
+        return np.ndarray(shape, array.dtype, array, first * sp, (sa, self.rows * row, row, sc))
+
+    def grid(self, start: int, width: int) -> Array:
+        """(pictures, tiles, 6, width · channels): `width` cells of each row from `start` on."""
+        array, (pictures, tiles) = self.array, self.block.shape
+        sa, sp, sc = array.strides
+        row = self.plan.length * sp
+        shape, strides = (pictures, tiles, READ, width * self.channels), (tiles * row, row, sa, sc)
+        return np.ndarray(shape, array.dtype, array, (self.plan.gap + start) * sp, strides)
+
+    def lay(
+        self,
+        matrix: Array,
+        strips: Iterator[tuple[Array, slice, slice]],
+        left: int,
+        cols: int,
+    ) -> None:
+        """The matrix (6, rows of a tile) times each tile's rows, `left` cells from the begin."""
+        plan, matrix = self.plan, matrix.astype(self.array.dtype)
+        self.array[:, : plan.gap] = 0
+        self.array[:, plan.gap + self.places :] = 0
+        if left:
+            self.grid(0, left)[...] = 0
+        if behind := plan.length - left - cols:
+            self.grid(left + cols, behind)[...] = 0
+        target = self.grid(left, cols)
+        for strip, rows, tiles in strips:
+            np.matmul(matrix[:, rows], strip, out=target[:, tiles])
