@@ -14,8 +14,9 @@ What is it made of: `summary`, `diagram`, `filters`, `feature_maps`, `top_patche
 `saliency`, `grad_cam`, `occlusion`, or any of `METHODS` by name through `explain` (the functions
 themselves are in `nv.attribution`). Where is it wrong: `mistakes`, `calibration`, `flips`,
 `explain_mistakes`, and `compare` for two models. Can a map be believed: `score`, `sanity`,
-`sensitivity`, `until_steady`. Every one of them returns arrays; pictures are
-made of these by `picture` and `save_picture`, and `write_report` makes a page of all of them.
+`sensitivity`, `until_steady`, `compare_methods`, `selftest`. Every one of them returns arrays;
+pictures are made of these by `picture` and `save_picture`, and `write_report` makes a page of all
+of them.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -132,6 +133,7 @@ if TYPE_CHECKING:
         as_classifier,
         calibration,
         compare,
+        compare_methods,
         explain_mistakes,
         flips,
         mistakes,
@@ -195,6 +197,7 @@ _HOMES = {
     ),
     "inspection.evaluation": (
         "sanity",
+        "compare_methods",
         "score",
         "scored",
         "selftest",
@@ -336,6 +339,7 @@ __all__ = [
     "calibration",
     "check_gradients",
     "compare",
+    "compare_methods",
     "data",
     "diagram",
     "distributions",

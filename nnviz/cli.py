@@ -17,6 +17,7 @@ from typing import NoReturn
 
 from . import __version__
 from .cli_compare import add_compare
+from .cli_compare_methods import compare_methods, compare_methods_options
 from .cli_data import add_commands, data_options, learnt_and_held_out, load_for, load_line
 from .cli_explain import MODEL_HELP, explain, explain_options
 from .cli_selftest import selftest, selftest_options
@@ -171,7 +172,9 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="name_of_command", required=True, parser_class=_Parser)
     for run, options in OPTIONS.items():
         words = (run.__doc__ or "").rstrip(".")
-        sub = commands.add_parser(run.__name__, help=words, description=run.__doc__)
+        sub = commands.add_parser(
+            run.__name__.replace("_", "-"), help=words, description=run.__doc__
+        )
         sub.set_defaults(run=run)
         options(sub)
     add_compare(commands)
@@ -254,6 +257,7 @@ OPTIONS: dict[Run, Callable[[argparse.ArgumentParser], None]] = {
     summary: _summary_options,
     diagram: _diagram_options,
     explain: explain_options,
+    compare_methods: compare_methods_options,
     selftest: selftest_options,
 }
 """Command -> what adds its options to its parser."""

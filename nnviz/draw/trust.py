@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.layer import Array
-from ..inspection.evaluation import Sanity, Scores, SelfTest
+from ..inspection.evaluation import MethodRanking, Sanity, Scores, SelfTest
 from .chart import INK, LINES, _canvas, _drawn
 from .results import picture
 
@@ -127,4 +127,31 @@ def _(result: Sanity, pictures: Array | None = None, cmap: str | None = None) ->
     ax.set_ylabel("similarity of the maps", fontsize=8)
     ax.set_ylim(min(-0.1, *ax.get_ylim()), 1.05)
     _legend(ax)
+    return _drawn(figure)
+
+
+@picture.register
+def _(result: MethodRanking, pictures: Array | None = None, cmap: str | None = None) -> Array:
+    """Quality against time: the upper left is best; numbers are places in the list beside it."""
+    rows = result.rows
+    figure, axes = _canvas(8.0, max(3.4, 1.0 + 0.17 * len(rows)))
+    ax = axes[0, 0]
+    for name, value in result.controls:
+        ax.axhline(value, color=CONTROL_INK, linewidth=1, linestyle="--")
+        ax.annotate(name, (1.0, value), xycoords=("axes fraction", "data"), fontsize=7,
+                    color=CONTROL_INK, ha="right", va="bottom")  # fmt: skip
+    for place, row in enumerate(rows, 1):
+        colour = MARKED if row.marks else LINES[0]
+        at = 1e3 * row.seconds
+        if row.interval is not None:
+            ax.plot([at, at], row.interval, color=colour, linewidth=1, alpha=0.6)
+        ax.plot(at, row.quality, "o", color=colour, markersize=5)
+        ax.annotate(str(place), (at, row.quality), xytext=(4, 3), textcoords="offset points",
+                    fontsize=8, color=INK)  # fmt: skip
+        ax.annotate(f"{place}  {row.method}", (1.03, 1 - (place - 0.5) / max(len(rows), 12)),
+                    xycoords="axes fraction", fontsize=7.5, color=colour, va="center",
+                    annotation_clip=False)  # fmt: skip
+    ax.set_xscale("log")
+    ax.set_xlabel("milliseconds a picture; red: marked by the sanity check", fontsize=8)
+    ax.set_ylabel("insertion minus deletion: higher is better", fontsize=8)
     return _drawn(figure)

@@ -9,6 +9,7 @@ from .explained import ExplainedMistakes, explain_mistakes
 from .flips import Flips, FlipShare, flips
 from .intervals import mcnemar, newcombe, wilson
 from .mistakes import ClassScore, Mistakes, mistakes
+from .rank_methods import MethodRanking, Ranked, compare_methods
 from .sanity import Sanity, rank_correlation, sanity, ssim
 from .scores import CONTROLS, MEASURES, Score, Scores, score, scored, sensitivity
 from .selftest import SelfTest, selftest
@@ -26,7 +27,9 @@ __all__ = [
     "ExplainedMistakes",
     "FlipShare",
     "Flips",
+    "MethodRanking",
     "Mistakes",
+    "Ranked",
     "Reshaped",
     "Sanity",
     "Score",
@@ -37,6 +40,7 @@ __all__ = [
     "calibration",
     "changed",
     "compare",
+    "compare_methods",
     "explain_mistakes",
     "flips",
     "is_classifier",
