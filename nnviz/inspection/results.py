@@ -143,6 +143,8 @@ def _restored(value: Any) -> Any:
     if isinstance(value, dict) and set(value) == {"part", "fields"}:
         inside = {key: _restored(v) for key, v in value["fields"].items()}
         return Part.registry[value["part"]](**inside)
+    if isinstance(value, dict):
+        return {key: _restored(v) for key, v in value.items()}
     return value
 
 

@@ -140,7 +140,8 @@ def sanity(
             again = explain(other, pixels, target, method=method, **chosen)
         return similarities(evidence(first), evidence(again), first.signed)
 
-    ends = np.unique(np.linspace(0, len(homes) - 1, min(stages, len(homes))).round().astype(int))
+    count = min(stages, len(homes))
+    ends = [-(-k * len(homes) // count) - 1 for k in range(1, count + 1)]
     seeds = [seed * 1_000_003 + k for k in range(repeats)]
 
     def destroyed(parts: list[tuple[str, ...]]) -> Array:
