@@ -32,6 +32,7 @@ from .graph import Node
 from .layer import Array, Mode, Shape
 from .layers.reshape import Flatten
 from .region import Region, Sheet, hull, needed, paste, touched
+from .window import POINTWISE
 
 if TYPE_CHECKING:
     from .model import Model
@@ -77,19 +78,19 @@ class Plan:
         """How many numbers one copy takes: at the largest step, and at all of them."""
         every = [2 * math.prod(self.start.size) * self.shapes[self.source][-1]]
         for step in self.steps:
-            shape = self.shapes[step.node.name]
+            shape, sources = self.shapes[step.node.name], step.node.inputs
             if step.how == "flatten":
                 continue
             if step.how == "patches":
                 assert step.region is not None
                 outs = math.prod(step.region.size) * shape[-1]
-                sizes = [math.prod(r.size) for r in step.needed]
+                sizes = zip(step.needed, sources, strict=True)
+                ins = sum(math.prod(r.size) * self.shapes[n][-1] for r, n in sizes)
             else:
                 outs = math.prod(shape)
-                sizes = [0 if step.how == "difference" else math.prod(self.shapes[n][:-1])
-                         for n in step.node.inputs]  # fmt: skip
-            ins = (s * self.shapes[n][-1] for s, n in zip(sizes, step.node.inputs, strict=True))
-            every.append(outs + sum(ins))
+                read = () if step.how == "difference" else sources
+                ins = sum(math.prod(self.shapes[n]) for n in read)
+            every.append(outs + ins)
         return max(every), sum(every)
 
 
@@ -236,7 +237,7 @@ class Run:
             return layer.on_patches(*xs, inside=reads[-1].inside, mode=mode)
         count = copies.stop - copies.start
         xs = [self._whole(n, values, regions, count) for n in node.inputs]
-        if layer.has_patches and not layer.crops:  # what works cell by cell, without a backward
+        if layer.has_patches and layer.window() == POINTWISE:  # cell by cell, without a backward
             return layer.on_patches(*xs, inside=_everywhere, mode=mode)
         return layer.forward(*xs, mode=mode)[0]
 
