@@ -13,8 +13,10 @@ What is it made of: `summary`, `diagram`, `filters`, `feature_maps`, `top_patche
 `distributions`, `embedding`, `profile`. What would it like to see: `maximize`. Why did it decide:
 `saliency`, `grad_cam`, `occlusion`, or any of `METHODS` by name through `explain` (the functions
 themselves are in `nv.attribution`). Where is it wrong: `mistakes`, `calibration`, `flips`,
-`explain_mistakes`, and `compare` for two models. Every one of them returns arrays; pictures are
-made of these by `picture` and `save_picture`, and `write_report` makes a page of all of them.
+`explain_mistakes`, and `compare` for two models. Can a map be believed: `score`, `sanity`,
+`sensitivity`, `until_steady`, `compare_methods`, `selftest`. Every one of them returns arrays;
+pictures are made of these by `picture` and `save_picture`, and `write_report` makes a page of all
+of them.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -90,6 +92,7 @@ if TYPE_CHECKING:
         gradient,
         occlusion,
         saliency,
+        until_steady,
     )
     from .inspection.evaluation import (
         SMALL_CHANGES,
@@ -97,9 +100,15 @@ if TYPE_CHECKING:
         as_classifier,
         calibration,
         compare,
+        compare_methods,
         explain_mistakes,
         flips,
         mistakes,
+        sanity,
+        score,
+        scored,
+        selftest,
+        sensitivity,
     )
     from .inspection.maximize import (
         Blur,
@@ -137,6 +146,7 @@ _HOMES = {
         "top_patches_at",
     ),
     "inspection.attribution": (
+        "until_steady",
         "Channel",
         "Direction",
         "LogProbability",
@@ -153,6 +163,12 @@ _HOMES = {
         "saliency",
     ),
     "inspection.evaluation": (
+        "sanity",
+        "compare_methods",
+        "score",
+        "scored",
+        "selftest",
+        "sensitivity",
         "Change",
         "SMALL_CHANGES",
         "as_classifier",
@@ -256,6 +272,7 @@ __all__ = [
     "calibration",
     "check_gradients",
     "compare",
+    "compare_methods",
     "data",
     "diagram",
     "distributions",
@@ -283,12 +300,18 @@ __all__ = [
     "profile",
     "receptive_field",
     "saliency",
+    "sanity",
     "save_animation",
     "save_picture",
+    "score",
+    "scored",
+    "selftest",
+    "sensitivity",
     "summary",
     "threads",
     "top_patches",
     "top_patches_at",
+    "until_steady",
     "with_input",
     "write_report",
 ]

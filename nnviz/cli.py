@@ -17,10 +17,12 @@ from typing import NoReturn
 
 from . import __version__
 from .cli_compare import add_compare
+from .cli_compare_methods import compare_methods, compare_methods_options
 from .cli_convert import convert, convert_options
 from .cli_data import add_commands, data_options, learnt_and_held_out, load_for, load_line
 from .cli_explain import MODEL_HELP, explain, explain_options
 from .cli_input import input_options, model_for, model_line
+from .cli_selftest import selftest, selftest_options
 from .engine.model import Model
 from .errors import ArgumentError, FileError, NnvizError, unknown
 from .files import make_folder, with_suffix
@@ -188,7 +190,9 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="name_of_command", required=True, parser_class=_Parser)
     for run, options in OPTIONS.items():
         words = (run.__doc__ or "").rstrip(".")
-        sub = commands.add_parser(run.__name__, help=words, description=run.__doc__)
+        sub = commands.add_parser(
+            run.__name__.replace("_", "-"), help=words, description=run.__doc__
+        )
         sub.set_defaults(run=run)
         options(sub)
     add_compare(commands)
@@ -275,7 +279,9 @@ def _natural(word: str) -> int:
     return int(word)
 
 
-OPTIONS: dict[Callable[[argparse.Namespace], None], Callable[[argparse.ArgumentParser], None]] = {
+Run = Callable[[argparse.Namespace], int | None]
+"""A command; it may give an exit code of its own."""
+OPTIONS: dict[Run, Callable[[argparse.ArgumentParser], None]] = {
     report: _report_options,
     train: _train_options,
     evaluate: _evaluate_options,
@@ -283,6 +289,8 @@ OPTIONS: dict[Callable[[argparse.Namespace], None], Callable[[argparse.ArgumentP
     diagram: _diagram_options,
     explain: explain_options,
     convert: convert_options,
+    compare_methods: compare_methods_options,
+    selftest: selftest_options,
 }
 """Command -> what adds its options to its parser."""
 
@@ -293,7 +301,7 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         args = parser().parse_args(words)
         args.words = words
-        args.run(args)
+        code = args.run(args)
         sys.stdout.flush()
     except NnvizError as error:
         line = " ".join(str(error).split())  # one line, whatever names stand in it
@@ -305,4 +313,4 @@ def main(words: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader has seen enough; nothing more may be flushed at the end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    return 0
+    return code or 0

@@ -15,10 +15,11 @@ from .engine.model import Model
 from .errors import ArgumentError
 
 DATA_HELP = (
-    "a name (sample, mnist, fashion-mnist, cifar-10), a folder or a file: IDX, CIFAR-10's binary "
-    "form, .npz, a digit-recognizer CSV, class/picture.png, pictures"
+    "a name (sample, mnist, fashion-mnist, cifar-10, planted-glyph and others: see data list), a "
+    "folder or a file: IDX, CIFAR-10's binary form, .npz, a digit-recognizer CSV, "
+    "class/picture.png, pictures"
 )
-READING = ("resize", "channels", "rows", "cols", "classes")
+READING = ("resize", "channels", "rows", "cols", "classes", "n", "size")
 """The options of `data.load`, which have the same names here."""
 
 
@@ -37,6 +38,10 @@ def data_options(
     group.add_argument("--cols", type=int, help="the same")
     if counted:
         group.add_argument("--classes", type=int, help="how many classes a CSV has; default: 10")
+    group.add_argument("--n", type=int, help="how many planted pictures; default: 1000")
+    group.add_argument(
+        "--size", type=_size, metavar="ROWSxCOLS", help="of planted pictures; default: 28x28"
+    )
 
 
 def _size(word: str) -> tuple[int, int]:
@@ -116,6 +121,7 @@ def list_names(args: argparse.Namespace) -> None:
     for name, entry in data.CATALOGUE.items():
         cached = "yes" if data.is_cached(name) else "no"
         rows.append((name, f"{entry.size / 1e6:.1f} MB", cached, entry.licence, entry.what))
+    rows += [(name, "drawn", "-", "-", kind.what) for name, kind in data.PLANTED.items()]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))

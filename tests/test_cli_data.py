@@ -11,6 +11,7 @@ from PIL import Image
 
 import nnviz as nv
 from nnviz import cli
+from nnviz.data import PLANTED
 from nnviz.data.catalogue import CATALOGUE
 from nnviz.engine.layers import Dense, Flatten, Softmax
 from nnviz.errors import ArgumentError
@@ -47,7 +48,7 @@ def test_list_says_what_there_is(run, monkeypatch, tmp_path):
     monkeypatch.setenv("NNVIZ_DATA", str(tmp_path))
     code, lines, _ = run("data", "list")
     assert code == 0
-    assert [line.split()[0] for line in lines] == ["name", "sample", *CATALOGUE, "cache:"]
+    assert [line.split()[0] for line in lines] == ["name", "sample", *CATALOGUE, *PLANTED, "cache:"]
     table = dict(line.split(maxsplit=1) for line in lines)
     assert table["mnist"].startswith("11.6 MB")
     assert " no " in table["mnist"]

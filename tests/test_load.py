@@ -10,7 +10,7 @@ import pytest
 
 from nnviz import data, draw
 from nnviz.data import Dataset, cifar
-from nnviz.data.load import FORMS
+from nnviz.data.load import DRAWN, FORMS
 from nnviz.draw.samples import spread
 from nnviz.errors import ArgumentError, FileError
 from nnviz.files import write_npz
@@ -237,7 +237,8 @@ def test_every_option_of_load_belongs_to_a_form():
     import inspect
 
     named = set(inspect.signature(data.load).parameters) - {"where", "split"}
-    assert named == {option for form in FORMS for option in form.options}
+    assert named == {option for form in FORMS for option in form.options} | {*DRAWN}
+    assert set(DRAWN) <= set(inspect.signature(data.planted).parameters)
     for form in FORMS:
         assert set(form.options) <= set(inspect.signature(form.read).parameters)
 

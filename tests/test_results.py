@@ -13,9 +13,32 @@ import nnviz as nv
 from nnviz.errors import FileError
 from nnviz.files import write_npz
 from nnviz.inspection.anatomy import distributions, embedding, profile, top_patches
-from nnviz.inspection.attribution import feature_ablation
-from nnviz.inspection.evaluation import calibration, compare, explain_mistakes, flips
+from nnviz.inspection.attribution import feature_ablation, until_steady
+from nnviz.inspection.evaluation import (
+    SelfTest,
+    calibration,
+    compare,
+    compare_methods,
+    explain_mistakes,
+    flips,
+    sanity,
+    score,
+)
+from nnviz.inspection.evaluation.selftest import Check, Found, Learnt
 from nnviz.inspection.results import PAGE, Provenance, Result, load_result
+
+
+def small_test():
+    """A self-test's result, without the test."""
+    learnt = Learnt("planted-glyph", 1.0, 2, False, 0.06, 0.05, (0.0, 0.2), 1.0)
+    found = (
+        Found("saliency", "planted-glyph", 2, 0.5, (0.1, 0.9), 0.0, (0.0, 0.6), 0.3, 0.01),
+        Found("cam", "planted-glyph", failed="no"),
+    )
+    marks = {"saliency": ("marked",), "grad_cam": ()}
+    checks = (Check("one thing", True),)
+    made = Provenance("planted", "selftest", settings={"full": False}, seed=0)
+    return SelfTest((learnt,), found, {"saliency": 0.6}, marks, checks, 1.0, made)
 
 
 def results():
@@ -41,6 +64,11 @@ def results():
         "Calibration": calibration(nv.mistakes(model, x, y)),
         "ExplainedMistakes": explain_mistakes(model, x, y, most=2),
         "Flips": flips(model, x, y),
+        "Scores": score(model, x, nv.grad_cam(model, x, y), y, steps=3, draws=2),
+        "Sanity": sanity(model, x, y, method="saliency", repeats=1),
+        "SelfTest": small_test(),
+        "MethodRanking": compare_methods(model, x, y, methods=["saliency", "cam"], checks=False),
+        "Steady": until_steady(model, x, y, method="smooth_grad"),
         "Comparison": compare(model, SEEN["digits"](seed=1), x, y, maps=2),
     }
 

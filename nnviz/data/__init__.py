@@ -7,10 +7,12 @@ from .idx import read_idx
 from .load import load, options_of
 from .names import read_class_names
 from .picture import background, read_picture, resize
+from .planted import PLANTED, planted
 from .sample import sample
 
 __all__ = [
     "CATALOGUE",
+    "PLANTED",
     "Dataset",
     "background",
     "cache",
@@ -18,6 +20,7 @@ __all__ = [
     "is_cached",
     "load",
     "options_of",
+    "planted",
     "read_class_names",
     "read_idx",
     "read_picture",

@@ -20,6 +20,8 @@ class Dataset:
     classes: their names, or None. name: how to speak of it. source: where it comes from, its
     licence. files: for each picture the file that it was read from, or None. split: "train" or
     "test"; None where the source has one set alone, so that nobody tests on what was learnt.
+    masks: (N, rows, cols) bool, true where the label hangs on the picture; decoys: the same for
+    what only looks like a reason; None where nobody knows.
     """
 
     x: Array
@@ -29,6 +31,8 @@ class Dataset:
     source: str = ""
     files: tuple[str, ...] | None = None
     split: str | None = None
+    masks: Array | None = None
+    decoys: Array | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.x, np.ndarray):
@@ -44,6 +48,12 @@ class Dataset:
             )
         if self.files is not None and len(self.files) != len(self.x):
             raise ArgumentError(f"{self.name}: {len(self.x)} pictures but {len(self.files)} files")
+        for name, masks in (("masks", self.masks), ("decoys", self.decoys)):
+            if masks is not None and (masks.dtype != bool or masks.shape != self.x.shape[:3]):
+                raise ArgumentError(
+                    f"{self.name}: {name} must be truth values {self.x.shape[:3]}, got "
+                    f"{masks.dtype} {masks.shape}"
+                )
         if self.y is None:
             return
         if self.y.shape != (len(self.x),):
@@ -60,13 +70,15 @@ class Dataset:
         return len(self.x)
 
     def __getitem__(self, rows: slice | Array | list[int]) -> Dataset:
-        """A part of the pictures, with their labels and files."""
+        """A part of the pictures, with all that belongs to them."""
         chosen = np.arange(len(self))[rows]
         return replace(
             self,
             x=self.x[rows],
             y=None if self.y is None else self.y[rows],
             files=None if self.files is None else tuple(self.files[i] for i in chosen),
+            masks=None if self.masks is None else self.masks[rows],
+            decoys=None if self.decoys is None else self.decoys[rows],
         )
 
     def counts(self) -> Array:

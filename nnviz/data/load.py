@@ -15,11 +15,14 @@ from .catalogue import CATALOGUE
 from .dataset import Dataset
 from .download import fetch
 from .picture import resize as shrink
+from .planted import PLANTED, planted
 from .sample import sample
 
 SPLITS = ("train", "test")
 ALL = ("resize", "fit", "channels")
 """The options that every form of data has."""
+DRAWN = ("n", "seed", "size", "channels")
+"""The options of planted pictures."""
 Options = Mapping[str, object]
 
 
@@ -53,6 +56,9 @@ def load(
     cols: int | None = None,
     classes: int | Sequence[str] | None = None,
     fit: str | None = None,
+    n: int | None = None,
+    seed: int | None = None,
+    size: tuple[int, int] | None = None,
 ) -> Dataset:
     """A data set from wherever it is; what it is is found by looking.
 
@@ -62,6 +68,7 @@ def load(
         load("mnist", "train")               downloaded once, then read from the cache;
         load("fashion-mnist")                NNVIZ_DATA names another folder for the cache
         load("cifar-10")
+        load("planted-glyph", n=500)         drawn by program, with the truth: see `planted`
 
     Folders:
 
@@ -86,7 +93,8 @@ def load(
     "crop" takes the largest part in its middle that has the new shape. channels: 1 for grey, 3 for
     colour; None: a folder is grey where all its pictures are. rows, cols: of a CSV's pictures,
     where they are not square. classes: how many, or the names in order, for a CSV (else ten), an
-    `.npz` without names, or a folder that lacks some of its classes.
+    `.npz` without names, or a folder that lacks some of its classes. n, seed, size: how many
+    planted pictures (1,000), from which random numbers, and (rows, cols) of each (28, 28).
 
     Returns a `Dataset`: pictures (N, rows, cols, channels), uint8 or floats in 0..1; labels (N,)
     and class names where there are any; `files` where each picture has its own.
@@ -96,7 +104,7 @@ def load(
     """
     given: Options = {
         "resize": resize, "channels": channels, "rows": rows, "cols": cols, "classes": classes,
-        "fit": fit,
+        "fit": fit, "n": n, "seed": seed, "size": size,
     }  # fmt: skip
     options = {name: value for name, value in given.items() if value is not None}
     if fit is not None and resize is None:
@@ -146,6 +154,9 @@ def _open(where: str | Path, split: str, options: Options) -> Dataset:
     if isinstance(where, str) and where in CATALOGUE:
         _refuse(options, ALL, where)
         return _named(where, split)
+    if isinstance(where, str) and where in PLANTED:
+        _refuse(options, DRAWN, where)
+        return planted(where, split, **options)  # type: ignore[arg-type]
     path = _existing(where)
     form = next((form for form in FORMS if form.fits(path)), None)
     if form is None:
@@ -171,7 +182,7 @@ def _existing(where: str | Path) -> Path:
             return path
     except (OSError, ValueError):  # a name too long for the system, or with a null byte
         pass
-    names = ("sample", *CATALOGUE)
+    names = ("sample", *CATALOGUE, *PLANTED)
     close = difflib.get_close_matches(str(where).lower(), names, n=1)
     hint = f" (did you mean {close[0]!r}?)" if close else ""
     raise FileError(

@@ -54,14 +54,8 @@ class Result:
 
     def save(self, path: str | Path) -> None:
         """Write the result as one `.npz`; `nnviz.load_result` reads it."""
-        arrays, page = {}, {}
-        for item in fields(self):
-            value = getattr(self, item.name)
-            if isinstance(value, np.ndarray):
-                arrays[item.name] = value
-            else:
-                page[item.name] = vars(value) if isinstance(value, Provenance) else value
-        text = json.dumps({"kind": type(self).__name__, "fields": page}, default=_plain)
+        arrays, page = _packed(self)
+        text = json.dumps(page, default=_plain)
         arrays[PAGE] = np.frombuffer(text.encode(), np.uint8)
         write_npz(path, arrays, compress=True)
 
@@ -83,6 +77,23 @@ class Part:
         Part.registry[cls.__name__] = cls
 
 
+def _packed(result: Result, prefix: str = "") -> tuple[dict[str, Array], dict[str, Any]]:
+    """A result's arrays, and the page of all else; the arrays of a result inside it have its name
+    before theirs."""
+    arrays: dict[str, Array] = {}
+    page: dict[str, Any] = {}
+    for item in fields(result):
+        value = getattr(result, item.name)
+        if isinstance(value, np.ndarray):
+            arrays[prefix + item.name] = value
+        elif isinstance(value, Result):
+            inside, page[item.name] = _packed(value, f"{prefix}{item.name}.")
+            arrays |= inside
+        else:
+            page[item.name] = vars(value) if isinstance(value, Provenance) else value
+    return arrays, {"kind": type(result).__name__, "fields": page}
+
+
 def _plain(value: Any) -> Any:
     """NumPy's numbers and the records of results as JSON knows them."""
     if isinstance(value, Part):
@@ -96,19 +107,28 @@ def load_result(path: str | Path) -> Result:
     """Read a result that `result.save` has written."""
     arrays = read_npz(path, "nnviz result")
     try:
-        page = json.loads(arrays.pop(PAGE).tobytes().decode())
-        kind = Result.registry[page["kind"]]
-        values: dict[str, Any] = {**page["fields"], **arrays}
-        for item in fields(kind):
-            if item.name == "provenance":
-                values[item.name] = _provenance(values[item.name])
-            else:
-                values[item.name] = _restored(values.get(item.name))
-        return kind(**values)
+        return _unpacked(json.loads(arrays.pop(PAGE).tobytes().decode()), arrays)
     # The page is data from outside: a wrong type anywhere in it is one clear error.
     except (AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
         what = f"{type(error).__name__} {error}"
         raise FileError(f"{path} is no nnviz result, or it is damaged: {what}") from None
+
+
+def _unpacked(page: Mapping[str, Any], arrays: Mapping[str, Array], prefix: str = "") -> Result:
+    """The result of a page, with the arrays whose names begin so."""
+    kind = Result.registry[page["kind"]]
+    values: dict[str, Any] = dict(page["fields"])
+    for item in fields(kind):
+        name, value = item.name, values.get(item.name)
+        if prefix + name in arrays:
+            values[name] = arrays[prefix + name]
+        elif name == "provenance":
+            values[name] = _provenance(values[name])
+        elif isinstance(value, dict) and set(value) == {"kind", "fields"}:
+            values[name] = _unpacked(value, arrays, f"{prefix}{name}.")
+        else:
+            values[name] = _restored(value)
+    return kind(**values)
 
 
 def _provenance(page: Mapping[str, Any]) -> Provenance:
@@ -123,6 +143,8 @@ def _restored(value: Any) -> Any:
     if isinstance(value, dict) and set(value) == {"part", "fields"}:
         inside = {key: _restored(v) for key, v in value["fields"].items()}
         return Part.registry[value["part"]](**inside)
+    if isinstance(value, dict):
+        return {key: _restored(v) for key, v in value.items()}
     return value
 
 
@@ -144,6 +166,7 @@ class Attribution(Result):
         draws.
     warnings: what is degenerate, why, and what to do about it.
     signed: whether negative values mean evidence against the target.
+    quality: how far the maps can be believed, where `scored` has found out.
     """
 
     values: Array
@@ -155,6 +178,7 @@ class Attribution(Result):
     error: Array | None = None
     warnings: tuple[str, ...] = ()
     signed: bool = False
+    quality: Result | None = None
 
 
 def degenerate(values: Array, cause: str, *, flat: str | None = None) -> tuple[str, ...]:

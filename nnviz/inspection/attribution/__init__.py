@@ -135,6 +135,7 @@ from .smooth import (
     smooth_grad_squared,
     var_grad,
 )
+from .steady import DRAWN, Steady, until_steady
 from .target import (
     Channel,
     Direction,
@@ -150,6 +151,7 @@ from .xrai import (
 
 __all__ = [
     "COMPOSITES",
+    "DRAWN",
     "METHODS",
     "OCCLUSION_GUIDE",
     "RULES",
@@ -164,6 +166,7 @@ __all__ = [
     "Probability",
     "Question",
     "SegmentAttribution",
+    "Steady",
     "Target",
     "ablation_cam",
     "as_goal",
@@ -237,6 +240,7 @@ __all__ = [
     "smooth_grad_squared",
     "sobol",
     "ss_cam",
+    "until_steady",
     "var_grad",
     "xgrad_cam",
     "xrai",

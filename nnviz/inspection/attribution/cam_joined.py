@@ -204,7 +204,7 @@ def refine_cam(
     )
 
 
-@method("cam", reference="Selvaraju et al. 2017, arXiv:1610.02391", signed=True,
+@method("cam", reference="Selvaraju et al. 2017, arXiv:1610.02391", signed=True, slope=True,
         needs="ReLU, a node with places", cost="2 f + 2 b")  # fmt: skip
 def guided_grad_cam(
     model: Model,

@@ -58,6 +58,7 @@ def low_pass(maps: Array, cutoff: float) -> Array:
     "gradient",
     reference="Muzellec et al. 2023, arXiv:2307.09591",
     signed=True,
+    slope=True,
     cost="1 f + 1 b",
 )
 def forgrad(

@@ -40,6 +40,7 @@ def without_channels(raw: Array, channels: str) -> Array:
     "gradient",
     reference="Simonyan et al. 2013, arXiv:1312.6034",
     signed=True,
+    slope=True,
     cost="1 f + 1 b",
 )
 def gradient(
@@ -97,6 +98,7 @@ def input_x_gradient(
     "gradient",
     reference="Springenberg et al. 2014, arXiv:1412.6806",
     signed=True,
+    slope=True,
     needs="ReLU",
     cost="1 f + 1 b",
 )
@@ -117,6 +119,7 @@ def guided_backprop(
     "gradient",
     reference="Zeiler and Fergus 2013, arXiv:1311.2901",
     signed=True,
+    slope=True,
     needs="ReLU",
     cost="1 f + 1 b",
 )

@@ -33,11 +33,12 @@ class Method:
 
     name: what `explain` knows it by (results keep the function's own name). family: one of
     `FAMILIES`. reference: author, year, arXiv id or place. signed: whether values below zero mean
-    evidence against the target. stochastic: whether it draws random numbers as it is called by
-    default. gradients: whether it needs a
-    backward pass. targeted: whether the map depends on the target; where it does not, every result
-    says so. needs: what the model must have, in words ("" where any model for pictures will do).
-    cost: forward (f) and backward (b) passes for each picture.
+    evidence against the target. slope: whether the values are slopes, whose sign says which way to
+    change a pixel and not whether it speaks for the target. stochastic: whether it draws random
+    numbers as it is called by default. gradients: whether it needs a backward pass. targeted:
+    whether the map depends on the target; where it does not, every result says so. needs: what the
+    model must have, in words ("" where any model for pictures will do). cost: forward (f) and
+    backward (b) passes for each picture.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Method:
     targeted: bool
     needs: str
     cost: str
+    slope: bool
     function: Callable[..., Attribution]
 
     @property
@@ -88,6 +90,7 @@ def method(
     signed: bool = False,
     stochastic: bool = True,
     targeted: bool = True,
+    slope: bool = False,
     needs: str = "",
     also: Sequence[str] = (),
 ) -> Callable[[F], F]:
@@ -105,6 +108,7 @@ def method(
             targeted=targeted,
             needs=needs,
             cost=cost,
+            slope=slope,
             function=function,
         )
         for name in (entry.name, *also):

@@ -26,6 +26,7 @@ CAUSE = (
     "gradient",
     reference="Kim et al. 2019, arXiv:1902.04893",
     signed=True,
+    slope=True,
     needs="ReLU",
     cost="1 f + 1 b",
 )

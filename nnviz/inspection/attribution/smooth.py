@@ -100,6 +100,7 @@ class Noisy:
     "gradient",
     reference="Smilkov et al. 2017, arXiv:1706.03825",
     signed=True,
+    slope=True,
     cost="samples f + samples b",
 )
 def smooth_grad(

@@ -1,8 +1,13 @@
-"""How far a counted share can be trusted: intervals for one share and for the difference of two."""
+"""How far a counted share can be trusted: intervals for one share, for the difference of two,
+and for a mean."""
 
 from __future__ import annotations
 
 import math
+
+import numpy as np
+
+from ...engine.layer import Array
 
 Interval = tuple[float, float]
 
@@ -57,3 +62,18 @@ def mcnemar(lost: int, gained: int) -> float:
         return 1.0
     tail = 2 * sum(math.comb(m, i) for i in range(k)) + math.comb(m, k)
     return tail / (1 << m)
+
+
+def student(values: Array) -> tuple[float, Interval | None]:
+    """The mean of n numbers and its 95 % interval, x̄ ± t · s / √n (Student 1908); the numbers that
+    are NaN are left out. Of one number there is no interval, of none the mean is NaN."""
+    there = values[np.isfinite(values)]
+    if not len(there):
+        return math.nan, None
+    mean = float(there.mean())
+    if len(there) == 1:
+        return mean, None
+    from scipy.special import stdtrit
+
+    half = float(stdtrit(len(there) - 1, 0.975)) * float(there.std(ddof=1)) / math.sqrt(len(there))
+    return mean, (mean - half, mean + half)

@@ -1,0 +1,219 @@
+"""Does a method's map show the network, or the picture?
+
+What the network has learnt is destroyed, layer by layer, and the method is asked again. A map that
+stays as it was has not shown what was learnt: it would have looked so with any network. (Edges of
+the picture look like reasons, whoever draws them.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ....data import Dataset
+from ....engine.layer import Array
+from ....engine.model import Model
+from ....errors import ArgumentError
+from ...attribution.checks import generator, whole_number
+from ...attribution.explain import explain
+from ...attribution.goal import as_goal
+from ...results import Attribution, Provenance, Result
+from ..intervals import Interval, student
+from ..scores.measures import evidence, picture_seed
+from .randomize import forgotten, learnt
+from .similarity import rank_correlation, ssim
+
+SURVIVES = 0.5
+"""A map whose rank correlation with itself on a destroyed network is this or more has survived: the
+picture alone settles half of its order or more."""
+DEAF = 0.9
+"""The same for another class: such a map does not hear which class is asked for."""
+PICTURE = "shows the picture rather than the network"
+ANY_CLASS = "looks the same whichever class is asked for"
+MEASURES = ("rank", "ssim")
+
+
+@dataclass(frozen=True)
+class Sanity(Result):
+    """How alike a method's maps stay, for N pictures; arrays are (2, …), [0] the rank correlation
+    and [1] the SSIM, means over `repeats` destructions; a map that went blank counts as 0.
+
+    nodes: (L,), from the output down. cascading: (2, L, N), with the layers from the top down to
+    each node destroyed. independent: (2, L, N), with that layer alone destroyed, or None. logit:
+    (2, N), against the map of another class drawn at random, or None where the target is no class.
+    labels: (2, N), against the same network trained on labels in a random order, or None.
+    learnt: that network's accuracy on these labels, or None.
+    """
+
+    nodes: tuple[str, ...]
+    cascading: Array
+    provenance: Provenance
+    independent: Array | None = None
+    logit: Array | None = None
+    labels: Array | None = None
+    learnt: float | None = None
+
+    @property
+    def survival(self) -> tuple[float, Interval | None]:
+        """The mean rank correlation with all layers destroyed, and its 95 % interval."""
+        return student(self.cascading[0, -1])
+
+    @property
+    def other_class(self) -> tuple[float, Interval | None] | None:
+        """The mean rank correlation with another class's map, and its 95 % interval."""
+        return None if self.logit is None else student(self.logit[0])
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """What these maps fail: nothing where they pass."""
+        said = (PICTURE,) if self.survival[0] >= SURVIVES else ()
+        other = self.other_class
+        return said if other is None or other[0] < DEAF else (*said, ANY_CLASS)
+
+    @property
+    def passes(self) -> bool:
+        """Whether nothing is marked."""
+        return not self.marks
+
+    def __str__(self) -> str:
+        lines = ["destroyed from the top down to    rank   ssim"]
+        for name, pair in zip(self.nodes, self.cascading.mean(axis=2).T, strict=True):
+            lines.append(f"{name:30} {pair[0]:7.2f} {pair[1]:6.2f}")
+        for words, found in (("another class", self.logit), ("shuffled labels", self.labels)):
+            if found is not None:
+                lines.append(f"{words:30} {found[0].mean():7.2f} {found[1].mean():6.2f}")
+        lines.append(f"{self.provenance.method}: {'; '.join(self.marks) or 'passes'}")
+        return "\n".join(lines)
+
+
+def sanity(
+    model: Model,
+    x: Any,
+    target: Any = None,
+    *,
+    method: str = "grad_cam",
+    options: Mapping[str, Any] | None = None,
+    stages: int = 8,
+    independent: bool = True,
+    repeats: int = 2,
+    trained_on: Dataset | None = None,
+    epochs: int = 3,
+    seed: int = 0,
+) -> Sanity:
+    """A method's maps before and after the network has forgotten what it knew.
+
+    x: (N, rows, cols, channels). target: as for `explain`; None is the class that the whole network
+    predicts, also where the destroyed ones are asked. method, options: as for `explain`. stages: at
+    how many layers the cascade stops, evenly among those with parameters; the last one is the whole
+    network. independent: destroy each of them alone, too. repeats: destructions with other random
+    numbers, whose similarities are averaged. trained_on: pictures with labels; the network, all its
+    layers destroyed, is then trained on them for `epochs` with the labels in a random order.
+
+    Destroying a layer puts the numbers of each of its parameters in a random order. Rank
+    correlation is of what speaks for the target (`scores.evidence`: of slopes their size), SSIM of
+    the same; for the other class, drawn for each picture, both are of the values as they are.
+    Marked are maps whose rank correlation with all layers destroyed is `SURVIVES` or more, and
+    those with one of `DEAF` or more for the other class.
+
+    Adebayo, Gilmer, Muelly, Goodfellow, Hardt, Kim 2018, arXiv:1810.03292: cascading, independent
+    and label randomization; they draw new weights where here the learnt ones change places. The
+    other class: Sixt, Granz, Landgraf 2020, section 5, arXiv:1912.09818.
+    Raises `ArgumentError` for bad options, and where no layer has parameters.
+    """
+    whole_number(stages, "stages", "sanity", most=1000)
+    repeats = whole_number(repeats, "repeats", "sanity", most=1000)
+    generator(seed, "sanity")
+    chosen = dict(options or {})
+    pixels = model.input.check(x)
+    if target is None:
+        target = tuple(model.predict(pixels).reshape(len(pixels), -1).argmax(axis=1).tolist())
+    homes = learnt(model)
+    if not homes:
+        raise ArgumentError("this model has no parameters: there is nothing to destroy")
+    first = explain(model, pixels, target, method=method, **chosen)
+
+    def alike(other: Model) -> Array:
+        with np.errstate(over="ignore", invalid="ignore"):
+            again = explain(other, pixels, target, method=method, **chosen)
+        return similarities(evidence(first), evidence(again), first.signed)
+
+    count = min(stages, len(homes))
+    ends = [-(-k * len(homes) // count) - 1 for k in range(1, count + 1)]
+    seeds = [seed * 1_000_003 + k for k in range(repeats)]
+
+    def destroyed(parts: list[tuple[str, ...]]) -> Array:
+        return np.stack(
+            [np.mean([alike(forgotten(model, part, s)) for s in seeds], axis=0) for part in parts],
+            axis=1,
+        )
+
+    cascading = destroyed([homes[: end + 1] for end in ends])
+    alone = destroyed([(homes[end],) for end in ends]) if independent else None
+    labels, accuracy = None, None
+    if trained_on is not None:
+        other, accuracy = on_shuffled_labels(
+            forgotten(model, homes, seed), trained_on, epochs, seed
+        )
+        labels = alike(other)
+    return Sanity(
+        nodes=tuple(homes[end] for end in ends),
+        cascading=cascading,
+        independent=alone,
+        logit=_another_class(model, pixels, target, first, method, chosen, seed),
+        labels=labels,
+        learnt=accuracy,
+        provenance=Provenance(
+            first.provenance.model,
+            method,
+            target=first.provenance.target,
+            settings={**chosen, "repeats": repeats},
+            seed=int(seed),
+        ),
+    )
+
+
+def similarities(one: Array, other: Array, signed: bool) -> Array:
+    """(2, N): rank correlation and SSIM; 0 where a map is blank or the same everywhere."""
+    found = [rank_correlation(one, other), ssim(one, other, signed)]
+    return np.nan_to_num(np.stack(found))
+
+
+def _another_class(
+    model: Model,
+    pixels: Array,
+    target: Any,
+    first: Attribution,
+    method: str,
+    options: Mapping[str, Any],
+    seed: int,
+) -> Array | None:
+    """(2, N): against the maps of other classes."""
+    classes = as_goal(model, target, len(pixels)).classes(len(pixels))
+    count = model.output_shape[-1]
+    if classes is None or count < 2:
+        return None
+    steps = [
+        int(np.random.default_rng((*picture_seed(one, seed), 2)).integers(1, count))
+        for one in pixels
+    ]
+    others = tuple(((classes + steps) % count).tolist())
+    again = explain(model, pixels, others, method=method, **options)
+    one, other = (np.nan_to_num(result.values.astype(np.float64)) for result in (first, again))
+    return similarities(one, other, first.signed)
+
+
+def on_shuffled_labels(model: Model, data: Dataset, epochs: int, seed: int) -> tuple[Model, float]:
+    """The model trained on these pictures with their labels in a random order, and its accuracy on
+    them: of a network that has learnt them by heart it says that there was much to learn."""
+    epochs = whole_number(epochs, "epochs", "sanity", most=10_000)
+    if data.y is None:
+        raise ArgumentError(f"{data.name} has no labels to shuffle")
+    y = np.random.default_rng((seed, 3)).permutation(data.y)
+    # Training writes into layers: into copies, not into those of the model that is judged.
+    model = model.astype(next(iter(model.parameters().values())).dtype)
+    head = "binary_crossentropy" if model.head == "sigmoid" else "categorical_crossentropy"
+    model.fit(data.x, y, epochs=epochs, batch_size=64, loss=head, seed=seed, verbose=False)
+    return model, model.evaluate(data.x, y).accuracy
