@@ -107,21 +107,22 @@ def load(
         "fit": fit, "n": n, "seed": seed, "size": size,
     }  # fmt: skip
     options = {name: value for name, value in given.items() if value is not None}
-    if fit is not None and resize is None:
-        raise ArgumentError(f"fit={fit!r} says how to resize: give resize=(rows, cols) as well")
-    found = _resized(_open(where, split, options), resize, "stretch" if fit is None else fit)
-    return _coloured(found, channels)
+    return _coloured(_resized(_open(where, split, options), resize, fit), channels)
 
 
-def _resized(dataset: Dataset, size: tuple[int, int] | None, fit: str) -> Dataset:
+def _resized(dataset: Dataset, size: tuple[int, int] | None, fit: str | None) -> Dataset:
     """The data set with every picture in this size (rows, cols); floats become uint8 on the way."""
+    if fit is not None and size is None:
+        raise ArgumentError(f"fit={fit!r} says how to resize: give resize=(rows, cols) as well")
     if size is None or dataset.x.shape[1:3] == tuple(size):
         return dataset
     rows, cols = pair(size)
     x = dataset.x
     if x.dtype != np.uint8:
         x = (x.clip(0, 1) * 255).round().astype(np.uint8)
-    return replace(dataset, x=np.stack([shrink(picture, rows, cols, fit) for picture in x]))
+    return replace(
+        dataset, x=np.stack([shrink(picture, rows, cols, fit or "stretch") for picture in x])
+    )
 
 
 def _coloured(dataset: Dataset, channels: int | None) -> Dataset:

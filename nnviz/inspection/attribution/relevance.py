@@ -20,6 +20,7 @@ from ...engine.layers.activation import Linear, LogSoftmax, Pointwise, Softmax
 from ...engine.layers.arithmetic import Arithmetic, WithConstant
 from ...engine.layers.axes import added_up, lined
 from ...engine.layers.blocks import DepthToSpace, SpaceToDepth
+from ...engine.layers.constant import Constant
 from ...engine.layers.conv import Conv2D
 from ...engine.layers.dense import Dense
 from ...engine.layers.depthwise import DepthwiseConv2D
@@ -221,7 +222,8 @@ KINDS: Mapping[type[Layer], str | Callable[[Any], str | None]] = {
     Resize: lambda layer: "general" if layer.interpolation == "cubic" else "mixing",
     GlobalMaxPooling2D: "maximum",
     **dict.fromkeys(
-        (BroadcastTo, DepthToSpace, Gather, Pad, Permute, Reshape, Slice, SpaceToDepth), "routing"
+        (BroadcastTo, Constant, DepthToSpace, Gather, Pad, Permute, Reshape, Slice, SpaceToDepth),
+        "routing",
     ),
     **dict.fromkeys(
         (GlobalLpPooling2D, GroupNormalization, InstanceNormalization, LayerNormalization,
