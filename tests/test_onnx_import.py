@@ -128,7 +128,7 @@ def test_gradients_through_a_join_reach_a_convolution_of_three_rows():
     assert change == pytest.approx((slope * step).sum(), rel=1e-6)
 
 
-# Old and new opsets, against onnxruntime -----------------------------------------------------------
+# Old and new opsets, against onnxruntime ----------------------------------------------------------
 
 
 def onnxruntimes(model, *arrays):
@@ -178,7 +178,7 @@ def test_batch_normalization_by_place():
     x = RNG.standard_normal((2, 3, 4, 5), np.float32)
     s, b, m, v = (weights[k] for k in "sbmv")
     np.testing.assert_allclose(
-        nv.from_onnx(model).run_onnx(x)[0], s * (x - m) / np.sqrt(v + 1e-5) + b, rtol=1e-5
+        nv.from_onnx(model).run_onnx(x)[0], s * (x - m) / np.sqrt(v + 1e-5) + b, atol=1e-5
     )
 
 
@@ -253,3 +253,28 @@ def test_arithmetic_before_opset_7_lays_its_second_input_along_an_axis():
     )
     high = c[:, None, None]
     np.testing.assert_allclose(nv.from_onnx(model).run_onnx(x)[0], (x + high) * high, rtol=1e-5)
+
+
+# Gradients ----------------------------------------------------------------------------------------
+
+
+def test_gradients_of_real_networks_are_central_differences(golden_network):
+    model, array, _, _ = golden_network
+    double = model.astype(np.float64)
+    x = array[:1].transpose(0, 2, 3, 1).astype(np.float64)
+    x += 0.02 * np.abs(x).max() * RNG.random(x.shape)  # black cells alike are ties of max pooling
+    seed = RNG.standard_normal((1, *model.output_shape))
+    slope = double.backward(double.run(x), {model.output_name: seed})["input"]
+    step = 1e-9 * np.abs(x).max() * RNG.standard_normal(x.shape)
+    up, down = ((double.run(x + s * step).output * seed).sum() for s in (1, -1))
+    assert (up - down) / 2 == pytest.approx((slope * step).sum(), rel=1e-4)
+
+
+def test_where_there_is_no_derivative_an_error_says_so():
+    model = network([("Conv", "x w", "a"), ("ArgMax", "a", "y", {"axis": 1})],
+                    {"w": RNG.standard_normal((4, 3, 3, 3), np.float32)})  # fmt: skip
+    model.graph.output[0].type.tensor_type.elem_type = 7
+    read = nv.from_onnx(model)
+    trace = read.run(np.zeros((1, 8, 8, 3), np.float32))
+    with pytest.raises(nv.ArgumentError, match=r"node 'y' \(ArgMax\) has no derivative"):
+        read.backward(trace, {"y": np.ones((1, 6, 6), np.float32)})
