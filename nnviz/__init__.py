@@ -28,7 +28,7 @@ from .engine.layer import Call, Layer, Mode
 from .engine.layers import *  # noqa: F403
 from .engine.model import Model
 from .engine.preprocess import prepared
-from .engine.rewrite import drop_softmax, fold_batch_norm
+from .engine.rewrite import drop_softmax, fold_batch_norm, with_input
 from .engine.sequential import Sequential
 from .errors import ArgumentError, FileError, NnvizError
 from .formats import from_onnx, load
@@ -289,6 +289,7 @@ __all__ = [
     "threads",
     "top_patches",
     "top_patches_at",
+    "with_input",
     "write_report",
 ]
 __all__ += layers.__all__

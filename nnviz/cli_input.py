@@ -12,6 +12,7 @@ from . import data
 from .engine.input import FITS, InputSpec
 from .engine.model import Model
 from .engine.preprocess import PREPARATIONS, prepared
+from .engine.rewrite import with_input
 from .errors import ArgumentError
 from .formats import load
 
@@ -67,7 +68,7 @@ def as_told(model: Model, args: argparse.Namespace) -> Model:
     settings = told(args)
     spec = prepared(model.input, **settings) if settings else None
     names = None if args.labels is None else class_names(args.labels, model.class_count)
-    return model if spec is None and names is None else model.with_input(spec, classes=names)
+    return model if spec is None and names is None else with_input(model, spec, classes=names)
 
 
 def told(args: argparse.Namespace) -> dict[str, Any]:
@@ -99,7 +100,7 @@ def model_line(args: argparse.Namespace) -> str:
     if args.labels is not None:
         words.append(f"classes=nv.data.read_class_names({args.labels!r})")
     if words:
-        lines.append(f"model = model.with_input({', '.join(words)})")
+        lines.append(f"model = nv.with_input(model, {', '.join(words)})")
     return "\n".join(lines)
 
 

@@ -197,6 +197,6 @@ def test_the_report_says_how_the_data_was_loaded():
     assert load_line(model, args) == wanted
     plain = cli.parser().parse_args(["report"])
     assert load_line(model, plain) == "data = nv.data.load('sample')"
-    fitted = model.with_input(nv.prepared(model.input, fit="crop"))
+    fitted = nv.with_input(model, nv.prepared(model.input, fit="crop"))
     wanted = "data = nv.data.load('sample', channels=1, resize=(28, 28), fit='crop')"
     assert load_line(fitted, plain) == wanted

@@ -263,7 +263,7 @@ def test_without_the_package_the_error_says_how_to_get_it(monkeypatch, tmp_path)
 
 def test_a_whole_network_comes_back_with_its_names_and_its_preparation(tmp_path):
     model = small_net()
-    model = model.with_input(nv.prepared(model.input, preprocess="imagenet", fit="crop"))
+    model = nv.with_input(model, nv.prepared(model.input, preprocess="imagenet", fit="crop"))
     again = nv.load(model.to_onnx(tmp_path / "net.onnx"))
     assert again.input == model.input
     assert (again.classes, again.head) == (model.classes, model.head)
@@ -315,3 +315,19 @@ def test_damaged_notes_are_one_clear_error(name, value):
             entry.value = value
     with pytest.raises(nv.FileError, match=r"the metadata nnviz\.\* of .* are damaged"):
         nv.from_onnx(proto)
+
+
+@pytest.mark.parametrize("case", CASES, ids=label)
+def test_every_layer_comes_back_through_the_importer(case):
+    layer, shapes = case
+    model = spread(model_of(layer, shapes))
+    try:
+        again = nv.from_onnx(to_proto(model))
+    except nv.FileError as error:
+        if "known to nnviz" not in str(error):
+            raise
+        pytest.skip(str(error)[:160])
+    x = generic(np.random.default_rng(2), (2, *model.input.shape), layer.domain).astype("f4")
+    wanted = model.run(x, prepared=True, keep=()).output
+    (got,) = again.run_onnx(to_file(x))
+    close(from_file(got), wanted)

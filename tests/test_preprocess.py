@@ -73,8 +73,8 @@ def test_bad_preparations_are_named(options, message):
 
 def test_the_preparation_travels_with_the_model(tmp_path):
     model = nv.Sequential([nv.Flatten(), nv.Dense(2)], input_shape=(4, 5, 3))
-    told = model.with_input(
-        prepared(model.input, preprocess="caffe", fit="crop"), classes=["a", "b"]
+    told = nv.with_input(
+        model, prepared(model.input, preprocess="caffe", fit="crop"), classes=["a", "b"]
     )
     told.save(tmp_path / "net.npz")
     read = nv.load(tmp_path / "net.npz")
@@ -88,7 +88,7 @@ def test_the_preparation_travels_with_the_model(tmp_path):
 def test_an_input_of_another_shape_is_refused():
     model = nv.Sequential([nv.Flatten(), nv.Dense(2)], input_shape=(4, 5, 3))
     with pytest.raises(nv.ArgumentError, match=r"the input is \(4, 5, 3\), it cannot become"):
-        model.with_input(InputSpec((5, 4, 3)))
+        nv.with_input(model, InputSpec((5, 4, 3)))
 
 
 # Pictures of any size -----------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from .image import INK, plain
 
 FAMILIES = {
     "Input": "#767676",
-    "Conv2D": "#2f7ed8",
+    **dict.fromkeys(("Conv2D", "DepthwiseConv2D", "Conv2DTranspose", "TrueConv2D"), "#2f7ed8"),
     **dict.fromkeys(("Dense", "MatMul"), "#d9730d"),
     **dict.fromkeys(
         ("MaxPooling2D", "AveragePooling2D", "LpPooling2D", "GlobalAveragePooling2D",

@@ -361,28 +361,6 @@ class Model:
             output=self.output_name,
         )
 
-    def with_input(
-        self, spec: InputSpec | None = None, *, classes: Sequence[str] | None = None
-    ) -> Model:
-        """The same network with its pictures prepared otherwise, or with other class names; what
-        is not given stays. The arrays are shared.
-
-        spec: say `nnviz.prepared(model.input, preprocess="caffe")`.
-        """
-        spec = self.input if spec is None else spec
-        if spec.shape != self.input.shape:
-            raise ArgumentError(f"the input is {self.input.shape}, it cannot become {spec.shape}")
-        model = self.from_nodes(
-            self.nodes,
-            input=spec,
-            head=self.head,
-            classes=self.classes if classes is None else classes,
-            made=self.made,
-            output=self.output_name,
-        )
-        model.source = self.source
-        return model
-
     def astype(self, dtype: Any) -> Model:
         """A copy whose parameters and buffers have this dtype (float64 for gradient checks)."""
         copies = {id(n.layer): n.layer.astype(dtype) for n in self.nodes}

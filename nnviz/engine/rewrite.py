@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from ..errors import ArgumentError
 from .graph import INPUT, Node
+from .input import InputSpec
 from .layer import Array, Layer, Shape
 from .layers.arithmetic import WithConstant
 from .layers.conv import Conv2D
@@ -18,6 +20,29 @@ from .layers.norm import BatchNormalization
 from .layers.pool import Subsampling2D
 from .layers.transposed import Conv2DTranspose
 from .model import Model
+
+
+def with_input(
+    model: Model, spec: InputSpec | None = None, *, classes: Sequence[str] | None = None
+) -> Model:
+    """The same network with its pictures prepared otherwise, or with other class names; what is not
+    given stays. Layers and arrays are shared.
+
+    spec: say `nnviz.prepared(model.input, preprocess="caffe")`; its shape must be the model's.
+    """
+    spec = model.input if spec is None else spec
+    if spec.shape != model.input.shape:
+        raise ArgumentError(f"the input is {model.input.shape}, it cannot become {spec.shape}")
+    told = Model.from_nodes(
+        model.nodes,
+        input=spec,
+        head=model.head,
+        classes=model.classes if classes is None else classes,
+        made=model.made,
+        output=model.output_name,
+    )
+    told.source = model.source
+    return told
 
 
 def drop_softmax(model: Model) -> Model:

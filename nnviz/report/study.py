@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from ..data import Dataset
-from ..draw.image import pixels
+from ..draw.image import block_for, coarse, pixels
 from ..engine.layer import Array
 from ..engine.layers.conv import Conv2D
 from ..engine.layers.rectifier import ReLU
@@ -23,6 +23,8 @@ MOST_CLASSES = 10
 pictures."""
 LARGE = 128
 """Pictures with a longer side than this are dear: of what is computed for hours there is less."""
+MAP = 120
+"""How wide a map of a large picture is drawn at the most, in dots."""
 FEW_CLASSES = 6
 """How many classes' ideal pictures are made of such a size, where nobody has chosen."""
 GREY = 0.5
@@ -155,9 +157,29 @@ class Study:
         """What to call picture i: its class, or "picture" where there are no classes."""
         return self.class_name(int(self.labels[i])) if self.is_classifier else say("picture")
 
+    @cached_property
+    def block(self) -> int:
+        """How many pixels' mean one dot of a drawn map is: maps are small on the page, and of large
+        ones the eye would get but some of the pixels."""
+        rows, cols = self.model.input.shape[:2]
+        return block_for(rows, cols, MAP) if self.is_large else 1
+
+    def maps(self, values: Array) -> Array:
+        """Maps (N, rows, cols) of the pictures as they are drawn."""
+        return coarse(values, self.block)
+
+    @property
+    def dots(self) -> str:
+        """What one dot of a map is, for captions; nothing where it is a pixel."""
+        return "" if self.block == 1 else " " + say("block", block=self.block)
+
     def original(self, i: int) -> Cell:
-        """Picture i as a cell."""
-        return Cell(pixels(self.data.x[i]), "", f"picture {i}: {self.shown_as(i)}")
+        """Picture i as a cell, as large as the maps beside it."""
+        x = self.data.x[i : i + 1]
+        if self.block > 1:
+            scale = np.float32(255) if x.dtype == np.uint8 else np.float32(1)
+            x = coarse(x, self.block) / scale
+        return Cell(pixels(x[0]), "", f"picture {i}: {self.shown_as(i)}")
 
     @cached_property
     def sure_and_right(self) -> float | None:

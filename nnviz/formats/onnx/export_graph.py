@@ -115,11 +115,20 @@ class Graph:
             value.names[layout] = turned
         return value.names[layout]
 
-    def add(self, kind: str, inputs: Sequence[str], output: str, **attributes: Any) -> None:
-        """One ONNX operator with one output, called after it."""
+    def add(
+        self,
+        kind: str,
+        inputs: Sequence[str],
+        output: str,
+        *,
+        before: Sequence[str] = (),
+        **attributes: Any,
+    ) -> None:
+        """One ONNX operator, called after its output; before: outputs that nobody reads."""
         from onnx import helper
 
-        self.nodes.append(helper.make_node(kind, list(inputs), [output], output, **attributes))
+        outputs = [*before, output]
+        self.nodes.append(helper.make_node(kind, list(inputs), outputs, output, **attributes))
 
     def constant(self, array: Any, wish: str) -> str:
         """The name of a constant."""
@@ -155,9 +164,9 @@ class Graph:
         """Give the last operator that was written for a node, and what it gives, the node's
         name."""
         last = self.nodes[-1]
-        assert last.output[0] == given, f"the last operator of {name} does not give its output"
+        assert last.output[-1] == given, f"the last operator of {name} does not give its output"
         self.taken.discard(given)
-        last.name = last.output[0] = name
+        last.name = last.output[-1] = name
 
 
 @dataclass(frozen=True)
@@ -175,10 +184,11 @@ class Site:
     out: Shape
     layout: str
 
-    def op(self, kind: str, *inputs: str, **attributes: Any) -> str:
-        """One ONNX operator on these inputs; the name of its output."""
+    def op(self, kind: str, *inputs: str, place: int = 0, **attributes: Any) -> str:
+        """One ONNX operator on these inputs; the name of its output, or of the one at `place`."""
         output = self.graph.free(f"{self.name}/{kind}")
-        self.graph.add(kind, inputs, output, **attributes)
+        before = [self.graph.free(f"{self.name}/unused") for _ in range(place)]
+        self.graph.add(kind, inputs, output, before=before, **attributes)
         return output
 
     def constant(self, array: Any, what: str = "constant", dtype: Any = np.float32) -> str:

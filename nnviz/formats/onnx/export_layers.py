@@ -6,6 +6,7 @@ after the node.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +24,7 @@ from ...engine.layers import (
     TrueConv2D,
 )
 from ...engine.layers.lp_pool import GlobalLpPooling2D, LpPooling2D
+from ...engine.layers.places import MaxPlaces2D
 from .export_graph import FIRST, LAST, Site, pads, writes
 
 # Layers with weights ------------------------------------------------------------------------------
@@ -124,6 +126,17 @@ def _max_pooling(site: Site, x: str) -> str:
     return site.op("MaxPool", x, **_window(site))
 
 
+@writes(MaxPlaces2D)
+def _max_places(site: Site, x: str) -> str:
+    """The operator's second output; it counts through the batch, ours through each sample."""
+    from onnx import TensorProto
+
+    order = int(site.layer.columns_first)
+    places = site.op("MaxPool", x, place=1, storage_order=order, **_window(site))
+    size = site.integers(math.prod(site.shapes[0]), "size")
+    return site.op("Cast", site.op("Mod", places, size), to=TensorProto.FLOAT)
+
+
 @writes(AveragePooling2D)
 def _average_pooling(site: Site, x: str) -> str:
     """What counts though it is padding becomes a frame of zeros, so that the rest does not."""
@@ -132,7 +145,9 @@ def _average_pooling(site: Site, x: str) -> str:
         (top, bottom), (left, right) = replace(site.layer.window(), ceil=False).padding(
             site.shapes[0][:2]
         )
-        frame = [top, left, bottom, right]
+        # What no window reaches need not be there.
+        whole = zip((top, left, bottom, right), settings["pads"], strict=True)
+        top, left, bottom, right = frame = [min(pair) for pair in whole]
         x = site.op("Pad", x, site.integers([0, 0, top, left, 0, 0, bottom, right], "pads"))
         settings["pads"] = [a - b for a, b in zip(settings["pads"], frame, strict=True)]
     return site.op("AveragePool", x, count_include_pad=0, **settings)

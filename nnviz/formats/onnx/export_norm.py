@@ -134,7 +134,7 @@ def _layer_normalization(site: Site, x: str) -> str:
 
 @writes(UpSampling2D)
 def _up_sampling(site: Site, x: str) -> str:
-    modes = {
+    modes: dict[str, dict[str, Any]] = {
         "nearest": {"mode": "nearest", "coordinate_transformation_mode": "asymmetric",
                     "nearest_mode": "floor"},
         "bilinear": {"mode": "linear", "coordinate_transformation_mode": "half_pixel"},

@@ -61,7 +61,12 @@ def _plain(site: Site, x: str) -> str:
     return site.op(kind, x, **given)
 
 
-@writes(Clip, ReLU6, layout=ANY)
+@writes(ReLU6, layout=ANY)
+def _relu6(site: Site, x: str) -> str:
+    return site.op("Clip", x, site.constant(0, "low"), site.constant(6, "high"))
+
+
+@writes(Clip, layout=ANY)
 def _clip(site: Site, x: str) -> str:
     layer = site.layer
     if layer.low is not None and layer.high is not None and layer.low > layer.high:
@@ -117,11 +122,15 @@ FUNCTIONS = {
 
 @writes(Function, layout=ANY)
 def _function(site: Site, x: str) -> str:
+    from onnx import TensorProto
+
     name = site.layer.function
     if name == "square":
         return site.op("Mul", x, x)
     if name == "truncate":
         return site.op("Mul", site.op("Sign", x), site.op("Floor", site.op("Abs", x)))
+    if name == "truth":
+        return site.op("Cast", site.op("Cast", x, to=TensorProto.BOOL), to=TensorProto.FLOAT)
     return site.op(FUNCTIONS[name], x)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from ...engine.layer import Layer
 from ...engine.layers.axes import placed
 from ...engine.layers.blocks import DepthToSpace, SpaceToDepth
+from ...engine.layers.constant import Constant
 from ...engine.layers.reduction import ArgMax, ArgMin, GlobalMaxPooling2D, Reduce
 from ...engine.layers.reshape import BroadcastTo, Flatten, Permute, Reshape
 from ...engine.layers.resize import ZeroPadding2D
@@ -38,6 +39,15 @@ def _broadcast_to(site: Site, x: str) -> str:
     if new:
         x = site.op("Unsqueeze", x, site.integers(list(range(1, 1 + new)), "axes"))
     return site.op("Expand", x, site.integers([1, *site.out], "shape"))
+
+
+@writes(Constant, layout=LAST)
+def _constant(site: Site, x: str) -> str:
+    """As often as there are samples, which the input says."""
+    value = site.array("value", lambda v: v[None])
+    count = site.op("Shape", x, start=0, end=1)
+    shape = site.op("Concat", count, site.integers([*site.out], "shape"), axis=0)
+    return site.op("Expand", value, shape)
 
 
 @writes(SpaceToDepth)

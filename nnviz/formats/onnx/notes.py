@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...engine.model import HEADS, Model
+from ...engine.rewrite import with_input
 from ...errors import FileError, NnvizError
 from ..npz import spec_from_json, spec_to_json
 
@@ -47,4 +48,4 @@ def with_notes(model: Model, metadata: Mapping[str, str], label: str) -> Model:
         names = None
     if told.get("head") in HEADS:
         model.head = told["head"]
-    return model if spec is None and names is None else model.with_input(spec, classes=names)
+    return model if spec is None and names is None else with_input(model, spec, classes=names)

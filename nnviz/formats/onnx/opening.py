@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...engine.model import Model
+from ...engine.rewrite import with_input
 from ...errors import ArgumentError
 from .graph import MEMORY, Graph, Port, read_graph
 from .importer import known_operators
@@ -73,7 +74,7 @@ def from_onnx(
         network = read(graph, data.name, shape, given, declared_batch(data), partial)
         if network.computes(output):
             model = with_notes(network.model(output), graph.metadata, graph.label)
-            model = model if classes is None else model.with_input(classes=classes)
+            model = model if classes is None else with_input(model, classes=classes)
             model.source = source
             return model
         raise NeedsValue("")

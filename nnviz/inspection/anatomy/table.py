@@ -119,7 +119,7 @@ def detail_of(layer: Layer) -> str:
     plain = config.get("pool_size", (1, 1))
     if "strides" in config and tuple(config["strides"]) != tuple(plain):
         parts.append(f"stride {'×'.join(map(str, config['strides']))}")
-    if config.get("padding", "valid") != "valid":
+    if config.get("padding", "valid") not in ("valid", ((0, 0), (0, 0))):
         parts.append("same" if config["padding"] == "same" else "padded")
     if tuple(config.get("dilation_rate", (1, 1))) != (1, 1):
         parts.append(f"dilation {'×'.join(map(str, config['dilation_rate']))}")
