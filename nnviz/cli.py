@@ -20,7 +20,7 @@ from .cli_compare import add_compare
 from .cli_convert import convert, convert_options
 from .cli_data import add_commands, data_options, learnt_and_held_out, load_for, load_line
 from .cli_explain import MODEL_HELP, explain, explain_options
-from .cli_input import input_options, model_for, model_line
+from .cli_input import input_options, load_part, model_for, model_line
 from .engine.model import Model
 from .errors import ArgumentError, FileError, NnvizError, unknown
 from .files import make_folder, with_suffix
@@ -159,14 +159,11 @@ def summary(args: argparse.Namespace) -> None:
     """Print a model's layers, shapes and parameters."""
     from .inspection.anatomy.table import COLUMNS
 
+    model = load_part(args.model)
     if args.columns is None:
-        print(load(args.model).summary())
+        print(model.summary())
         return
-    print(
-        load(args.model).summary(
-            tuple(COLUMNS) if args.columns == "all" else args.columns.split(",")
-        )
-    )
+    print(model.summary(tuple(COLUMNS) if args.columns == "all" else args.columns.split(",")))
 
 
 def diagram(args: argparse.Namespace) -> None:

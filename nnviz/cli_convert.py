@@ -27,7 +27,7 @@ def convert(args: argparse.Namespace) -> None:
         raise ArgumentError(f"cannot write {args.out!r}: it must end in {' or '.join(KINDS)}")
     if out.is_dir():
         raise FileError(f"cannot write {out}: it is a folder; give the model file's name")
-    model = model_for(args)
+    model = model_for(args, partial=True)
     make_folder(out.parent)
     if out.suffix == ".npz":
         model.save(out)

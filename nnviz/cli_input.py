@@ -22,6 +22,17 @@ BACKGROUND = 1001
 """Networks with so many outputs have ImageNet's thousand classes, and none of them as number 0."""
 
 
+def load_part(name: str) -> Model:
+    """A model, or of a file with operators unknown to nnviz what can be read; what is left out is
+    told beside the results."""
+    model = load(name, partial=True)
+    left = model.made.get("onnx", {}).get("left_out", {})
+    for what, why in list(left.items())[:1]:
+        more = f"; {len(left) - 1} more after it" if len(left) > 1 else ""
+        print(f"nnviz: left out: {what}: {why}{more}", file=sys.stderr)
+    return model
+
+
 def input_options(sub: argparse.ArgumentParser) -> None:
     """Add what says how pictures become the network's input, and the classes' names."""
     ways = "; ".join(f"{name}: {way.what}" for name, way in PREPARATIONS.items())
@@ -58,9 +69,10 @@ def _numbers(word: str) -> tuple[float, ...]:
     return values
 
 
-def model_for(args: argparse.Namespace) -> Model:
-    """The model that the arguments name, prepared and named as they say."""
-    return as_told(load(args.model), args)
+def model_for(args: argparse.Namespace, *, partial: bool = False) -> Model:
+    """The model that the arguments name, prepared and named as they say; with `partial`, what can
+    be read of it."""
+    return as_told(load_part(args.model) if partial else load(args.model), args)
 
 
 def as_told(model: Model, args: argparse.Namespace) -> Model:
