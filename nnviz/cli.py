@@ -17,8 +17,15 @@ from typing import NoReturn
 
 from . import __version__
 from .cli_compare import add_compare
-from .cli_convert import convert, convert_options
-from .cli_data import add_commands, data_options, learnt_and_held_out, load_for, load_line
+from .cli_convert import convert, convert_options, outline
+from .cli_data import (
+    add_commands,
+    data_options,
+    learnt_and_held_out,
+    load_for,
+    load_line,
+    printable,
+)
 from .cli_explain import MODEL_HELP, explain, explain_options
 from .cli_input import input_options, model_for, model_line
 from .engine.model import Model
@@ -159,14 +166,15 @@ def summary(args: argparse.Namespace) -> None:
     """Print a model's layers, shapes and parameters."""
     from .inspection.anatomy.table import COLUMNS
 
-    if args.columns is None:
-        print(load(args.model).summary())
-        return
-    print(
-        load(args.model).summary(
-            tuple(COLUMNS) if args.columns == "all" else args.columns.split(",")
-        )
-    )
+    try:
+        model = load(args.model)
+    except FileError as error:
+        if "unknown to nnviz" in str(error):  # as far as it goes: what the file holds
+            for line in outline(args.model):
+                print(printable(line))
+        raise
+    every = tuple(COLUMNS) if args.columns == "all" else (args.columns or "").split(",")
+    print(model.summary(None if args.columns is None else every))
 
 
 def diagram(args: argparse.Namespace) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 from .cli_input import input_options, model_for
 from .errors import ArgumentError, FileError
 from .files import make_folder
+from .formats.onnx.graph import operator_name, read_graph
+from .formats.onnx.importer import known_operators
 
 KINDS = (".npz", ".onnx")
 
@@ -38,6 +40,23 @@ def convert(args: argparse.Namespace) -> None:
     print(out)
 
 
+def outline(path: str) -> list[str]:
+    """What an ONNX file that cannot be read holds: a line for each node, in order."""
+    graph = read_graph(path, known=known_operators())
+    known = set(known_operators())
+    width = max(len(step.called) for step in graph.steps[:MOST])
+    lines = [
+        f"{step.called:{width}}  {operator_name(step)}"
+        + ("" if operator_name(step) in known else "  (unknown to nnviz)")
+        for step in graph.steps[:MOST]
+    ]
+    if len(graph.steps) > MOST:
+        lines.append(f"and {len(graph.steps) - MOST} more")
+    return lines
+
+
+MOST = 500
+"""Nodes of a file that is listed at the most."""
 FOREIGN = (
     "the file takes pictures that are prepared already; how is kept in its metadata (nnviz.input), "
     "which nnviz reads and other programs do not"
