@@ -402,6 +402,8 @@ def test_a_node_of_single_numbers_has_no_channels():
     x = pictures(model, 3)
     with pytest.raises(ArgumentError, match="node 'all' gives one number, which has no channels"):
         nv.gradient(model, x, nv.Channel("all", 0))
+    with pytest.raises(ArgumentError, match="node 'all' gives one number, which has no channels"):
+        nv.top_patches(model, x, "all")
     assert nv.health(model, x).findings is not None
     assert "Reduce" in str(model.summary())
     assert nv.picture(nv.diagram(model)).size
@@ -412,3 +414,29 @@ def test_folding_the_full_gradient_counts_what_a_ceiling_takes():
     model = small(*layers, nv.Flatten(), nv.Dense(2, use_bias=False)).astype(np.float64)
     found = nv.explain(model, pictures(model, 2, np.float64), 0, method="full_grad")
     assert np.abs(found.gap).max() < 1e-9
+
+
+def attention():
+    """Patches of the picture as a row of vectors that look at each other."""
+    x = nv.Input((8, 8, 3))
+    y = nv.Reshape((16, 4), name="tokens")(nv.Conv2D(4, 2, strides=2, name="patch")(x))
+    seen = nv.Softmax()(nv.MatMul(name="scores")(y, nv.Permute((0, 2, 1))(y)))
+    y = nv.LayerNormalization()(nv.Add()(y, nv.MatMul()(seen, y)))
+    y = nv.GELU()(nv.Dense(6, everywhere=True, name="mlp")(y))
+    return nv.Model(x, nv.Softmax()(nv.Dense(3)(nv.Reduce("mean", 1)(y))), seed=0)
+
+
+def test_a_network_of_rows_of_vectors_is_inspected_as_far_as_it_has_places():
+    model = attention()
+    x = pictures(model, 6)
+    patches = nv.top_patches(model, x, "tokens", k=2).patches
+    assert patches.shape[2:] == (8, 8, 3), "tokens have no place, so they are shown whole pictures"
+    assert nv.filters(model, "mlp").values.shape == (6, 1, 4, 1)
+    assert nv.gradient(model, x, nv.Channel("tokens", 1)).values.any()
+    assert nv.grad_cam(model, x, 0).provenance.node == "patch"
+    found = nv.explain(model.astype(np.float64), x.astype(float), 1, method="integrated_gradients")
+    assert np.abs(found.gap).max() < 1e-3
+    with pytest.raises(ArgumentError, match=r"lrp has no rule for node 'scores' \(MatMul\)"):
+        nv.explain(model, x, 0, method="lrp")
+    history = model.fit(x, np.array([0, 1, 2, 0, 1, 2]), epochs=1, batch_size=3, verbose=False)
+    assert len(history.epochs) == 1

@@ -289,7 +289,8 @@ def test_an_unknown_operator_is_told_with_all_that_helps():
     refused(
         model,
         "uses the operator NonMaxSuppression, unknown to nnviz, at node 'nms' "
-        r"\(NonMaxSuppression, number 2 of the file\); the file uses NonMaxSuppression 1×, Relu 1×; nnviz knows .*Conv",
+        r"\(NonMaxSuppression, number 2 of the file\); "
+        "the file uses NonMaxSuppression 1×, Relu 1×; nnviz knows .*Conv",
     )
 
 

@@ -82,6 +82,7 @@ def suits(
 
 def correlate(x: Array, weight: Array, *, pads: Pads, mode: Mode) -> Array:
     """What `patches.correlate` gives, where it `suits`."""
+    x = np.ascontiguousarray(x)  # its rows are met through strides worked out here
     n, (kw, channels, filters) = len(x), weight.shape[1:]
     plan = _Plan.of(x.shape[1:3], kw, pads)
     y = mode.new((n, *plan.out, filters), x.dtype)
@@ -98,6 +99,7 @@ def correlate(x: Array, weight: Array, *, pads: Pads, mode: Mode) -> Array:
 
 def scatter(dy: Array, weight: Array, *, pads: Pads, size: Size, mode: Mode) -> Array:
     """What `patches.scatter` gives: each of the steps of `correlate` transposed, from the last."""
+    dy = np.ascontiguousarray(dy)
     n, (kw, channels, filters) = len(dy), weight.shape[1:]
     plan = _Plan.of(size, kw, pads)
     dx = mode.new((n, *size, channels), dy.dtype)
@@ -227,7 +229,7 @@ def _spans(start: int, stop: int, above: int, high: int, size: int) -> list[tupl
     """`(first tile, tiles, first row, end row)`: tiles with the same of their rows on the map."""
     tops = [tile * STEP - above for tile in range(start, stop)]
     on_map = [(min(high, max(0, -top)), max(0, min(high, size - top))) for top in tops]
-    spans = []
+    spans: list[tuple[int, ...]] = []
     for rows, same in itertools.groupby(range(stop - start), on_map.__getitem__):
         tiles = list(same)
         spans.append((start + tiles[0], len(tiles), *rows))

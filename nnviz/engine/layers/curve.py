@@ -58,10 +58,14 @@ class ReLU6(ReLU):
     """
 
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
-        return np.clip(xs[0], 0, 6, out=mode.new(xs[0].shape, xs[0].dtype)), None
+        y = xs[0] if mode.spare else mode.new(xs[0].shape, xs[0].dtype)
+        return np.clip(xs[0], 0, 6, out=y), None
 
     def backward(self, dy: Array, call: Call) -> Array:
-        return dy * ((call.x > 0) & (call.x < 6))
+        # Where y was written over x, it says the same: 0 < y < 6 where 0 < x < 6.
+        passes = np.greater(call.x, 0, out=call.mode.temp(dy.shape, bool))
+        passes &= call.x < 6
+        return np.multiply(dy, passes, out=call.mode.new(dy.shape, dy.dtype))
 
 
 class CELU(Pointwise):

@@ -103,12 +103,26 @@ class MaxPooling2D(_Pooling):
         (x,) = xs
         out = self.window().out_size(x.shape[1:3])
         padded = pad(x, self.window().padding(x.shape[1:3]), -np.inf, mode)
-        y = mode.new((x.shape[0], *out, x.shape[3]), x.dtype)
-        views = self._views(padded, out)
-        np.copyto(y, next(views))
-        for view in views:
-            np.maximum(y, view, out=y)
+        n, channels = x.shape[0], x.shape[3]
+        # Down the rows first, where whole lines meet, then along what is left of them.
+        tall = mode.temp((n, out[0], padded.shape[2], channels), x.dtype)
+        y = mode.new((n, *out, channels), x.dtype)
+        for axis, given, made in ((0, padded, tall), (1, tall, y)):
+            cells = self._along(given, axis, out[axis])
+            np.copyto(made, next(cells))
+            for view in cells:
+                np.maximum(made, view, out=made)
         return y, None
+
+    def _along(self, framed: Array, axis: int, out: int) -> Iterator[Array]:
+        """For each cell of the window along one axis, what the outputs see there."""
+        kernel, stride, dilation = [1, 1], [1, 1], [1, 1]
+        kernel[axis], stride[axis] = self.pool_size[axis], self.strides[axis]
+        dilation[axis] = self.dilation_rate[axis]
+        size = [*framed.shape[1:3]]
+        size[axis] = out
+        for _, _, view in views(framed, *map(tuple, (kernel, stride, dilation, size))):
+            yield view
 
     def backward(self, dy: Array, call: Call) -> Array:
         x = call.x

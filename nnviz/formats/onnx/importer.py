@@ -49,6 +49,8 @@ class Reading:
 
     data: the input that ours stands for (None: there is none, all is constant). shape: its shape
     in the file's order. batched: whether its axis 0 is the batch. values: arrays for other inputs.
+    declared: the batch length that the file was made with, where it says one. partial: leave out
+    what cannot be read, and all that depends on it.
     """
 
     data: str | None
@@ -56,11 +58,14 @@ class Reading:
     batched: bool
     values: Mapping[str, Array] = field(default_factory=dict)
     declared: int | None = None
-    """The batch length that the file was made with, where it says one."""
+    partial: bool = False
 
 
 class Importer:
-    """One reading of one graph: `nodes` and `env` (what each name stands for) grow step by step."""
+    """One reading of one graph: `nodes` and `env` (what each name stands for) grow step by step.
+
+    left_out: the steps that could not be read, each with the reason.
+    """
 
     def __init__(self, graph: Graph, reading: Reading) -> None:
         self.graph, self.reading = graph, reading
@@ -68,7 +73,7 @@ class Importer:
         self.nodes: list[Node] = []
         self.shapes: dict[str, Shape] = {}
         self.env: dict[str, Made] = {}
-        self.names: dict[str, str] = {}
+        self.left_out: dict[str, str] = {}
         for name, array in reading.values.items():
             self.env[name] = Const.of(array)
         if reading.data is not None:
@@ -98,9 +103,21 @@ class Importer:
     # Running over the steps ---------------------------------------------------------------------
 
     def run(self) -> None:
-        """Take all steps."""
+        """Take all steps; where only a part is wanted, those that can be taken."""
+        lost: set[str] = set()
         for step in self.graph.steps:
-            self.take(step)
+            if lost & set(step.inputs):
+                why = "reads what is left out"
+            else:
+                try:
+                    self.take(step)
+                    continue
+                except FileError as error:
+                    if not self.reading.partial:
+                        raise
+                    why = str(error)
+            lost |= set(filter(None, step.outputs))
+            self.left_out[step.label] = why
 
     def take(self, step: Step) -> None:
         """One step; errors say which it was."""

@@ -64,6 +64,7 @@ class Network:
             if name is None
             else _side(self.graph.port(name), self.importer.env[name]),
             "outputs": [_side(port, made) for port, made in self.outputs],
+            "left_out": self.importer.left_out,
         }
 
 
@@ -83,13 +84,27 @@ def walk(graph: Graph, reading: Reading) -> Network:
         raise FileError(f"{graph.label}: {error}") from None
     importer.run()
     outputs = []
-    for port in graph.outputs:
+    for port in reached(importer):
         made = importer.lookup(port.name)
         if isinstance(made, Value) and made.shuffle is not None:
             maker = next(s for s in graph.steps if port.name in s.outputs)
             made = importer.settled(maker, made)
         outputs.append((port, made))
     return Network(graph, reading, importer, tuple(outputs))
+
+
+def reached(importer: Importer) -> Sequence[Port]:
+    """The graph's outputs; where only a part was read, those in it, or else the last value made."""
+    every, graph = importer.env, importer.graph
+    if not importer.left_out:
+        return graph.outputs
+    found = [port for port in graph.outputs if port.name in every]
+    last = [n for n, made in every.items() if isinstance(made, Value) and made.node != INPUT]
+    if not found and not last:
+        raise FileError(
+            f"{graph.label}: nothing of it can be read; {next(iter(importer.left_out.values()))}"
+        )
+    return found or [Port(last[-1], None, None)]
 
 
 def check_known(graph: Graph) -> None:
@@ -110,6 +125,7 @@ def read(
     shape: Shape,
     values: Mapping[str, Array],
     declared: int | None = None,
+    partial: bool = False,
 ) -> Network:
     """The graph in batches, or whole where that cannot be.
 
@@ -119,10 +135,10 @@ def read(
     why: NotBatched | None = None
     if data is not None and len(shape) > 1:
         try:
-            return walk(graph, Reading(data, shape, True, values, declared))
+            return walk(graph, Reading(data, shape, True, values, declared, partial))
         except NotBatched as error:
             why = error
     try:
-        return walk(graph, Reading(data, shape, False, values))
+        return walk(graph, Reading(data, shape, False, values, None, partial))
     except NotBatched as error:
         raise FileError(f"{graph.label} cannot be read: {why or error}") from None

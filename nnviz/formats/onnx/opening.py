@@ -25,10 +25,11 @@ class Source:
     what: Any
     memory: int
 
-    def graph(self) -> Graph:
+    def graph(self, partial: bool = False) -> Graph:
         """The file, read and checked."""
         graph = read_graph(self.what, self.memory, known_operators())
-        check_known(graph)
+        if not partial:
+            check_known(graph)
         return graph
 
 
@@ -40,6 +41,7 @@ def from_onnx(
     size: Sequence[int] | None = None,
     values: Mapping[str, Any] | None = None,
     classes: Sequence[str] | None = None,
+    partial: bool = False,
     memory: int = MEMORY,
 ) -> Model:
     """A model from an ONNX file: a path, its bytes, or an `onnx.ModelProto`.
@@ -54,10 +56,13 @@ def from_onnx(
         others are there as well, to be inspected by name.
     size: (rows, cols), where the file leaves them free.
     classes: the names of the classes.
+    partial: leave out what nnviz cannot read, and all that depends on it, in place of an error;
+        `model.made["onnx"]["left_out"]` says what and why. Where no output of the file is left, the
+        model ends at the last node that could be read.
     memory: bytes that reading may take; a file that asks for more is refused.
     """
     source = Source(path, _bytes(memory))
-    graph = source.graph()
+    graph = source.graph(partial)
     given = {name: np.asarray(array) for name, array in (values or {}).items()}
     for name in given:
         graph.port(name)
@@ -66,7 +71,7 @@ def from_onnx(
         if data is None:
             raise NeedsValue("")
         shape = fixed_shape(graph, data, size)
-        network = read(graph, data.name, shape, given, declared_batch(data))
+        network = read(graph, data.name, shape, given, declared_batch(data), partial)
         if network.computes(output):
             model = with_notes(network.model(output), graph.metadata, graph.label)
             model = model if classes is None else with_input(model, classes=classes)

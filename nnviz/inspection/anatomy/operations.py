@@ -143,9 +143,9 @@ def _dense(layer: Dense, shapes: tuple[Shape, ...], out: Shape) -> Operations:
 
 
 def _batch_norm(layer: BatchNormalization, shapes: tuple[Shape, ...], out: Shape) -> Operations:
-    """A factor and a shift a channel; backward also keeps the normalized input."""
+    """A factor and a shift a channel."""
     size = math.prod(out)
-    return Operations(size, 2 * size, 2 * size)
+    return Operations(size, 2 * size, size)
 
 
 def _response_norm(

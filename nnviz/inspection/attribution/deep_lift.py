@@ -18,10 +18,9 @@ from ...engine.trace import Trace
 from ...engine.walk import RuleFor
 from ..results import Attribution
 from .baseline import baselines, described, references
-from .gap import completeness, total
 from .goal import Goal
-from .gradients import without_channels
 from .methods import method
+from .path import answer_complete
 from .question import Question
 from .relevance import Sides, added, both_sides, rules_for
 
@@ -95,16 +94,8 @@ def deep_lift_shap(
 def _explained(question: Question, bases: list[Array], said: dict[str, Any]) -> Attribution:
     """The mean over the baselines of the multipliers times the differences."""
     raw, scores = mean_contrast(question, bases, INPUT)
-    gap, warnings = completeness(total(raw), scores[:, 0], scores[:, 1], REMEDY)
-    return question.answer(
-        without_channels(raw, "sum"),
-        scores=scores[:, 0],
-        signed=True,
-        raw=raw,
-        gap=gap,
-        cause=CAUSE,
-        settings=said,
-        warnings=warnings,
+    return answer_complete(
+        question, raw, (scores[:, 0], scores[:, 1]), remedy=REMEDY, cause=CAUSE, settings=said
     )
 
 

@@ -236,7 +236,10 @@ propagation has no rule for. A layer whose settings decide is asked."""
 
 
 def kind_of(layer: Layer) -> str | None:
-    """The layer's kind, its own class's or that of the nearest class it descends from."""
+    """The layer's kind, its own class's or that of the nearest class it descends from; None for
+    what has no derivative, whatever it descends from."""
+    if not layer.differentiable:
+        return None
     kind = next((KINDS[c] for c in type(layer).__mro__ if c in KINDS), None)
     return kind(layer) if callable(kind) else kind
 
