@@ -17,17 +17,16 @@ from typing import NoReturn
 
 from . import __version__
 from .cli_compare import add_compare
-from .cli_convert import convert, convert_options, outline
+from .cli_convert import convert, convert_options
 from .cli_data import (
     add_commands,
     data_options,
     learnt_and_held_out,
     load_for,
     load_line,
-    printable,
 )
 from .cli_explain import MODEL_HELP, explain, explain_options
-from .cli_input import input_options, model_for, model_line
+from .cli_input import input_options, model_for, model_line, read_onnx
 from .engine.model import Model
 from .errors import ArgumentError, FileError, NnvizError, unknown
 from .files import make_folder, with_suffix
@@ -166,13 +165,8 @@ def summary(args: argparse.Namespace) -> None:
     """Print a model's layers, shapes and parameters."""
     from .inspection.anatomy.table import COLUMNS
 
-    try:
-        model = load(args.model)
-    except FileError as error:
-        if "unknown to nnviz" in str(error):  # as far as it goes: what the file holds
-            for line in outline(args.model):
-                print(printable(line))
-        raise
+    is_onnx = Path(args.model).suffix.lower() == ".onnx"
+    model = read_onnx(args.model, partial=True) if is_onnx else load(args.model)
     every = tuple(COLUMNS) if args.columns == "all" else (args.columns or "").split(",")
     print(model.summary(None if args.columns is None else every))
 

@@ -9,8 +9,6 @@ from pathlib import Path
 from .cli_input import input_options, model_for
 from .errors import ArgumentError, FileError
 from .files import make_folder
-from .formats.onnx.graph import operator_name, read_graph
-from .formats.onnx.importer import known_operators
 
 KINDS = (".npz", ".onnx")
 
@@ -19,6 +17,11 @@ def convert_options(sub: argparse.ArgumentParser) -> None:
     """The options of `convert`."""
     sub.add_argument("model", help="the file to read: .onnx or .npz, or a shipped model's name")
     sub.add_argument("out", help="the file to write: .npz (nnviz's own) or .onnx (for others)")
+    sub.add_argument(
+        "--partial",
+        action="store_true",
+        help="of an ONNX file with operators that nnviz does not know, write what can be read",
+    )
     input_options(sub)
 
 
@@ -29,7 +32,7 @@ def convert(args: argparse.Namespace) -> None:
         raise ArgumentError(f"cannot write {args.out!r}: it must end in {' or '.join(KINDS)}")
     if out.is_dir():
         raise FileError(f"cannot write {out}: it is a folder; give the model file's name")
-    model = model_for(args)
+    model = model_for(args, partial=args.partial)
     make_folder(out.parent)
     if out.suffix == ".npz":
         model.save(out)
@@ -40,23 +43,6 @@ def convert(args: argparse.Namespace) -> None:
     print(out)
 
 
-def outline(path: str) -> list[str]:
-    """What an ONNX file that cannot be read holds: a line for each node, in order."""
-    graph = read_graph(path, known=known_operators())
-    known = set(known_operators())
-    width = max(len(step.called) for step in graph.steps[:MOST])
-    lines = [
-        f"{step.called:{width}}  {operator_name(step)}"
-        + ("" if operator_name(step) in known else "  (unknown to nnviz)")
-        for step in graph.steps[:MOST]
-    ]
-    if len(graph.steps) > MOST:
-        lines.append(f"and {len(graph.steps) - MOST} more")
-    return lines
-
-
-MOST = 500
-"""Nodes of a file that is listed at the most."""
 FOREIGN = (
     "the file takes pictures that are prepared already; how is kept in its metadata (nnviz.input), "
     "which nnviz reads and other programs do not"

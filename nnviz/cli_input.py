@@ -79,18 +79,42 @@ def _numbers(word: str) -> tuple[float, ...]:
     return values
 
 
-def model_for(args: argparse.Namespace) -> Model:
-    """The model that the arguments name, prepared and named as they say."""
+def model_for(args: argparse.Namespace, *, partial: bool = False) -> Model:
+    """The model that the arguments name, prepared and named as they say.
+
+    partial: of an ONNX file that cannot be read whole what can be; what is left out is told.
+    """
     is_onnx = Path(args.model).suffix.lower() == ".onnx"
     if (args.size is not None or args.output is not None) and not is_onnx:
         raise ArgumentError(f"--size and --output are for ONNX files, got {args.model}")
     if not is_onnx:
         return as_told(load(args.model), args)
-    find_model(args.model)
-    model = as_told(from_onnx(args.model, size=args.size, output=args.output), args)
+    model = read_onnx(args.model, partial, args.size, args.output)
+    model = as_told(model, args)
     if len(model.input.shape) == 3 and model.input.is_plain and not told(args):
         print(f"nnviz: {UNTOLD}", file=sys.stderr)
     return model
+
+
+def read_onnx(
+    path: str,
+    partial: bool,
+    size: tuple[int, int] | None = None,
+    output: str | None = None,
+) -> Model:
+    """A model from an ONNX file; a line for what is left out of it, each with the reason."""
+    found = find_model(path)
+    model = from_onnx(found, size=size, output=output, partial=partial)
+    left_out = model.made.get("onnx", {}).get("left_out", {}) if partial else {}
+    for place, why in list(left_out.items())[:MOST]:
+        print(f"nnviz: left out: {place}: {why}", file=sys.stderr)
+    if len(left_out) > MOST:
+        print(f"nnviz: left out: {len(left_out) - MOST} more", file=sys.stderr)
+    return model
+
+
+MOST = 12
+"""Lines about what is left out of a file at the most."""
 
 
 def as_told(model: Model, args: argparse.Namespace) -> Model:

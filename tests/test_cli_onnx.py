@@ -46,34 +46,36 @@ def test_a_file_is_summed_up_and_converted(tmp_path, capsys):
     assert np.allclose(again.predict(x), x / 255)
 
 
-def test_a_file_with_an_unknown_operator_is_summed_up_as_far_as_it_goes(tmp_path, capsys):
-    nodes = [
-        helper.make_node("Relu", ["x"], ["a"], "act"),
-        helper.make_node("NonMaxSuppression", ["a", "a"], ["y"], "nms"),
-    ]
-    path = written(tmp_path / "net.onnx", nodes)
+def unreadable(path, depth=1):
+    """A file whose last nodes nobody here knows."""
+    nodes = [helper.make_node("Relu", ["x"], ["a0"], "act")]
+    for i in range(depth):
+        made = "y" if i == depth - 1 else f"a{i + 1}"
+        nodes.append(helper.make_node("NonMaxSuppression", [f"a{i}", "x"], [made], f"nms{i}"))
+    return written(path, nodes, shape=(1, 3, 8, 8))
+
+
+def test_a_file_with_an_unknown_operator_is_taken_as_far_as_it_goes(tmp_path, capsys):
+    path = unreadable(tmp_path / "net.onnx")
     code, printed, error = run(capsys, "summary", path)
-    assert code == 2
-    assert printed.splitlines() == ["act  Relu", "nms  NonMaxSuppression  (unknown to nnviz)"]
-    assert "NonMaxSuppression" in error
-    assert error.count("\n") == 1
+    assert code == 0
+    assert "act (ReLU)" in printed
+    assert "nnviz: left out: node 'nms0' (NonMaxSuppression, number 2 of the file)" in error
     code, _, error = run(capsys, "convert", path, tmp_path / "net.npz")
     assert code == 2
-    assert "'nms'" in error
+    assert "'nms0'" in error
+    assert error.count("\n") == 1
     assert not (tmp_path / "net.npz").exists()
+    code, _, error = run(capsys, "convert", path, tmp_path / "net.npz", "--partial")
+    assert code == 0
+    assert "left out" in error
+    assert [node.name for node in nv.load(tmp_path / "net.npz").nodes] == ["act"]
 
 
-def test_a_long_file_is_cut(tmp_path, capsys, monkeypatch):
-    from nnviz import cli_convert
-
-    monkeypatch.setattr(cli_convert, "MOST", 2)
-    nodes = [
-        helper.make_node("Relu", ["x"], ["a"], "one"),
-        helper.make_node("Relu", ["a"], ["b"], "two"),
-        helper.make_node("NonMaxSuppression", ["b", "b"], ["y"], "nms"),
-    ]
-    path = written(tmp_path / "net.onnx", nodes)
-    assert run(capsys, "summary", path)[1].splitlines()[-1] == "and 1 more"
+def test_of_much_that_is_left_out_the_first_is_told(tmp_path, capsys):
+    _, _, error = run(capsys, "summary", unreadable(tmp_path / "net.onnx", 20))
+    assert error.count("nnviz: left out") == 13
+    assert "nnviz: left out: 8 more" in error
 
 
 def test_a_free_size_is_said(tmp_path, capsys):
