@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import nnviz as nv
-from nnviz.cli import main
 
 onnx = pytest.importorskip("onnx")
 helper, numpy_helper = onnx.helper, onnx.numpy_helper
@@ -279,18 +278,3 @@ def test_where_there_is_no_derivative_an_error_says_so():
     trace = read.run(np.zeros((1, 8, 8, 3), np.float32))
     with pytest.raises(nv.ArgumentError, match=r"node 'y' \(ArgMax\) has no derivative"):
         read.backward(trace, {"y": np.ones((1, 6, 6), np.float32)})
-
-
-def test_the_command_line_goes_as_far_as_it_can(tmp_path, capsys):
-    model = network(UNKNOWN, {"w": RNG.random((4, 3, 3, 3), np.float32)})
-    (tmp_path / "net.onnx").write_bytes(model.SerializeToString())
-    assert main(["summary", str(tmp_path / "net.onnx")]) == 0
-    shown = capsys.readouterr()
-    assert "first" in shown.out
-    assert "left out: node 'nms'" in shown.err
-    assert shown.err.rstrip().endswith("; 1 more after it")
-    out = tmp_path / "part.npz"
-    assert main(["convert", str(tmp_path / "net.onnx"), str(out)]) == 0
-    assert [n.name for n in nv.load(out).nodes] == ["first", "b"]
-    assert main(["diagram", str(tmp_path / "net.onnx")]) == 2
-    assert "uses the operator NonMaxSuppression, unknown to nnviz" in capsys.readouterr().err

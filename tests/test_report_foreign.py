@@ -103,6 +103,15 @@ def test_maps_of_large_pictures_are_drawn_by_blocks():
     assert drawn[0, 0, 0] == maps[0, :2, :2].mean()
     assert drawn[1, 2, 1] == maps[1, 4:, 2:].mean()
     assert coarse(maps, 1) is maps
+    small, large = study(), study(network((227, 130)), pictures((227, 130)))
+    values = np.random.default_rng(0).random((2, 227, 130)).astype(np.float32)
+    assert small.maps(values) is values
+    assert large.dot == 6
+    assert "mean of 6×6 pixels" in large.dots
+    drawn = large.maps(values)
+    assert drawn.shape[1:] == large.original(0).picture.shape[:2] == (114, 65)
+    assert np.isclose(drawn[1, 0, 0], values[1, :6, :6].mean())
+    assert (drawn[:, :3, :3] == drawn[:, :1, :1]).all()
 
 
 def test_a_picture_of_few_colours_is_small_and_the_same():

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import ArgumentError, unknown
-from .executor import Program, chunk_slices, each, lockstep, shelf
+from .executor import Program, chunk_slices, lockstep, shelf
 from .graph import INPUT, Node, Symbol, nodes_of, out_shape
+from .identity import fingerprint
 from .input import InputSpec
 from .layer import Array, Call, Layer, Mode, Shape
 from .layers.activation import LogSoftmax, Sigmoid, Softmax
@@ -30,7 +28,6 @@ if TYPE_CHECKING:
     from ..training.trainer import Evaluation, History
 
 PREDICT = Mode()
-PART_BYTES = 1 << 20
 HEADS = ("softmax", "sigmoid", "logits", "none")
 
 
@@ -83,10 +80,8 @@ class Model:
         seed: int = 0,
     ) -> Model:
         """A model from nodes in topological order; layers without parameters yet are filled.
-
-        output: the node that gives the model's output, the last one by default. What comes after it
-        or beside it is there to be inspected by name.
-        """
+        output: the node that gives the model's output, the last one by default; the others are
+        there to be inspected by name."""
         model = cls.__new__(cls)
         model._set_up(list(nodes), input, head, classes, seed, output)
         model.made = dict(made or {})
@@ -170,19 +165,7 @@ class Model:
 
     def fingerprint(self) -> str:
         """A sha256 over architecture, input and all arrays: equal models have the same one."""
-        digest = hashlib.sha256()
-        for node in self.nodes:
-            plan = [node.name, type(node.layer).__name__, node.inputs, node.layer.config()]
-            digest.update(json.dumps(plan, default=str).encode())
-            for key, array in {**node.layer.params, **node.layer.buffers}.items():
-                digest.update(f"{key}{array.dtype}{array.shape}".encode())
-                # In parts, which the threads can share.
-                raw = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-                parts = [raw[at : at + PART_BYTES].data for at in range(0, len(raw), PART_BYTES)]
-                for part in each([partial(hashlib.sha256, part) for part in parts]):
-                    digest.update(part.digest())
-        digest.update(repr((self.input, self.head)).encode())
-        return digest.hexdigest()
+        return fingerprint(self)
 
     def _guess_head(self) -> str:
         kind = self._head_kind(self._head_node())
@@ -388,9 +371,9 @@ class Model:
 
     def to_onnx(self, path: str | Path) -> Path:
         """Write the model as an ONNX file for other runtimes, N free; the path written."""
-        from ..formats.onnx.export import to_onnx
+        from ..formats.onnx import export
 
-        return to_onnx(self, path)
+        return export.to_onnx(self, path)
 
     def run_onnx(self, *inputs: Any) -> list[Array]:
         """All outputs of the ONNX file that the model was read from, for its inputs in its order.

@@ -39,12 +39,8 @@ def find_model(name: str | Path) -> Path:
     )
 
 
-def load(name: str | Path, *, partial: bool = False) -> Model:
+def load(name: str | Path) -> Model:
     """Load a model by the path of its file (nnviz's `.npz`, or an `.onnx`, see `from_onnx`), or by
-    the name of one that ships ("mnist-cnn").
-
-    partial: of an `.onnx`, what can be read, in place of an error where something cannot.
-    """
+    the name of one that ships ("mnist-cnn")."""
     path = find_model(name)
-    is_onnx = path.suffix.lower() == ".onnx"
-    return from_onnx(path, partial=partial) if is_onnx else npz.load(path)
+    return from_onnx(path) if path.suffix.lower() == ".onnx" else npz.load(path)

@@ -67,6 +67,7 @@ def beside_each_other(study: Study, covered: Covered | None) -> Figure:
         col_heads=names,
         scale=Scale(-1, 1, DIVERGING, ends("scale.for_against"), words_only=True),
         zoom=ZOOM,
+        wide=study.is_large,
         warnings=list(dict.fromkeys(warnings)),
         method=", ".join(results),
         paper="; ".join(dict.fromkeys(METHODS[name].reference for name in results)),

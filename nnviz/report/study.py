@@ -23,8 +23,8 @@ MOST_CLASSES = 10
 pictures."""
 LARGE = 128
 """Pictures with a longer side than this are dear: of what is computed for hours there is less."""
-MAP = 120
-"""How wide a map of a large picture is drawn at the most, in dots."""
+SMALL, DOTS = 120, 48
+"""How wide a large picture is drawn beside its maps at the most, in pixels, and a map, in dots."""
 FEW_CLASSES = 6
 """How many classes' ideal pictures are made of such a size, where nobody has chosen."""
 GREY = 0.5
@@ -159,19 +159,31 @@ class Study:
 
     @cached_property
     def block(self) -> int:
-        """How many pixels' mean one dot of a drawn map is: maps are small on the page, and of large
-        ones the eye would get but some of the pixels."""
+        """By the means of how many pixels large pictures are drawn small."""
         rows, cols = self.model.input.shape[:2]
-        return block_for(rows, cols, MAP) if self.is_large else 1
+        return block_for(rows, cols, SMALL) if self.is_large else 1
+
+    @cached_property
+    def dot(self) -> int:
+        """The side of what is drawn as one dot of a map: of large maps single pixels, some high and
+        most near zero, would be seen as nothing."""
+        rows, cols = self.model.input.shape[:2]
+        more = block_for(rows, cols, DOTS * self.block) if self.is_large else 1
+        return more * self.block
 
     def maps(self, values: Array) -> Array:
-        """Maps (N, rows, cols) of the pictures as they are drawn."""
-        return coarse(values, self.block)
+        """Maps (N, rows, cols) of the pictures as they are drawn: by dots, as large as the pictures
+        beside them."""
+        if self.dot == 1:
+            return values
+        drawn, times = coarse(values, self.dot), self.dot // self.block
+        rows, cols = (-(-size // self.block) for size in values.shape[1:3])
+        return drawn.repeat(times, axis=1).repeat(times, axis=2)[:, :rows, :cols]
 
     @property
     def dots(self) -> str:
         """What one dot of a map is, for captions; nothing where it is a pixel."""
-        return "" if self.block == 1 else " " + say("block", block=self.block)
+        return "" if self.dot == 1 else " " + say("block", block=self.dot)
 
     def original(self, i: int) -> Cell:
         """Picture i as a cell, as large as the maps beside it."""
