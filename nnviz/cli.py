@@ -19,9 +19,15 @@ from . import __version__
 from .cli_compare import add_compare
 from .cli_compare_methods import compare_methods, compare_methods_options
 from .cli_convert import convert, convert_options
-from .cli_data import add_commands, data_options, learnt_and_held_out, load_for, load_line
+from .cli_data import (
+    add_commands,
+    data_options,
+    learnt_and_held_out,
+    load_for,
+    load_line,
+)
 from .cli_explain import MODEL_HELP, explain, explain_options
-from .cli_input import input_options, model_for, model_line
+from .cli_input import input_options, model_for, model_line, read_onnx
 from .cli_selftest import selftest, selftest_options
 from .engine.model import Model
 from .errors import ArgumentError, FileError, NnvizError, unknown
@@ -161,14 +167,10 @@ def summary(args: argparse.Namespace) -> None:
     """Print a model's layers, shapes and parameters."""
     from .inspection.anatomy.table import COLUMNS
 
-    if args.columns is None:
-        print(load(args.model).summary())
-        return
-    print(
-        load(args.model).summary(
-            tuple(COLUMNS) if args.columns == "all" else args.columns.split(",")
-        )
-    )
+    is_onnx = Path(args.model).suffix.lower() == ".onnx"
+    model = read_onnx(args.model, partial=True) if is_onnx else load(args.model)
+    every = tuple(COLUMNS) if args.columns == "all" else (args.columns or "").split(",")
+    print(model.summary(None if args.columns is None else every))
 
 
 def diagram(args: argparse.Namespace) -> None:

@@ -17,6 +17,11 @@ def convert_options(sub: argparse.ArgumentParser) -> None:
     """The options of `convert`."""
     sub.add_argument("model", help="the file to read: .onnx or .npz, or a shipped model's name")
     sub.add_argument("out", help="the file to write: .npz (nnviz's own) or .onnx (for others)")
+    sub.add_argument(
+        "--partial",
+        action="store_true",
+        help="of an ONNX file with operators that nnviz does not know, write what can be read",
+    )
     input_options(sub)
 
 
@@ -27,7 +32,7 @@ def convert(args: argparse.Namespace) -> None:
         raise ArgumentError(f"cannot write {args.out!r}: it must end in {' or '.join(KINDS)}")
     if out.is_dir():
         raise FileError(f"cannot write {out}: it is a folder; give the model file's name")
-    model = model_for(args)
+    model = model_for(args, partial=args.partial)
     make_folder(out.parent)
     if out.suffix == ".npz":
         model.save(out)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from . import data
-from .cli_input import needs_fitting
+from .cli_input import needs_fitting, size
 from .engine.model import Model
 from .errors import ArgumentError
 
@@ -32,7 +31,7 @@ def data_options(
     if split:
         sub.add_argument("--split", default="test", help="train or test; default: test")
     group = sub.add_argument_group("how the data is read")
-    group.add_argument("--resize", type=_size, metavar="ROWSxCOLS", help="bring pictures to a size")
+    group.add_argument("--resize", type=size, metavar="ROWSxCOLS", help="bring pictures to a size")
     group.add_argument("--channels", type=int, help="1 for grey, 3 for colour; default: by looking")
     group.add_argument("--rows", type=int, help="of a CSV's pictures, where they are not square")
     group.add_argument("--cols", type=int, help="the same")
@@ -42,13 +41,6 @@ def data_options(
     group.add_argument(
         "--size", type=_size, metavar="ROWSxCOLS", help="of planted pictures; default: 28x28"
     )
-
-
-def _size(word: str) -> tuple[int, int]:
-    found = re.fullmatch(r"([0-9]{1,6})[x×]([0-9]{1,6})", word)
-    if not found:
-        raise argparse.ArgumentTypeError(f"expected ROWSxCOLS, such as 28x28, got {word!r}")
-    return int(found[1]), int(found[2])
 
 
 def load_data(args: argparse.Namespace, split: str) -> data.Dataset:

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 import sys
+from pathlib import Path
 from typing import Any
 
 from . import data
@@ -15,7 +17,13 @@ from .engine.preprocess import PREPARATIONS, prepared
 from .engine.rewrite import with_input
 from .errors import ArgumentError
 from .formats import load
+from .formats.onnx.opening import from_onnx
+from .formats.shipped import find_model
 
+UNTOLD = (
+    "the file does not say how its pictures were prepared; they go in as 0..1, RGB: give "
+    "--preprocess (none, if that is right)"
+)
 SETTINGS = ("preprocess", "mean", "scale", "channel_order", "fit")
 """The options of `prepared`, which have the same names here."""
 BACKGROUND = 1001
@@ -35,6 +43,11 @@ def input_options(sub: argparse.ArgumentParser) -> None:
         "pixels 0..255; one number or one for each channel, in the network's order",
     )  # fmt: skip
     group.add_argument("--scale", type=_numbers, metavar="S[,S,S]", help="the same; default: 1")
+    group.add_argument(
+        "--size", type=size, metavar="ROWSxCOLS", help="of the input, where an ONNX file leaves it "
+        "free",
+    )  # fmt: skip
+    group.add_argument("--output", metavar="NAME", help="which of an ONNX file's; default: first")
     group.add_argument("--channel-order", metavar="RGB|BGR", help="how the network wants colours")
     group.add_argument(
         "--fit", metavar="|".join(FITS), help="what happens to pictures of another size: crop "
@@ -48,6 +61,14 @@ def input_options(sub: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def size(word: str) -> tuple[int, int]:
+    """`ROWSxCOLS` as two numbers."""
+    found = re.fullmatch(r"([0-9]{1,6})[x×]([0-9]{1,6})", word)
+    if not found:
+        raise argparse.ArgumentTypeError(f"expected ROWSxCOLS, such as 28x28, got {word!r}")
+    return int(found[1]), int(found[2])
+
+
 def _numbers(word: str) -> tuple[float, ...]:
     try:
         values = tuple(float(part) for part in word.split(","))
@@ -58,9 +79,42 @@ def _numbers(word: str) -> tuple[float, ...]:
     return values
 
 
-def model_for(args: argparse.Namespace) -> Model:
-    """The model that the arguments name, prepared and named as they say."""
-    return as_told(load(args.model), args)
+def model_for(args: argparse.Namespace, *, partial: bool = False) -> Model:
+    """The model that the arguments name, prepared and named as they say.
+
+    partial: of an ONNX file that cannot be read whole what can be; what is left out is told.
+    """
+    is_onnx = Path(args.model).suffix.lower() == ".onnx"
+    if (args.size is not None or args.output is not None) and not is_onnx:
+        raise ArgumentError(f"--size and --output are for ONNX files, got {args.model}")
+    if not is_onnx:
+        return as_told(load(args.model), args)
+    model = read_onnx(args.model, partial, args.size, args.output)
+    model = as_told(model, args)
+    if len(model.input.shape) == 3 and model.input.is_plain and not told(args):
+        print(f"nnviz: {UNTOLD}", file=sys.stderr)
+    return model
+
+
+def read_onnx(
+    path: str,
+    partial: bool,
+    size: tuple[int, int] | None = None,
+    output: str | None = None,
+) -> Model:
+    """A model from an ONNX file; a line for what is left out of it, each with the reason."""
+    found = find_model(path)
+    model = from_onnx(found, size=size, output=output, partial=partial)
+    left_out = model.made.get("onnx", {}).get("left_out", {}) if partial else {}
+    for place, why in list(left_out.items())[:MOST]:
+        print(f"nnviz: left out: {place}: {why}", file=sys.stderr)
+    if len(left_out) > MOST:
+        print(f"nnviz: left out: {len(left_out) - MOST} more", file=sys.stderr)
+    return model
+
+
+MOST = 12
+"""Lines about what is left out of a file at the most."""
 
 
 def as_told(model: Model, args: argparse.Namespace) -> Model:
@@ -92,7 +146,10 @@ def class_names(path: str, count: int) -> tuple[str, ...]:
 
 def model_line(args: argparse.Namespace) -> str:
     """The lines of Python that make the same model."""
-    lines = [f"import nnviz as nv\nmodel = nv.load({args.model!r})"]
+    named = {"size": args.size, "output": args.output}
+    extra = "".join(f", {key}={value!r}" for key, value in named.items() if value is not None)
+    read = "nv.from_onnx" if extra else "nv.load"
+    lines = [f"import nnviz as nv\nmodel = {read}({args.model!r}{extra})"]
     settings, words = told(args), []
     if settings:
         given = ", ".join(f"{name}={value!r}" for name, value in settings.items())

@@ -71,7 +71,8 @@ def network(nodes, weights=None, inputs=(("x", "N", 3, 8, 8),), outputs=("y",), 
         [helper.make_tensor_value_info(name, 1, None) for name in outputs],
         [numpy_helper.from_array(np.asarray(w), k) for k, w in (weights or {}).items()],
     )  # fmt: skip
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
+    # onnxruntime may be older than the onnx package, and refuses what it has not seen yet.
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
 
 
 def filled(node):
@@ -125,3 +126,155 @@ def test_gradients_through_a_join_reach_a_convolution_of_three_rows():
     step = 1e-4 * RNG.standard_normal(x.shape)
     change = sum(sign * (double.run(x + sign * step).output * seed).sum() for sign in (1, -1)) / 2
     assert change == pytest.approx((slope * step).sum(), rel=1e-6)
+
+
+# Old and new opsets, against onnxruntime ----------------------------------------------------------
+
+
+def onnxruntimes(model, *arrays):
+    """What onnxruntime makes of the same file and arrays."""
+    runtime = pytest.importorskip("onnxruntime")
+    options = runtime.SessionOptions()
+    options.log_severity_level = 4
+    session = runtime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    return session.run(None, {i.name: a for i, a in zip(session.get_inputs(), arrays, strict=True)})
+
+
+def is_onnxruntimes(model, *arrays, tolerance=1e-5):
+    wanted = onnxruntimes(model, *arrays)
+    found = nv.from_onnx(model).run_onnx(*arrays)
+    for one, other in zip(found, wanted, strict=True):
+        assert (one.shape, one.dtype) == (other.shape, other.dtype)
+        np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance)
+
+
+def four(*shape):
+    return {k: RNG.uniform(0.5, 1.5, shape).astype(np.float32) for k in "sbmv"}
+
+
+@pytest.mark.parametrize("opset", [7, 8, 9, 13, 14, 15, 17])
+@pytest.mark.parametrize("shape", [(2, 3, 4, 5), (4, 3), (2, 3, 6)])
+def test_batch_normalization_of_every_opset(opset, shape):
+    model = network(
+        [("BatchNormalization", "x s b m v", "y", {"epsilon": 1e-3})],
+        four(3),
+        inputs=[("x", "N", *shape[1:])],
+        opset=opset,
+    )
+    is_onnxruntimes(model, RNG.standard_normal(shape, np.float32))
+
+
+def test_batch_normalization_by_place():
+    # onnxruntime has this form no longer; opset 8 says: statistics for each place of a sample.
+    weights = four(3, 4, 5)
+    model = network(
+        [("BatchNormalization", "x s b m v", "y", {"spatial": 0})],
+        weights,
+        inputs=[("x", "N", 3, 4, 5)],
+        opset=8,
+    )
+    x = RNG.standard_normal((2, 3, 4, 5), np.float32)
+    s, b, m, v = (weights[k] for k in "sbmv")
+    np.testing.assert_allclose(
+        nv.from_onnx(model).run_onnx(x)[0], s * (x - m) / np.sqrt(v + 1e-5) + b, atol=1e-5
+    )
+
+
+def test_batch_normalization_in_training_before_opset_14():
+    outputs = "y mean var saved_mean saved_var"
+    model = network(
+        [("BatchNormalization", "x s b m v", outputs, {"momentum": 0.8})],
+        four(3),
+        inputs=[("x", 2, 3, 4, 5)],
+        outputs=outputs.split(),
+        opset=9,
+    )
+    x = RNG.standard_normal((2, 3, 4, 5), np.float32)
+    y, mean, var, saved_mean, saved_var = nv.from_onnx(model).run_onnx(x)
+    axes, weights = (0, 2, 3), {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
+    high = (3, 1, 1)
+    normal = (x - x.mean(axes).reshape(high)) / np.sqrt(x.var(axes).reshape(high) + 1e-5)
+    wanted = weights["s"].reshape(high) * normal + weights["b"].reshape(high)
+    np.testing.assert_allclose(y, wanted, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(mean, 0.8 * weights["m"] + 0.2 * x.mean(axes), rtol=1e-5)
+    np.testing.assert_allclose(var, 0.8 * weights["v"] + 0.2 * x.var(axes), rtol=1e-5)
+    np.testing.assert_allclose(saved_mean, x.mean(axes), atol=1e-6)
+    np.testing.assert_allclose(saved_var, x.var(axes), rtol=1e-5)
+
+
+@pytest.mark.parametrize("opset", [7, 11, 12, 13, 17])
+@pytest.mark.parametrize("op", ["Softmax", "LogSoftmax"])
+@pytest.mark.parametrize("axis", [None, 0, 1, 2, -1])
+@pytest.mark.parametrize("shape", [(2, 3, 4, 5), (2, 3, 4), (3, 1, 1, 1)])
+def test_softmax_before_and_after_opset_13(opset, op, axis, shape):
+    if axis == -1 and opset < 11:
+        pytest.skip("axes below 0 came with opset 11")
+    attributes = {} if axis is None else {"axis": axis}
+    model = network([(op, "x", "y", attributes)], inputs=[("x", *shape)], opset=opset)
+    is_onnxruntimes(model, RNG.standard_normal(shape, np.float32))
+
+
+@pytest.mark.parametrize("opset", [6, 7, 8, 9])
+def test_reshapes_by_attribute_and_dropouts_of_old(opset):
+    nodes = [
+        ("Conv", "x w", "a"),
+        ("Dropout", "a", "d", {"ratio": 0.3} | ({"is_test": 1} if opset < 7 else {})),
+        ("Reshape", "d shape", "r"),
+        ("Gemm", "r m c", "y", {"broadcast": 1} if opset < 7 else {}),
+    ]
+    weights = {
+        "w": RNG.standard_normal((4, 3, 3, 3), np.float32),
+        "shape": np.array([1, 144]),
+        "m": RNG.standard_normal((144, 5), np.float32),
+        "c": RNG.standard_normal(5, np.float32),
+    }
+    model = network(nodes, weights, inputs=[("x", 1, 3, 8, 8)], opset=opset)
+    x = RNG.standard_normal((1, 3, 8, 8), np.float32)
+    read = nv.from_onnx(model)
+    if opset >= 7:  # onnxruntime begins there
+        is_onnxruntimes(model, x, tolerance=1e-4)
+    three = np.concatenate([x, 2 * x, x - 1])
+    alone = [read.run_onnx(one[None])[0] for one in three]
+    np.testing.assert_allclose(read.run_onnx(three)[0], np.concatenate(alone), atol=1e-4)
+
+
+def test_arithmetic_before_opset_7_lays_its_second_input_along_an_axis():
+    x, c = RNG.standard_normal((2, 3, 4, 5), np.float32), RNG.standard_normal(3, np.float32)
+    model = network(
+        [
+            ("Add", "x c", "a", {"broadcast": 1, "axis": 1}),
+            ("Mul", "a c", "y", {"broadcast": 1, "axis": 1}),
+        ],
+        {"c": c},
+        inputs=[("x", "N", 3, 4, 5)],
+        opset=6,
+    )
+    high = c[:, None, None]
+    np.testing.assert_allclose(nv.from_onnx(model).run_onnx(x)[0], (x + high) * high, rtol=1e-5)
+
+
+# Gradients ----------------------------------------------------------------------------------------
+
+
+def test_gradients_of_real_networks_are_central_differences(golden_network):
+    model, array, _, _ = golden_network
+    double = model.astype(np.float64)
+    x = array[:1].transpose(0, 2, 3, 1).astype(np.float64)
+    x += 0.02 * np.abs(x).max() * RNG.random(x.shape)  # black cells alike are ties of max pooling
+    seed = RNG.standard_normal((1, *model.output_shape))
+    slope = double.backward(double.run(x), {model.output_name: seed})["input"]
+    step = 1e-9 * np.abs(x).max() * RNG.standard_normal(x.shape)
+    up, down = ((double.run(x + s * step).output * seed).sum() for s in (1, -1))
+    assert (up - down) / 2 == pytest.approx((slope * step).sum(), rel=1e-4)
+
+
+def test_where_there_is_no_derivative_an_error_says_so():
+    model = network([("Conv", "x w", "a"), ("ArgMax", "a", "y", {"axis": 1})],
+                    {"w": RNG.standard_normal((4, 3, 3, 3), np.float32)})  # fmt: skip
+    model.graph.output[0].type.tensor_type.elem_type = 7
+    read = nv.from_onnx(model)
+    trace = read.run(np.zeros((1, 8, 8, 3), np.float32))
+    with pytest.raises(nv.ArgumentError, match=r"node 'y' \(ArgMax\) has no derivative"):
+        read.backward(trace, {"y": np.ones((1, 6, 6), np.float32)})

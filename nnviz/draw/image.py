@@ -35,6 +35,26 @@ def pixels(x: Array) -> Array:
     return opaque((np.clip(rgb, 0, 1) * 255).round().astype(np.uint8))
 
 
+def block_for(rows: int, cols: int, most: int) -> int:
+    """The side of the blocks by whose means a map of this size becomes at most `most` wide."""
+    return max(1, -(-max(rows, cols) // most))
+
+
+def coarse(values: Array, block: int) -> Array:
+    """Maps or pictures (…, rows, cols[, channels] behind N) by the means of blocks of pixels; at
+    the ends a block may be smaller."""
+    if block == 1:
+        return values
+    for axis in (1, 2):
+        size = values.shape[axis]
+        starts = np.arange(0, size, block)
+        shape = [1] * values.ndim
+        shape[axis] = len(starts)
+        counts = np.diff(np.append(starts, size)).reshape(shape).astype(np.float32)
+        values = np.add.reduceat(values.astype(np.float32), starts, axis=axis) / counts
+    return values
+
+
 def heat(values: Array, low: float, high: float, name: str) -> Array:
     """A map (rows, cols) as RGBA."""
     return opaque(colours(values, low, high, name))

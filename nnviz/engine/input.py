@@ -7,7 +7,7 @@ parameter.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -56,7 +56,7 @@ class InputSpec:
     std: tuple[float, ...] = (1.0,)
     channel_order: str = "RGB"
     background: float | None = None
-    fit: str = "exact"
+    fit: str = field(default="exact", repr=False)  # it is no part of what the network computes
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", tuple(int(s) for s in self.shape))

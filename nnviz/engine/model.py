@@ -79,10 +79,8 @@ class Model:
         seed: int = 0,
     ) -> Model:
         """A model from nodes in topological order; layers without parameters yet are filled.
-
-        output: the node that gives the model's output, the last one by default. What comes after it
-        or beside it is there to be inspected by name.
-        """
+        output: the node that gives the model's output, the last one by default; the others are
+        there to be inspected by name."""
         model = cls.__new__(cls)
         model._set_up(list(nodes), input, head, classes, seed, output)
         model.made = dict(made or {})
@@ -349,9 +347,9 @@ class Model:
 
     def to_onnx(self, path: str | Path) -> Path:
         """Write the model as an ONNX file for other runtimes, N free; the path written."""
-        from ..formats.onnx.export import to_onnx
+        from ..formats.onnx import export
 
-        return to_onnx(self, path)
+        return export.to_onnx(self, path)
 
     def run_onnx(self, *inputs: Any) -> list[Array]:
         """All outputs of the ONNX file that the model was read from, for its inputs in its order.

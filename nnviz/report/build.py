@@ -58,15 +58,8 @@ def write_report(
     name: what to call the model on the page. command, code: how to make it again, shown on the
         page.
     """
-    if len(model.input.shape) != 3:
-        raise ArgumentError(
-            f"a report needs a model for pictures, this one's input is {model.input.shape}"
-        )
-    model.input.check(data.x)
     began = time.perf_counter()
-    sides = "\nmodel = nv.as_classifier(model)"  # one sigmoid: the lines below speak of two classes
-    two = is_classifier(model) and model.output_shape == (1,)
-    made_again = code[0] + sides if two else code[0]
+    made_again = _checked(model, data, code[0])
     study = Study(
         model, data, seed, name or "A network", made_again, code[1],
         chosen_classes(model, classes), chosen_layers(model, layers),
@@ -98,6 +91,18 @@ def write_report(
     for path in stale:
         path.unlink(missing_ok=True)
     return [*written, folder / MANIFEST, folder / PAGE]
+
+
+def _checked(model: Model, data: Dataset, code: str) -> str:
+    """The Python that makes the model again, after a check that there can be a report of it."""
+    if len(model.input.shape) != 3:
+        raise ArgumentError(
+            f"a report needs a model for pictures, this one's input is {model.input.shape}"
+        )
+    model.input.check(data.x)
+    # One sigmoid: the lines of the figures speak of two classes.
+    two = is_classifier(model) and model.output_shape == (1,)
+    return f"{code}\nmodel = nv.as_classifier(model)" if two else code
 
 
 def _progress(verbose: bool) -> Any:

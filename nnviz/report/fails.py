@@ -149,13 +149,13 @@ def _explained(
             [
                 Cell(heat(values, low, high, DIVERGING), "",
                      f"what covering costs the score of {study.class_name(int(c))}")
-                for values, c in zip(maps, classes, strict=True)
+                for values, c in zip(study.maps(maps), classes, strict=True)
             ]
         )  # fmt: skip
     return Figure(
         id=ident,
         title=title,
-        caption=say("mistakes.caption", patch=patch),
+        caption=say("mistakes.caption", patch=patch) + study.dots,
         cells=rows,
         row_heads=heads("mistakes.rows"),
         col_heads=titles,

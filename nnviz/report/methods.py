@@ -49,13 +49,15 @@ def beside_each_other(study: Study, covered: Covered | None) -> Figure:
         results["occlusion"] = covered.result
     rows, row_heads = [[study.original(i) for i in chosen]], [say("methods.picture")]
     for name, result in results.items():
-        rows.append(_row(name, result, names))
-        row_heads.append(_head(name, result))
+        maps = study.maps(result.values)
+        rows.append(_row(name, maps, result.gap, names))
+        row_heads.append(_head(name, maps))
         warnings += told(result.warnings, names, heads(f"method.{name}")[0])
     title, agreement = _agreement(results)
     gaps = [name for name, result in results.items() if result.gap is not None]
     caption = say("methods.caption", agreement=agreement)
     caption += " " + say("methods.gap", colour=colour_of(study)) if gaps else ""
+    caption += study.dots
     return Figure(
         id="methods",
         title=title,
@@ -65,6 +67,7 @@ def beside_each_other(study: Study, covered: Covered | None) -> Figure:
         col_heads=names,
         scale=Scale(-1, 1, DIVERGING, ends("scale.for_against"), words_only=True),
         zoom=ZOOM,
+        wide=study.is_large,
         warnings=list(dict.fromkeys(warnings)),
         method=", ".join(results),
         paper="; ".join(dict.fromkeys(METHODS[name].reference for name in results)),
@@ -99,14 +102,14 @@ def _explained(
     return results, failed
 
 
-def _row(name: str, result: Attribution, names: list[str]) -> list[Cell]:
-    low, high = limits(result.values, signed=True)
+def _row(name: str, maps: Array, gap: Array | None, names: list[str]) -> list[Cell]:
+    low, high = limits(maps, signed=True)
     shown = heads(f"method.{name}")[0]
-    gaps = [None] * len(names) if result.gap is None else result.gap.tolist()
+    gaps = [None] * len(names) if gap is None else gap.tolist()
     return [
-        Cell(heat(v, low, high, DIVERGING), "" if gap is None else say(
-            "methods.gap.label", gap=in_words(gap)), f"{shown} map of {of}")
-        for v, of, gap in zip(result.values, names, gaps, strict=True)
+        Cell(heat(v, low, high, DIVERGING), "" if missed is None else say(
+            "methods.gap.label", gap=in_words(missed)), f"{shown} map of {of}")
+        for v, of, missed in zip(maps, names, gaps, strict=True)
     ]  # fmt: skip
 
 
@@ -118,10 +121,10 @@ def in_words(gap: float) -> str:
     return say("gap.little") if size < 0.001 else say("gap.share", gap=size)
 
 
-def _head(name: str, result: Attribution) -> str:
+def _head(name: str, maps: Array) -> str:
     """What the method is called, what it says, and the ends of its row's scale."""
     shown, words = heads(f"method.{name}")
-    top = number(limits(result.values, signed=True)[1])
+    top = number(limits(maps, signed=True)[1])
     low = f"−{top}" if METHODS[name].signed else "0"
     return say("methods.row", name=shown, words=words, low=low, high=top)
 
@@ -179,7 +182,8 @@ def contrast(study: Study) -> Figure | None:
     options = options_of(study, CONTRAST)
     target = Logit(answers) - Logit(truths)
     result = explain(study.judged, study.data.x[chosen], target, method=CONTRAST, **options)
-    low, high = limits(result.values, signed=True)
+    drawn = study.maps(result.values)
+    low, high = limits(drawn, signed=True)
     titles = [
         say("mistakes.head", true=study.class_name(t), answer=study.class_name(p),
             sure=found.confidence[i])
@@ -190,13 +194,13 @@ def contrast(study: Study) -> Figure | None:
         Cell(heat(v, low, high, DIVERGING),
              say("contrast.label", lead=number(float(lead)), gap=in_words(float(gap))),
              f"why not the truth: {head}")
-        for v, lead, gap, head in zip(result.values, result.scores, result.gap, titles, strict=True)
+        for v, lead, gap, head in zip(drawn, result.scores, result.gap, titles, strict=True)
     ]  # fmt: skip
     said = "".join(f", {k}={v!r}" for k, v in options.items())
     return Figure(
         id="contrast",
         title=_tipped(study, result.values[0], chosen[0]),
-        caption=say("contrast.caption", colour=colour_of(study)),
+        caption=say("contrast.caption", colour=colour_of(study)) + study.dots,
         cells=[[study.original(i) for i in chosen], maps],
         row_heads=heads("contrast.rows"),
         col_heads=titles,

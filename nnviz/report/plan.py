@@ -187,10 +187,11 @@ def _findings(study: Study, covered: why.Covered | Figure | None) -> Iterable[Fi
     if drop <= 0 or study.predicted[i] != study.labels[i]:
         return
     rows, cols = result.values.shape[1:]
-    low, high = limits(result.values, signed=True)
+    drawn = study.maps(result.values)
+    low, high = limits(drawn, signed=True)
     name = study.class_name(int(study.predicted[i]))
     yield Finding(
-        [study.original(i), Cell(heat(result.values[k], low, high, DIVERGING), "", "its map")],
+        [study.original(i), Cell(heat(drawn[k], low, high, DIVERGING), "", "its map")],
         say(
             "finding.part",
             true=name,

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from ..data import Dataset
-from ..draw.image import pixels
+from ..draw.image import block_for, coarse, pixels
 from ..engine.layer import Array
 from ..engine.layers.conv import Conv2D
 from ..engine.layers.rectifier import ReLU
@@ -23,6 +23,8 @@ MOST_CLASSES = 10
 pictures."""
 LARGE = 128
 """Pictures with a longer side than this are dear: of what is computed for hours there is less."""
+SMALL, DOTS = 120, 48
+"""How wide a large picture is drawn beside its maps at the most, in pixels, and a map, in dots."""
 FEW_CLASSES = 6
 """How many classes' ideal pictures are made of such a size, where nobody has chosen."""
 GREY = 0.5
@@ -155,9 +157,41 @@ class Study:
         """What to call picture i: its class, or "picture" where there are no classes."""
         return self.class_name(int(self.labels[i])) if self.is_classifier else say("picture")
 
+    @cached_property
+    def block(self) -> int:
+        """By the means of how many pixels large pictures are drawn small."""
+        rows, cols = self.model.input.shape[:2]
+        return block_for(rows, cols, SMALL) if self.is_large else 1
+
+    @cached_property
+    def dot(self) -> int:
+        """The side of what is drawn as one dot of a map: of large maps single pixels, some high and
+        most near zero, would be seen as nothing."""
+        rows, cols = self.model.input.shape[:2]
+        more = block_for(rows, cols, DOTS * self.block) if self.is_large else 1
+        return more * self.block
+
+    def maps(self, values: Array) -> Array:
+        """Maps (N, rows, cols) of the pictures as they are drawn: by dots, as large as the pictures
+        beside them."""
+        if self.dot == 1:
+            return values
+        drawn, times = coarse(values, self.dot), self.dot // self.block
+        rows, cols = (-(-size // self.block) for size in values.shape[1:3])
+        return drawn.repeat(times, axis=1).repeat(times, axis=2)[:, :rows, :cols]
+
+    @property
+    def dots(self) -> str:
+        """What one dot of a map is, for captions; nothing where it is a pixel."""
+        return "" if self.dot == 1 else " " + say("block", block=self.dot)
+
     def original(self, i: int) -> Cell:
-        """Picture i as a cell."""
-        return Cell(pixels(self.data.x[i]), "", f"picture {i}: {self.shown_as(i)}")
+        """Picture i as a cell, as large as the maps beside it."""
+        x = self.data.x[i : i + 1]
+        if self.block > 1:
+            scale = np.float32(255) if x.dtype == np.uint8 else np.float32(1)
+            x = coarse(x, self.block) / scale
+        return Cell(pixels(x[0]), "", f"picture {i}: {self.shown_as(i)}")
 
     @cached_property
     def sure_and_right(self) -> float | None:

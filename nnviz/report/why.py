@@ -54,11 +54,12 @@ def cover(study: Study) -> Covered:
     result = occlusion(
         study.judged, study.data.x[chosen], targets, patch=patch, stride=stride, fill=fill
     )
-    low, high = limits(result.values, signed=True)
+    drawn = study.maps(result.values)
+    low, high = limits(drawn, signed=True)
     names = [study.class_name(int(t)) for t in targets]
     maps = [
         Cell(heat(v, low, high, DIVERGING), "", f"what covering costs this {name}")
-        for v, name in zip(result.values, names, strict=True)
+        for v, name in zip(drawn, names, strict=True)
     ]
     k, (row, col), drop = strongest(result)
     rows, cols = result.values.shape[1:]
@@ -75,6 +76,7 @@ def cover(study: Study) -> Covered:
     caption = say("cover.caption", patch=patch, places=len(_boxes(result)), colour=shade)
     if fill != GREY:
         caption += " " + say("cover.background")
+    caption += study.dots
     figure = Figure(
         id="occlusion",
         title=title if is_told else say("cover.title.plain"),
@@ -83,6 +85,7 @@ def cover(study: Study) -> Covered:
         col_heads=names,
         scale=Scale(low, high, DIVERGING, ends("scale.lowers")),
         zoom=112,
+        wide=study.is_large,
         warnings=told(result.warnings, names),
         method="occlusion of the score before the softmax",
         paper="Zeiler and Fergus 2013, arXiv:1311.2901",
@@ -156,6 +159,7 @@ def guide(study: Study) -> Figure:
         scale=Scale(0, 1, "viridis", ends("scale.lost_sure")),
         legend=_legend(study, result),
         zoom=112,
+        wide=study.is_large,
         warnings=told(result.warnings, names),
         method="occlusion, probability and answer at each place",
         paper="Zeiler and Fergus 2013, arXiv:1311.2901",
@@ -212,16 +216,18 @@ def matrix(study: Study, method: str) -> Figure:
     rows, warnings = [[study.original(i) for i in picks]], []
     names = [study.class_name(int(t)) for t in targets]
     numbers = {"pictures": np.array(picks)}
-    result = None
+    result, tops = None, []
     for rule in RULES:
         result = explain(study.judged, x, targets, rule=rule)
-        low, high = limits(result.values, signed=False)
+        drawn = study.maps(result.values)
+        low, high = limits(drawn, signed=False)
+        tops.append(high)
         numbers[rule] = result.values
         rows.append(
             [
                 Cell(heat(v, low, high, SEQUENTIAL), "",
                      f"{rule} map of class {name}, up to {v.max():.3g}")
-                for v, name in zip(result.values, names, strict=True)
+                for v, name in zip(drawn, names, strict=True)
             ]
         )  # fmt: skip
         warnings += told(result.warnings, names, rule)
@@ -230,12 +236,12 @@ def matrix(study: Study, method: str) -> Figure:
     node = result.provenance.node
     heads = [
         "the picture",
-        *(f"{rule}, 0 to {numbers[rule].max():.2g}" for rule in RULES),
+        *(f"{rule}, 0 to {top:.2g}" for rule, top in zip(RULES, tops, strict=True)),
     ]
     return Figure(
         id=method,
         title=say(f"{method}.title"),
-        caption=say(f"{method}.caption", node=node),
+        caption=say(f"{method}.caption", node=node) + study.dots,
         cells=rows,
         row_heads=heads,
         col_heads=names,

@@ -31,6 +31,8 @@ PLAIN = {"add": L.Add, "multiply": L.Multiply}
 def arithmetic(imp: Importer, step: Step) -> Value:
     """Between nodes a merging layer; a constant goes into a layer of its own."""
     given = [imp.lookup(name) for name in step.inputs]
+    if step.opset < 7 and "axis" in step.attributes:
+        given[1] = along(given[0], given[1], int(step.get("axis")))
     values = [imp.settled(step, v) for v in given if isinstance(v, Value)]
     consts = [v for v in given if isinstance(v, Const)]
     operation = OPERATIONS[step.op]
@@ -54,6 +56,16 @@ def arithmetic(imp: Importer, step: Step) -> Value:
         tail = None if i == len(consts) - 1 else f"constant_{i + 1}"
         total = with_constant(imp, step, operation, total, const, first, tail)
     return total
+
+
+def along(first: Value | Const, second: Value | Const, axis: int) -> Value | Const:
+    """Before opset 7: the second tensor's axes lie along the first's from `axis` on."""
+    rank = first.rank if isinstance(first, Value) else first.array.ndim
+    front = axis + rank if axis < 0 else axis
+    if isinstance(second, Const):
+        more = rank - front - second.array.ndim
+        return Const.of(second.array.reshape(*second.array.shape, *(1,) * max(0, more)))
+    raise ArgumentError("it lays a computed tensor along an axis, as was done before opset 7")
 
 
 def common(imp: Importer, values: list[Value], shape: Shape) -> tuple[list[Value], Shape]:

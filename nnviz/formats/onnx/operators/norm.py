@@ -125,12 +125,11 @@ def batch_statistics(imp: Importer, step: Step) -> list[Value]:
         L.WithConstant.of("multiply", scale.reshape(high)),
         L.WithConstant.of("add", bias.reshape(high)),
     )
-    keep = float(step.get("momentum", 0.9))
-    made = [y]
+    keep, wide = float(step.get("momentum", 0.9)), (value.shape[1],)
+    made, saved = [y], []
     for new, old, tail in ((mean, old_mean, "moving_mean"), (variance, old_variance, "moving_var")):
-        shape = new.shape
-        flat = new.named((shape[1],), [1])
-        flat = imp.arranged(step, flat, (0,))
+        flat = imp.arranged(step, new.named(wide, [1]), (0,))
+        saved.append(flat)
         made.append(
             changed(
                 imp,
@@ -142,7 +141,7 @@ def batch_statistics(imp: Importer, step: Step) -> list[Value]:
                 last=tail,
             )
         )
-    return made
+    return made + saved  # before opset 14 the batch's own came last
 
 
 @operator("InstanceNormalization")
