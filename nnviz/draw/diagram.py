@@ -40,7 +40,7 @@ def words(block: Block) -> tuple[str, str]:
     return what, sizes + (f" · {block.params:,} parameters" if block.params else "")
 
 
-def _short(line: str, limit: int = 34) -> str:
+def _short(line: str, limit: int = 32) -> str:
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 

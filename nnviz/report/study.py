@@ -21,7 +21,7 @@ from .words import isolated, say
 MOST_CLASSES = 10
 """How many classes the matrices show at the most; a larger model's first ones that have
 pictures."""
-LARGE = 128
+LARGE = 96
 """Pictures with a longer side than this are dear: of what is computed for hours there is less."""
 SMALL, DOTS = 120, 48
 """How wide a large picture is drawn beside its maps at the most, in pixels, and a map, in dots."""
