@@ -142,14 +142,14 @@ PHRASES: dict[str, str] = {
     "trust.passes": "passes",
     "trust.none": "none",
     "trust.unchecked": "not checked",
-    "trust.survives": "{rho:.2f}: {mark}",
+    "trust.survives": "{rho}: {mark}",
     "trust.head": "method|probability, 10 % taken away|insertion less deletion|not surely better "
     "than|network destroyed",
     "trust.head.known": "at the true place",
     "trust.head.decoy": "at the decoy",
     "trust.title": "{good} of {n} methods can be believed here: they beat maps that know nothing, "
     "and notice when the network is destroyed; best is {best}",
-    "trust.title.no": "None of {n} methods is surely better here than maps that know nothing of "
+    "trust.title.no": "Of {n} methods no one is surely better here than maps that know nothing of "
     "the network",
     "trust.title.decoy": "The maps show the spurious cue: their brightest pixel lies there in "
     "{decoy:.0%} of the cases, at the true one in {true:.0%}",

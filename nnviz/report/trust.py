@@ -141,10 +141,11 @@ def table(study: Study, trust: Trust) -> Figure | None:
         before, after, _ = trust.falls(name)
         one = found["insertion_minus_deletion"]
         unbeaten = [say(f"control.{c.control}") for c in one.controls if not c.beaten]
-        checked = say("trust.unchecked") if sane is None else say(
-            "trust.survives", rho=sane.survival[0], mark=marks_of(sane) or say("trust.passes")
-        )  # fmt: skip
-        row = [name_of(name), f"{before:.2f} → {after:.2f}", f"{one.mean:.2f}",
+        passed = marks_of(sane) or say("trust.passes")
+        checked = say("trust.unchecked")
+        if sane is not None:
+            checked = say("trust.survives", rho=_plain(sane.survival[0]), mark=passed)
+        row = [name_of(name), f"{before:.2f} → {after:.2f}", _plain(one.mean),
                ", ".join(unbeaten) or say("trust.none"), checked]  # fmt: skip
         row += [f"{found['pointing'].mean:.0%}"] if known else []
         row += [f"{trust.decoys[name].mean():.0%}"] if trust.decoys else []
@@ -152,7 +153,7 @@ def table(study: Study, trust: Trust) -> Figure | None:
     any_one = trust.scores[names[0]]
     random = trust.falls(names[0])
     foot = [say("control.random"), f"{random[0]:.2f} → {random[2]:.2f}",
-            f"{any_one.of('insertion_minus_deletion', 'random').mean():.2f}"]  # fmt: skip
+            _plain(float(any_one.of("insertion_minus_deletion", "random").mean()))]  # fmt: skip
     foot += [""] * (len(head) - 3)
     if known:
         foot[5] = f"{any_one.of('pointing', 'random').mean():.0%}"
@@ -175,6 +176,11 @@ def table(study: Study, trust: Trust) -> Figure | None:
         | {f"{name}_insertion": found.insertion for name, found in trust.scores.items()},
         wide=True,
     )
+
+
+def _plain(value: float) -> str:
+    """Two digits, never `-0.00`."""
+    return f"{round(value, 2) + 0.0:.2f}"
 
 
 def _quality(found: Scores) -> float:
