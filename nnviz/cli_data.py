@@ -39,7 +39,7 @@ def data_options(
         group.add_argument("--classes", type=int, help="how many classes a CSV has; default: 10")
     group.add_argument("--n", type=int, help="how many planted pictures; default: 1000")
     group.add_argument(
-        "--size", type=_size, metavar="ROWSxCOLS", help="of planted pictures; default: 28x28"
+        "--size", type=size, metavar="ROWSxCOLS", help="of planted pictures; default: 28x28"
     )
 
 

@@ -31,7 +31,7 @@ from .plan import Plan, plan
 from .study import Study
 
 PAGE, MANIFEST = "index.html", "manifest.json"
-STEPS = 22
+STEPS = 23
 """About how many figures are made, for the progress bar."""
 
 

@@ -140,4 +140,48 @@ PHRASES: dict[str, str] = {
     "misses what it should share out.",
     "contrast.rows": "the picture|why this and not that",
     "contrast.label": "lead {lead}, gap {gap}",
+    # how far the maps can be believed
+    "method.saliency": "plain|its size",
+    "method.guided_backprop": "guided|only what excites",
+    "method.deconvnet": "rectified|only what is positive",
+    "trust.sentence": "Taking the {share:.0%} of the pixels away that the {name} maps of {n} "
+    "pictures show brightest lowers the probability from {before:.2f} to {after:.2f} on average; "
+    "with random maps, to {random:.2f}.",
+    "trust.marked": "Mark: the {name} map {marks}.",
+    "trust.picture": "shows the picture rather than the network",
+    "trust.any_class": "looks the same whichever class is asked for",
+    "trust.passes": "passes",
+    "trust.none": "none",
+    "trust.unchecked": "not checked",
+    "trust.survives": "{rho}: {mark}",
+    "trust.head": "method|probability, 10 % taken away|insertion less deletion|not surely better "
+    "than|network destroyed",
+    "trust.head.known": "at the true place",
+    "trust.head.decoy": "at the decoy",
+    "trust.title": "{good} of {n} methods can be believed here: they beat maps that know nothing, "
+    "and notice when the network is destroyed; best is {best}",
+    "trust.title.no": "Of {n} methods no one is surely better here than maps that know nothing of "
+    "the network",
+    "trust.title.decoy": "The maps show the spurious cue: their brightest pixel lies there in "
+    "{decoy:.0%} of the cases, at the true one in {true:.0%}",
+    "trust.title.true": "The maps show the true cue: their brightest pixel lies there in "
+    "{true:.0%} of the cases, at what only looks like a reason in {decoy:.0%}",
+    "trust.caption": "Every method's maps of the same {n} pictures, spread over the data. Taking "
+    "the brightest {share:.0%} of a map away should lower the probability. Insertion less deletion "
+    "sums that up over all shares of the pixels (higher is better). The controls are a random map, "
+    "the middle of the picture, and its edges: a method that is not surely better has shown "
+    "nothing that one could not guess. Network destroyed: how alike a map stays when all that was "
+    "learnt is shuffled, from 0 (not at all) to 1; a map that keeps half of its order or more "
+    "shows the picture rather than the network.",
+    "control.random": "a random map",
+    "control.centre": "the centre",
+    "control.edges": "the edges",
+    "works.conclude": "It shows what parts of the network answer to, not that the network is right "
+    "for that reason.",
+    "adjust.conclude": "It shows what did not work in training; that a part is busy does not mean "
+    "that it is needed.",
+    "fails.conclude": "The shares hold for pictures like these, within the ranges given, and for "
+    "no others.",
+    "why.conclude": "A map shows what this answer hangs on, not what is true of the thing in the "
+    "picture; how far each kind of map can be believed stands in the table of this chapter.",
 }

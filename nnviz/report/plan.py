@@ -7,7 +7,7 @@ reason of the data shows that reason in the picture's place. Nothing is ever an 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -16,7 +16,7 @@ from ..draw.colour import DIVERGING, limits
 from ..draw.image import heat
 from ..errors import NnvizError
 from ..inspection.anatomy import health
-from . import adjust, answers, excited, fails, firmness, inside, methods, why, works
+from . import adjust, answers, excited, fails, firmness, inside, methods, trust, why, works
 from .figure import Cell, Chapter, Figure, Finding
 from .study import Study
 from .words import place_words, say
@@ -87,7 +87,7 @@ def _works(study: Study, tell: Tell) -> Chapter:
     for ident, make in makers:
         tell(ident)
         figures.append(_try(ident, make))
-    return Chapter("works", say("works"), say("works.lead"), figures)
+    return Chapter("works", say("works"), concluded("works"), figures)
 
 
 def _deep(
@@ -120,7 +120,7 @@ def _adjust(study: Study, tell: Tell) -> Chapter:
             adjust.weights(study, found),
         ]
     )
-    lead = say("adjust.lead" if curves else "adjust.lead.plain")
+    lead = concluded("adjust", "adjust.lead" if curves else "adjust.lead.plain")
     return Chapter("adjust", say("adjust"), lead, figures, adjust.advice(study, found))
 
 
@@ -145,7 +145,7 @@ def _fails(study: Study, tell: Tell) -> Chapter:
         tell(ident)
         figures.append(_try(ident, make))
     advice = fails.advice(study, found)
-    return Chapter("fails", say("fails"), say("fails.lead"), _made(figures), advice)
+    return Chapter("fails", say("fails"), concluded("fails"), _made(figures), advice)
 
 
 def _why(study: Study, tell: Tell, covered: why.Covered | Figure | None) -> Chapter:
@@ -172,7 +172,29 @@ def _why(study: Study, tell: Tell, covered: why.Covered | Figure | None) -> Chap
         tell(ident)
         made.append(_try(ident, make))
     figures += _made(made)
-    return Chapter("why", say("why"), say("why.lead"), figures, advice)
+    if drawn is not None:
+        tell("trust")
+        figures = _believed(study, drawn, figures)
+    return Chapter("why", say("why"), concluded("why"), figures, advice)
+
+
+def concluded(chapter: str, lead: str = "") -> str:
+    """A chapter's lead, and what may be concluded from it and what not."""
+    return f"{say(lead or f'{chapter}.lead')} {say(f'{chapter}.conclude')}"
+
+
+def _believed(study: Study, drawn: why.Covered, figures: list[Figure]) -> list[Figure]:
+    """The figures with what the network says of their maps, and the table of all methods."""
+    found = _try("trust", lambda: trust.judged(study, drawn))
+    if isinstance(found, Figure):
+        return [*figures, found]
+    told = [
+        replace(figure, caption=" ".join(filter(None, (figure.caption, said))))
+        if (said := found.sentences(figure.id)) else figure
+        for figure in figures
+    ]  # fmt: skip
+    made = _try("trust", lambda: trust.table(study, found))
+    return told if made is None else [*told, made]
 
 
 def _findings(study: Study, covered: why.Covered | Figure | None) -> Iterable[Finding]:

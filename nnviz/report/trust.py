@@ -1,0 +1,204 @@
+"""How far the maps of the page can be believed: what the network says of each, beside maps that
+know nothing of it; whether a method notices that the network was destroyed; and, where the truth is
+planted, whether the maps show it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..draw.samples import spread
+from ..engine.layer import Array
+from ..errors import NnvizError
+from ..inspection.attribution import explain
+from ..inspection.evaluation import Sanity, Scores, sanity
+from ..inspection.evaluation.sanity import ANY_CLASS, PICTURE
+from ..inspection.evaluation.scores import Judge
+from .figure import Figure, Table
+from .methods import options_of
+from .study import Study, fill_for
+from .why import Covered
+from .words import heads, say
+
+JUDGED = (
+    "occlusion", "gradient", "saliency", "guided_backprop", "deconvnet", "integrated_gradients",
+    "deep_lift", "lrp", "grad_cam",
+)  # fmt: skip
+"""The methods that the page shows."""
+OF_FIGURE = {
+    "occlusion": ("occlusion",),
+    "saliency": ("saliency", "guided_backprop", "deconvnet"),
+    "cam": ("grad_cam",),
+    "contrast": ("integrated_gradients",),
+}
+"""Which of them each figure shows. The figure with all of them is told by its table."""
+SHARE = 0.1
+"""Of the pixels, which are taken away for the sentence under a figure."""
+STEPS, DRAWS = 10, 10
+PICTURES, SMALL = 20, 4096
+"""How many pictures are judged, where they have no more pixels than this; else as few as the
+occlusion figure shows."""
+SANE = 5
+"""Of these, how many the sanity check is made with."""
+
+
+@dataclass(frozen=True)
+class Trust:
+    """What was found: scores and, where it could be had, the sanity check, by method."""
+
+    scores: Mapping[str, Scores]
+    sane: Mapping[str, Sanity]
+    chosen: list[int]
+    decoys: Mapping[str, Array]
+
+    def sentences(self, figure: str) -> str:
+        """What stands under a figure about its methods."""
+        return " ".join(
+            self.sentence(name) for name in OF_FIGURE.get(figure, ()) if name in self.scores
+        )
+
+    def sentence(self, name: str) -> str:
+        """What taking the first pixels of a method's maps away does, beside a random map."""
+        before, after, control = self.falls(name)
+        words = say("trust.sentence", name=name_of(name), share=SHARE, n=len(self.chosen),
+                    before=before, after=after, random=control)  # fmt: skip
+        marks = marks_of(self.sane.get(name))
+        return f"{words} {say('trust.marked', name=name_of(name), marks=marks)}" if marks else words
+
+    def falls(self, name: str) -> tuple[float, float, float]:
+        """The mean probability before, after, and after the random control's pixels went."""
+        every = [self.scores[name].fall(i, SHARE) for i in range(len(self.chosen))]
+        after = np.mean([curve for _, curve in every], axis=0)
+        random = 1 + self.scores[name].controls.index("random")
+        return float(np.mean([b for b, _ in every])), float(after[0]), float(after[random])
+
+
+def judged(study: Study, covered: Covered) -> Trust:
+    """All methods of the page on right answers spread over the data, where there are any."""
+    right = np.flatnonzero(study.predicted == study.labels)
+    few = math.prod(study.model.input.shape[:2]) > SMALL
+    chosen = spread(right, len(covered.chosen) if few else PICTURES).tolist() or covered.chosen
+    data = study.data[chosen]
+    targets = study.predicted[chosen]
+    judge = Judge.of(study.judged, data, targets, steps=STEPS, draws=DRAWS, fill=fill_for(study),
+                     seed=study.seed)  # fmt: skip
+    scores: dict[str, Scores] = {}
+    sane: dict[str, Sanity] = {}
+    decoys: dict[str, Array] = {}
+    for name in JUDGED:
+        if name == "grad_cam" and not study.has_places:
+            continue
+        options = options_of(study, name)
+        if name == "occlusion":
+            settings = covered.result.provenance.settings
+            options = {key: settings[key] for key in ("patch", "stride", "fill")}
+        try:
+            result = explain(study.judged, data.x, targets, method=name, **options)
+            scores[name] = judge.scores(result)
+            if data.decoys is not None:
+                other = replace(judge, truth=data.decoys)
+                decoys[name] = other.scores(result).of("pointing")
+            if name != "occlusion" or not few:  # which asks the network again for every place
+                sane[name] = _sane(study, data.x[:SANE], targets[:SANE], name, options)
+        except NnvizError:
+            continue
+    return Trust(scores, sane, chosen, decoys)
+
+
+def _sane(study: Study, x: Array, targets: Array, name: str, options: dict[str, Any]) -> Sanity:
+    return sanity(
+        study.judged, x, targets, method=name, options=options, stages=1, independent=False,
+        repeats=1, seed=study.seed,
+    )  # fmt: skip
+
+
+def name_of(method: str) -> str:
+    """What a method is called on the page."""
+    return heads(f"method.{method}")[0]
+
+
+def marks_of(found: Sanity | None) -> str:
+    """The sanity check's marks in the page's words."""
+    words = {PICTURE: say("trust.picture"), ANY_CLASS: say("trust.any_class")}
+    return "" if found is None else say("and").join(words[mark] for mark in found.marks)
+
+
+def table(study: Study, trust: Trust) -> Figure | None:
+    """A row for each method: quality, controls, sanity; and hits, where the truth is known."""
+    if not trust.scores:
+        return None
+    known = study.data.masks is not None
+    names = sorted(trust.scores, key=lambda n: -_quality(trust.scores[n]))
+    head = heads("trust.head") + (heads("trust.head.known") if known else [])
+    head += heads("trust.head.decoy") if trust.decoys else []
+    rows = []
+    for name in names:
+        found, sane = trust.scores[name], trust.sane.get(name)
+        before, after, _ = trust.falls(name)
+        one = found["insertion_minus_deletion"]
+        unbeaten = [say(f"control.{c.control}") for c in one.controls if not c.beaten]
+        passed = marks_of(sane) or say("trust.passes")
+        checked = say("trust.unchecked")
+        if sane is not None:
+            checked = say("trust.survives", rho=_plain(sane.survival[0]), mark=passed)
+        row = [name_of(name), f"{before:.2f} → {after:.2f}", _plain(one.mean),
+               ", ".join(unbeaten) or say("trust.none"), checked]  # fmt: skip
+        row += [f"{found['pointing'].mean:.0%}"] if known else []
+        row += [f"{trust.decoys[name].mean():.0%}"] if trust.decoys else []
+        rows.append(row)
+    any_one = trust.scores[names[0]]
+    random = trust.falls(names[0])
+    foot = [say("control.random"), f"{random[0]:.2f} → {random[2]:.2f}",
+            _plain(float(any_one.of("insertion_minus_deletion", "random").mean()))]  # fmt: skip
+    foot += [""] * (len(head) - 3)
+    if known:
+        foot[5] = f"{any_one.of('pointing', 'random').mean():.0%}"
+    return Figure(
+        id="trust",
+        title=_title(trust, names, known),
+        caption=say("trust.caption", n=len(trust.chosen), share=SHARE),
+        table=Table(head, rows, foot),
+        method="insertion minus deletion; controls; cascading randomization of all layers",
+        paper="Petsiuk et al. 2018, arXiv:1806.07421; Adebayo et al. 2018, arXiv:1810.03292; "
+        "Sixt et al. 2020, arXiv:1912.09818",
+        settings=f"steps {STEPS}, fill {fill_for(study)}",
+        seed=study.seed,
+        code=f"{study.model_code}\n{study.data_code}\nx = data.x[{trust.chosen}]\n"
+        f'map_ = nv.explain(model, x, method="lrp", composite="epsilon_plus")\n'
+        f"print(nv.score(model, x, map_, fill={fill_for(study)}))\n"
+        f'print(nv.sanity(model, x, method="lrp"))',
+        numbers={"pictures": np.array(trust.chosen)}
+        | {f"{name}_deletion": found.deletion for name, found in trust.scores.items()}
+        | {f"{name}_insertion": found.insertion for name, found in trust.scores.items()},
+        wide=True,
+    )
+
+
+def _plain(value: float) -> str:
+    """Two digits, never `-0.00`."""
+    return f"{round(value, 2) + 0.0:.2f}"
+
+
+def _quality(found: Scores) -> float:
+    return found["insertion_minus_deletion"].mean
+
+
+def _title(trust: Trust, names: list[str], known: bool) -> str:
+    """The spurious cue where the maps show it; else how many methods can be believed here."""
+    if trust.decoys:
+        seen = np.mean([trust.decoys[name].mean() for name in names])
+        true = np.mean([trust.scores[name]["pointing"].mean for name in names])
+        key = "trust.title.decoy" if seen > true else "trust.title.true"
+        return say(key, decoy=seen, true=true)
+    good = [
+        name for name in names
+        if all(c.beaten for c in trust.scores[name]["insertion_minus_deletion"].controls)
+        and not marks_of(trust.sane.get(name))
+    ]  # fmt: skip
+    if not good:
+        return say("trust.title.no", n=len(names))
+    return say("trust.title", good=len(good), n=len(names), best=name_of(good[0]))
