@@ -11,62 +11,8 @@ import math
 from collections import Counter
 
 import numpy as np
-
-
-class Counted:
-    """A number that counts the operations it takes part in."""
-
-    tally: Counter[str] = Counter()
-
-    def __init__(self, value, learnt=False):
-        self.value, self.learnt = float(value), learnt
-
-    def _with(self, other, result):
-        Counted.tally["flops"] += 1
-        return Counted(result)
-
-    def __add__(self, other):
-        return self._with(other, self.value + number(other))
-
-    def __sub__(self, other):
-        return self._with(other, self.value - number(other))
-
-    def __mul__(self, other):
-        Counted.tally["mult_adds"] += self.learnt or getattr(other, "learnt", False)
-        return self._with(other, self.value * number(other))
-
-    def __truediv__(self, other):
-        return self._with(other, self.value / number(other))
-
-    def larger(self, other):
-        return self._with(other, max(self.value, number(other)))
-
-    def apply(self, f):
-        return self._with(None, f(self.value))
-
-
-def number(value):
-    return value.value if isinstance(value, Counted) else value
-
-
-def counted(array, learnt=False):
-    """An array of counting numbers."""
-    out = np.empty(array.shape, object)
-    for place in np.ndindex(array.shape):
-        out[place] = Counted(array[place], learnt)
-    return out
-
-
-def plain(array):
-    return np.vectorize(number, otypes=[float])(array)
-
-
-def total(values):
-    """A sum that begins at zero, one addition each."""
-    result = Counted(0)
-    for value in values:
-        result = result + value
-    return result
+from counting_later import LATER
+from counting_numbers import Counted, counted, each, plain, total
 
 
 def framed(layer, x, fill=0.0):
@@ -127,7 +73,9 @@ def transposed(layer, x):
 
 def dense(layer, x):
     w = counted(layer.params["weight"], True)
-    y = np.array([total(x[i] * w[i, o] for i in range(len(x))) for o in range(layer.units)])
+    y = np.empty((*x.shape[:-1], layer.units), object)
+    for *at, o in np.ndindex(y.shape):
+        y[(*at, o)] = total(x[(*at, i)] * w[i, o] for i in range(len(w)))
     return biased(layer, y)
 
 
@@ -138,38 +86,35 @@ def batch_norm(layer, x):
     return each(x, lambda v, k: v * factor[k] + float(shift[k]))
 
 
-def each(x, f):
-    """f(value, channel) at every place."""
-    y = np.empty(x.shape, object)
-    for place in np.ndindex(x.shape):
-        y[place] = f(x[place], place[-1])
-    return y
+def counts(layer, size):
+    """1 for every cell of the padded input that a mean counts."""
+    found = np.pad(np.ones(size), layer.window().padding(size))
+    if getattr(layer, "count_include_pad", False):
+        pads = layer.padding
+        found[: size[0] + sum(pads[0]), : size[1] + sum(pads[1])] = 1
+    return found
 
 
 def pool(layer, x):
     kind, size = type(layer).__name__, layer.window().out_size(x.shape[:2])
-    inside = plain(framed(layer, counted(np.ones(x.shape))))
+    inside = counts(layer, x.shape[:2])
     x = framed(layer, x, -np.inf if kind == "MaxPooling2D" else 0.0)
-    (kh, kw), (s, t) = layer.pool_size, layer.strides
+    (s, t), (d, e) = layer.strides, layer.dilation_rate
     y = np.empty((*size, x.shape[2]), object)
     for r, c, k in np.ndindex(y.shape):
-        cells = [x[r * s + i, c * t + j, k] for i, j in np.ndindex(kh, kw)]
+        places = [(r * s + i * d, c * t + j * e) for i, j in np.ndindex(layer.pool_size)]
+        cells = [x[(*at, k)] for at in places]
         if kind == "MaxPooling2D":
             best = Counted(-np.inf)
             for cell in cells:
                 best = best.larger(cell)
             y[r, c, k] = best
         elif kind == "AveragePooling2D":
-            y[r, c, k] = total(cells) / inside[r * s : r * s + kh, c * t : c * t + kw, k].sum()
+            y[r, c, k] = total(cells) / sum(inside[at] for at in places)
         else:
             weight = Counted(layer.params["weight"][k], True)
             y[r, c, k] = total(cells) * weight + float(layer.params["bias"][k])
     return y
-
-
-def global_average(layer, x):
-    flat = x.reshape(-1, x.shape[-1])
-    return np.array([total(flat[:, k]) / len(flat) for k in range(x.shape[-1])])
 
 
 def response_norm(layer, x):
@@ -203,18 +148,6 @@ def merge(f):
     return forward
 
 
-def softmax(layer, x):
-    y = np.empty(x.shape, object)
-    for at in np.ndindex(x.shape[:-1]):
-        top = Counted(-np.inf)
-        for v in x[at]:
-            top = top.larger(v)
-        powers = [(v - top).apply(math.exp) for v in x[at]]
-        whole = total(powers)
-        y[at] = [p / whole for p in powers]
-    return y
-
-
 def curve(f):
     return lambda layer, x: each(x, lambda v, k: f(layer, v, k))
 
@@ -229,7 +162,20 @@ def chosen(v, positive, negative):
     return positive if v.value > 0 else negative
 
 
+def gelu(layer, v):
+    if not layer.approximate:
+        return v * (((v / math.sqrt(2)).apply(math.erf) + 1) * 0.5)
+    bent = ((v * v * v) * 0.044715 + v) * math.sqrt(2 / math.pi)
+    return v * ((bent.apply(math.tanh) + 1) * 0.5)
+
+
+def prelu(layer, x):
+    slopes = np.broadcast_to(counted(layer.params["slope"], True), x.shape)
+    return np.frompyfunc(lambda v, a: chosen(v, v, v * a), 2, 1)(x, slopes)
+
+
 EXECUTE = {
+    **LATER,
     "Conv2D": conv,
     "DepthwiseConv2D": depthwise,
     "Conv2DTranspose": transposed,
@@ -239,7 +185,6 @@ EXECUTE = {
     "MaxPooling2D": pool,
     "AveragePooling2D": pool,
     "Subsampling2D": pool,
-    "GlobalAveragePooling2D": global_average,
     "UpSampling2D": upsampling,
     "ZeroPadding2D": lambda layer, x: framed(layer, x),
     "Flatten": lambda layer, x: x.reshape(-1),
@@ -247,15 +192,16 @@ EXECUTE = {
     "Linear": lambda layer, x: x,
     "Add": merge(lambda a, b: a + b),
     "Multiply": merge(lambda a, b: a * b),
-    "Concatenate": lambda layer, *xs: np.concatenate(xs, axis=-1),
+    "Concatenate": lambda layer, *xs: np.concatenate(
+        xs, axis=layer.axis - 1 if layer.axis > 0 else layer.axis
+    ),
     "Normalization": curve(
         lambda layer, v, k: (v - layer.mean[k % len(layer.mean)]) / layer.std[k % len(layer.std)]
     ),
-    "Softmax": softmax,
     "ReLU": curve(lambda layer, v, k: v.larger(0)),
     "Step": curve(lambda layer, v, k: chosen(v, Counted(1), Counted(0))),
     "LeakyReLU": curve(lambda layer, v, k: chosen(v, v, v * layer.negative_slope)),
-    "PReLU": curve(lambda layer, v, k: chosen(v, v, v * Counted(layer.params["slope"][k], True))),
+    "PReLU": prelu,
     "ELU": curve(lambda layer, v, k: chosen(v, v, (v.apply(math.exp) - 1) * layer.alpha)),
     "SELU": curve(
         lambda layer, v, k: chosen(v, v, (v.apply(math.exp) - 1) * 1.6732632423543772)
@@ -264,8 +210,10 @@ EXECUTE = {
     "Tanh": curve(lambda layer, v, k: v.apply(math.tanh)),
     "Sigmoid": curve(lambda layer, v, k: sigmoid(v)),
     "Softplus": curve(lambda layer, v, k: (v.apply(math.exp) + 1).apply(math.log)),
-    "Swish": curve(lambda layer, v, k: v * sigmoid(v)),
-    "GELU": curve(lambda layer, v, k: v * (((v / math.sqrt(2)).apply(math.erf) + 1) * 0.5)),
+    "Swish": curve(
+        lambda layer, v, k: v * sigmoid(v if layer.beta == 1 else v * layer.beta)
+    ),
+    "GELU": curve(lambda layer, v, k: gelu(layer, v)),
     "HardSwish": curve(
         lambda layer, v, k: v * ((v + 3).larger(0).apply(lambda a: min(a, 6)) * (1 / 6))
     ),

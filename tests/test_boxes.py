@@ -28,7 +28,10 @@ from nnviz.engine.layers import (
     Flatten,
     MaxPooling2D,
     ReLU,
+    Reshape,
+    Softplus,
     UpSampling2D,
+    WithConstant,
     ZeroPadding2D,
 )
 from nnviz.engine.model import Model
@@ -82,7 +85,7 @@ def drawn(model, dtype, seed=0):
     for node in model.nodes:
         for store in (node.layer.params, node.layer.buffers):
             for name, array in store.items():
-                low = 0.5 if name in ("gamma", "moving_variance") else -0.5
+                low = 0.5 if name in ("gamma", "moving_variance", "value") else -0.5
                 array[...] = rng.uniform(low, low + 1, array.shape)
     return model
 
@@ -115,23 +118,39 @@ EXAMPLES = [
 def around(name, i):
     """A model with the layer between convolutions that make its inputs, and a head."""
     layer, shapes = Layer.registry[name].examples()[i]
-    places = {shape[:2] for shape in shapes if len(shape) == 3}
-    if len(places) == 1 and all(len(shape) == 3 for shape in shapes):
-        shapes = [(rows + 9, cols + 8, channels) for rows, cols, channels in shapes]
-    rows = max(shape[0] for shape in shapes if len(shape) == 3)
-    cols = max(shape[1] for shape in shapes if len(shape) == 3)
+    shapes = enlarged(layer, shapes)
+    rows = max(4, *(shape[0] for shape in shapes if len(shape) == 3))
+    cols = max(4, *(shape[1] for shape in shapes if len(shape) == 3))
     x, ins = Input((rows, cols, 2)), []
     for shape in shapes:
         if len(shape) == 3:
             kernel = (rows - shape[0] + 1, cols - shape[1] + 1)
-            ins.append(Conv2D(shape[2], kernel, name=f"in_{len(ins)}")(x))
+            made = Conv2D(shape[2], kernel, name=f"in_{len(ins)}")(x)
         else:
-            ins.append(Dense(shape[0])(Flatten()(x)))
+            made = Reshape(shape)(Dense(int(np.prod(shape)))(Flatten()(x)))
+        if layer.domain[0] > 0:  # it is not defined for all numbers
+            made = WithConstant.of("add", 0.5)(Softplus()(made))
+        ins.append(made)
     y = layer(ins if len(ins) > 1 else ins[0])
     size = Model(x, y).output_shape
     if len(size) == 3:
         y = Flatten()(Conv2D(3, (min(3, size[0]), min(2, size[1])), padding="same")(y))
+    y = y if len(Model(x, y).output_shape) == 1 else Flatten()(y)
     return Model(x, Dense(3)(y), seed=0)
+
+
+def enlarged(layer, shapes):
+    """The shapes with more rows and cols, where the layer takes them: room for boxes."""
+    places = {shape[:2] for shape in shapes if len(shape) == 3}
+    for more in ((9, 8), (12, 12)):
+        if len(places) == 1 and all(len(shape) == 3 for shape in shapes):
+            large = [(shape[0] + more[0], shape[1] + more[1], shape[2]) for shape in shapes]
+            try:
+                layer.out_shape(*large)
+            except ArgumentError:
+                continue
+            return large
+    return shapes
 
 
 @pytest.mark.parametrize(("name", "i"), [e[1:] for e in EXAMPLES], ids=[e[0] for e in EXAMPLES])
@@ -297,6 +316,19 @@ def test_no_more_memory_is_taken_than_was_said(name, patch, monkeypatch):
         tracemalloc.stop()
     blocks = 2 * (3 << 20)  # what convolutions multiply at a time, on each of two threads
     assert peak < memory + blocks
+
+
+@pytest.mark.parametrize("patch", [(2, 2), (11, 10)], ids=str)
+def test_what_another_layer_still_reads_is_not_written_over(patch):
+    x = Input((12, 11, 2))
+    y = Conv2D(3, 3, padding="same")(x)
+    handed = ReLU()(Dropout(0.5)(y))  # at prediction dropout hands on its input itself
+    model = Model(x, Dense(2)(Flatten()(Add()(handed, y, ReLU()(y)))), seed=0).astype(np.float64)
+    picture = pictures(model, 1, np.float64)
+    boxes = some_boxes((12, 11), np.random.default_rng(8), 9, patch)
+    want = [model.output_name]
+    got = rerun_boxes(model, model.run(picture), boxes, 0.9, want)
+    agree(got, full(model, picture, boxes, 0.9, want), np.float64)
 
 
 def test_what_has_not_changed_gives_the_very_numbers_of_before():

@@ -32,9 +32,18 @@ def browser():
         launched.close()
 
 
-@pytest.fixture(params=["digits", "hostile names", "wide residual", "100 nodes"])
+@pytest.fixture(scope="module", params=["digits", "hostile names", "wide residual", "100 nodes"])
 def page_file(request, galleries):
     return galleries(request.param)[0] / "index.html"
+
+
+@pytest.fixture(scope="module")
+def opened(browser, page_file):
+    """The page, opened once for several looks at it."""
+    page = browser.new_page()
+    page.goto(page_file.as_uri())
+    yield page
+    page.close()
 
 
 @pytest.mark.slow
@@ -56,26 +65,18 @@ def test_nothing_sticks_out_and_no_host_is_asked(browser, page_file, width):
     page.close()
 
 
-def test_the_readers_setting_chooses_light_or_dark(browser, page_file):
-    papers = set()
+def test_the_readers_setting_chooses_light_or_dark(opened):
+    papers = []
     for scheme in ("light", "dark"):
-        page = browser.new_page(color_scheme=scheme)
-        page.goto(page_file.as_uri())
-        papers.add(page.evaluate("getComputedStyle(document.body).backgroundColor"))
-        page.close()
-    assert papers == {"rgb(255, 255, 255)", "rgb(20, 21, 23)"}
+        opened.emulate_media(color_scheme=scheme)
+        papers.append(opened.evaluate("getComputedStyle(document.body).backgroundColor"))
+    assert papers == ["rgb(255, 255, 255)", "rgb(20, 21, 23)"]
 
 
-def test_the_tab_order_is_the_reading_order(browser, page_file):
-    page = browser.new_page()
-    page.goto(page_file.as_uri())
+def test_the_tab_order_is_the_reading_order(opened):
+    where = "() => [...document.querySelectorAll('*')].indexOf(document.activeElement)"
     places = []
     for _ in range(12):
-        page.keyboard.press("Tab")
-        places.append(
-            page.evaluate(
-                "() => [...document.querySelectorAll('*')].indexOf(document.activeElement)"
-            )
-        )
+        opened.keyboard.press("Tab")
+        places.append(opened.evaluate(where))
     assert places == sorted(set(places))
-    page.close()

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from commands import run
 from networks import SEEN, colour
+from pages import hurried
 from PIL import Image
 
 import nnviz as nv
@@ -57,7 +58,8 @@ def test_report(capsys, world, tmp_path):
     out = tmp_path / "deep" / "gallery"
     words = ["report", world / "model.npz", "--data", world / "digits", "--split", "train",
              "--out", out, "--seed", "3", "--name", "A <name>"]  # fmt: skip
-    code, lines, err = run(capsys, *words)
+    with hurried():
+        code, lines, err = run(capsys, *words)
     assert (code, err) == (0, [])
     assert sorted(map(Path, lines)) == sorted(out.iterdir())
     assert lines[-1] == str(out / "index.html")

@@ -8,7 +8,7 @@ import os
 import numpy as np
 import pytest
 from commands import idx, run
-from networks import digits
+from pages import cnn, hurried
 from PIL import Image
 
 import nnviz as nv
@@ -312,7 +312,7 @@ def test_mistakes_in_the_words_are_one_line(capsys, words, message):
 @pytest.mark.parametrize("at", [0, 7])
 def test_ctrl_c_leaves_no_half_written_file(capsys, tmp_path, monkeypatch, at):
     model = tmp_path / "m.npz"
-    digits().save(model)
+    cnn((12, 12, 1), 3).save(model)
     folder, count, replace = tmp_path / "gallery", [0], os.replace
 
     def stopped(source, target):
@@ -323,9 +323,10 @@ def test_ctrl_c_leaves_no_half_written_file(capsys, tmp_path, monkeypatch, at):
         return replace(source, target)
 
     monkeypatch.setattr(os, "replace", stopped)
-    data = Dataset(np.random.default_rng(0).integers(0, 256, (6, 28, 28, 1)).astype(np.uint8))
+    data = Dataset(np.random.default_rng(0).integers(0, 256, (6, 12, 12, 1)).astype(np.uint8))
     monkeypatch.setattr(cli_data.data, "load", lambda *a: data)
-    assert main(["report", str(model), "--out", str(folder)]) == 130
+    with hurried():
+        assert main(["report", str(model), "--out", str(folder)]) == 130
     assert capsys.readouterr().err.endswith("nnviz: stopped\n")
     names = [path.name for path in folder.iterdir()]
     assert len(names) == at

@@ -197,6 +197,7 @@ def test_how_the_sample_was_made(tmp_path, monkeypatch, shared_data):
         make(str(tmp_path))
 
 
+@pytest.mark.slow
 def test_the_real_mnist(shared_data):
     train = data.load(shared_data / "mnist", "train")
     assert train.x.shape == (60_000, 28, 28, 1)

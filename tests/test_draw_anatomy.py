@@ -10,12 +10,12 @@ import pytest
 from networks import ALL, SEEN, inception, pictures, residual
 
 import nnviz as nv
+from nnviz.draw import anatomy as draw_anatomy
 from nnviz.draw import diagram as draw_diagram
 from nnviz.draw import picture
 from nnviz.draw.anatomy import BAR, BESIDE, MOST
 from nnviz.draw.colour import CATEGORIES
 from nnviz.draw.image import enlarge, factor_for, pixels, text
-from nnviz.draw.png import png_bytes
 from nnviz.errors import ArgumentError
 from nnviz.inspection.anatomy import (
     FeatureMaps,
@@ -65,7 +65,7 @@ def test_everything_is_drawn_and_twice_the_same(name):
         seen = got[got[..., 3] > 0][:, :3]
         assert len(np.unique(seen, axis=0)) > 2, f"{type(result).__name__} is blank"
         assert max(got.shape) < 20_000
-        assert png_bytes(got) == png_bytes(picture(result))
+        np.testing.assert_array_equal(got, picture(result))
 
 
 def test_a_hundred_nodes_fit_on_a_diagram():
@@ -75,15 +75,16 @@ def test_a_hundred_nodes_fit_on_a_diagram():
     assert len(np.unique(got[:400].reshape(-1, 4), axis=0)) > 5
 
 
-def test_distributions_name_what_they_leave_out():
+def test_distributions_name_what_they_leave_out(monkeypatch):
+    assert draw_anatomy.PANELS == 16
+    monkeypatch.setattr(draw_anatomy, "PANELS", 6)
     model = hundred()
     assert len(model.nodes) > 100
     many = distributions(model, pictures(model, 3), bins=8)
     few = replace(many, weights=many.weights[:2], activations=many.activations[:2])
     large, small = picture(many), picture(few)
-    assert large.shape[0] < 3000, "16 of 42 and 16 of 108 panels, not all"
+    assert large.shape[0] < 1500, "6 of 42 and 6 of 108 panels, not all"
     assert small.shape[0] < large.shape[0]
-    assert png_bytes(small) == png_bytes(picture(few))
     only = picture(replace(few, weights=()))
     assert only.shape[0] < small.shape[0]
 

@@ -443,6 +443,7 @@ def test_the_bases_have_no_insides():
         Transform().draw(np.random.default_rng(0), (2, 2))
 
 
+@pytest.mark.slow
 def test_the_shipped_models_classes_are_recognized(shipped):
     got = maximize(shipped, list(range(10)))
     assert (got.probability > 0.99).all()

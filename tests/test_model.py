@@ -272,7 +272,7 @@ def shared_badly(x):
 
 
 BUILDING = [
-    (lambda: Input((6, 5)), r"shape of Input must be \(rows, cols, channels\).*got \(6, 5\)"),
+    (lambda: Input((6, 0)), r"shape of Input must be \(rows, cols, channels\).*got \(6, 0\)"),
     (lambda: Input(2.5), "shape of Input must be"),
     (lambda: Sequential([ReLU()], (0, 5, 1)), r"input_shape must be .*got \(0, 5, 1\)"),
     (lambda: Sequential([ReLU(), 5], (4,)), "layer 2 is no layer but int"),

@@ -129,7 +129,7 @@ def test_pictures_of_every_kind(dtype):
 def test_on_how_many_threads_it_ran():
     model = SEEN["digits"]()
     with nv.threads(3):
-        assert profile(model, pictures(model, 8), repeats=1).threads == 3
+        assert profile(model, pictures(model, 200), repeats=1).threads == 3
         assert profile(model, pictures(model, 1), repeats=1).threads == 1
 
 

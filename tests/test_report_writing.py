@@ -9,14 +9,14 @@ from shutil import copytree
 import numpy as np
 import pytest
 from networks import SEEN
-from pages import Page, cnn, contents, dataset, write_case
+from pages import Page, cnn, contents, dataset, hurried, write_case
 
 import nnviz as nv
 from nnviz.data import Dataset
 from nnviz.errors import ArgumentError, FileError
 from nnviz.report import build, write_report
 
-OLD = "no softmax"
+OLD, SMALL = "no softmax", "a plain number"
 
 
 def small():
@@ -44,7 +44,7 @@ def test_an_older_gallerys_files_go_and_foreign_ones_stay(old):
     (old / "mine.png").write_bytes(b"my own")
     (old / "notes.txt").write_text("mine")
     assert (old / "cam.png").exists()
-    paths = write_case("no convolution", old)
+    paths = write_case(SMALL, old)
     assert not (old / "cam.png").exists()
     assert not (old / "cam.npz").exists()
     assert (old / "mine.png").read_bytes() == b"my own"
@@ -137,7 +137,7 @@ def test_a_disk_that_fills_up_leaves_the_old_page(old, monkeypatch, after):
 
     monkeypatch.setattr(build, "write_bytes", full)
     with pytest.raises(FileError, match="No space left"):
-        write_case("no convolution", old)
+        write_case(SMALL, old)
     now = contents(old)
     assert now["index.html"] == before["index.html"]
     assert set(before) <= set(now), "nothing of the old page's files is gone"
@@ -147,10 +147,11 @@ def test_a_figure_that_fails_says_why_in_its_place(tmp_path, monkeypatch):
     def broken(*args, **kwargs):
         raise ArgumentError("no <such> luck")
 
-    monkeypatch.setattr("nnviz.report.works.maximize", broken)
-    monkeypatch.setattr("nnviz.report.excited.maximize", broken)
     model = small()
-    write_report(model, dataset(model), tmp_path, verbose=False)
+    with hurried(), monkeypatch.context() as patched:
+        patched.setattr("nnviz.report.works.maximize", broken)
+        patched.setattr("nnviz.report.excited.maximize", broken)
+        write_report(model, dataset(model), tmp_path, verbose=False)
     page = Page((tmp_path / "index.html").read_text("utf-8"))
     assert page.words.count("not shown: no <such> luck") == 2
     assert "This figure could not be made" in page.words
@@ -159,7 +160,8 @@ def test_a_figure_that_fails_says_why_in_its_place(tmp_path, monkeypatch):
 def test_a_warning_stands_on_the_page(tmp_path):
     model = small()
     model.parameters()["dense_1/weight"][...] = 0
-    write_report(model, dataset(model), tmp_path, verbose=False)
+    with hurried():
+        write_report(model, dataset(model), tmp_path, verbose=False)
     manifest = json.loads((tmp_path / "manifest.json").read_text("utf-8"))
     warned = {figure["id"] for figure in manifest["figures"] if figure["warnings"]}
     assert {"ideal-classes", "occlusion", "cam", "saliency"} <= warned

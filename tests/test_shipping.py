@@ -39,6 +39,7 @@ def test_the_registry_tells_the_truth(name):
         assert fact in card
 
 
+@pytest.mark.slow
 def test_the_shipped_model_has_the_accuracy_of_its_card(shared_data):
     entry = REGISTRY["mnist-cnn"]
     test = nv.data.load(shared_data / "mnist", "test")

@@ -212,7 +212,7 @@ def test_an_augmentation_that_changes_the_shape_is_named():
         def __call__(self, x, rng):
             return x[:, 1:]
 
-    with pytest.raises(ArgumentError, match=r"_Crop\(\) made pictures of shape \(4, 7, 7, 2\) of"):
+    with pytest.raises(ArgumentError, match=r"_Crop\(\) made pictures of shape \(8, 7, 7, 2\) of"):
         quiet(networks.chain(), augment=_Crop())
 
 

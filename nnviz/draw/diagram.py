@@ -22,14 +22,17 @@ MARGIN = 14
 FAMILIES = {
     "Input": "#767676",
     "Conv2D": "#2f7ed8",
-    "Dense": "#d9730d",
-    "MaxPooling2D": "#1f9e89",
-    "AveragePooling2D": "#1f9e89",
-    "GlobalAveragePooling2D": "#1f9e89",
-    "BatchNormalization": "#8a63d2",
-    "Add": "#c2255c",
-    "Concatenate": "#c2255c",
-}
+    **dict.fromkeys(("Dense", "MatMul"), "#d9730d"),
+    **dict.fromkeys(
+        ("MaxPooling2D", "AveragePooling2D", "LpPooling2D", "GlobalAveragePooling2D",
+         "GlobalMaxPooling2D", "GlobalLpPooling2D", "Reduce"), "#1f9e89"
+    ),
+    **dict.fromkeys(
+        ("BatchNormalization", "GroupNormalization", "InstanceNormalization",
+         "LayerNormalization"), "#8a63d2"
+    ),
+    **dict.fromkeys(("Add", "Arithmetic", "Concatenate"), "#c2255c"),
+}  # fmt: skip
 OTHER = "#8d8d8d"
 """The colour of layers that learn nothing and merge nothing."""
 

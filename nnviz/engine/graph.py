@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import ArgumentError, unknown
-from .layer import Layer, Shape, snake
+from .layer import RANKS, Layer, Shape, snake
 from .layers.named import ACTIVATIONS
 
 INPUT = "input"
@@ -41,14 +41,15 @@ class Symbol:
 
 
 def check_shape(shape: Sequence[int], what: str) -> Shape:
-    """`(rows, cols, channels)` or `(features,)` of whole positive numbers."""
-    sizes = tuple(shape) if isinstance(shape, Iterable) else (shape,)
-    whole = all(isinstance(s, int | np.integer) and s > 0 for s in sizes)
-    if len(sizes) not in (1, 3) or not whole:
+    """One sample's shape: a picture's, a vector's, or up to 6 axes of any meaning."""
+    given = tuple(shape) if isinstance(shape, Iterable) else (shape,)
+    whole = all(isinstance(s, int | np.integer) and s > 0 for s in given)
+    if len(given) > RANKS or not whole:
         raise ArgumentError(
-            f"{what} must be (rows, cols, channels) or (features,), without N, got {shape!r}"
+            f"{what} must be (rows, cols, channels), (features,) or another shape of up to {RANKS} "
+            f"axes, without N, got {shape!r}"
         )
-    return tuple(int(s) for s in sizes)
+    return tuple(int(s) for s in given)
 
 
 def Input(shape: Sequence[int]) -> Symbol:

@@ -34,7 +34,7 @@ def pictures_of(x: Any) -> Any:
 class InputSpec:
     """What a network wants as input.
 
-    shape: one sample, `(rows, cols, channels)` or `(features,)`.
+    shape: one sample, `(rows, cols, channels)`, `(features,)`, or up to 6 axes of any meaning.
     value_range: what pixels 0 and 1 (uint8 0 and 255) become before mean and std, (0, 1) by
     default.
     mean, std: subtracted and divided afterwards, one number for all channels or one for each.
@@ -60,10 +60,10 @@ class InputSpec:
         if len(self.value_range) != 2:
             raise ArgumentError(f"value_range must be (low, high), got {self.value_range!r}")
         for label, values in (("mean", self.mean), ("std", self.std)):
-            if len(values) not in (1, self.shape[-1]) or not np.isfinite(values).all():
+            channels = self.shape[-1] if self.shape else 1
+            if len(values) not in (1, channels) or not np.isfinite(values).all():
                 raise ArgumentError(
-                    f"{label} of the input must have 1 or {self.shape[-1]} finite numbers, "
-                    f"got {values!r}"
+                    f"{label} of the input must have 1 or {channels} finite numbers, got {values!r}"
                 )
         if min(self.std) <= 0:
             raise ArgumentError(f"std of the input must be above 0, got {self.std!r}")

@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 Shape = tuple[int, ...]
-"""The shape of one sample, without N: `(rows, cols, channels)` or `(features,)`."""
+"""The shape of one sample, without N: a picture's `(rows, cols, channels)`, a vector's
+`(features,)`, or anything of up to `RANKS` axes."""
+RANKS = 6
+"""How many axes a sample may have."""
 
 
 @dataclass(frozen=True)
@@ -98,21 +101,28 @@ class Layer:
     forgets: ClassVar[bool] = False
     """Whether backward and grads do without `call.y`, so that the next layer may write over it."""
 
-    crops: ClassVar[bool] = False
+    crops: bool = False
     """Whether forward without padding, on all that a box of outputs reads, gives this box: so it is
     for convolutions and pools, which have a `padding`."""
-    grows: ClassVar[bool] = False
+    grows: bool = False
     """Whether forward on what a box of outputs reads gives a box that holds it and begins at
     `origin`: so it is for layers that make pictures larger."""
-    beside: ClassVar[float] = 0.0
+    beside: float = 0.0
     """What stands for the cells beside the map where such a box sticks out of it."""
-    linear: ClassVar[bool] = False
+    linear: bool = False
     """Whether it has `answer_to`."""
-    elementwise: ClassVar[bool] = False
+    elementwise: bool = False
     """Whether each number goes its own way at prediction, whatever its channel."""
-    by_channel: ClassVar[bool] = False
+    by_channel: bool = False
     """Whether at prediction a channel of the output reads the same channel of the inputs alone,
     where they have as many (see `channels`); so it is for what is `elementwise` as well."""
+    differentiable: bool = True
+    """Whether it has a backward; where not, a gradient that is asked for is an error by name."""
+    later: ClassVar[tuple[str, ...]] = ()
+    """Settings that came after the first model files: left out of `config` where they stand at
+    their default, so that old models keep their fingerprint."""
+    domain: tuple[float, float] = (-2.0, 2.0)
+    """The numbers that the batteries try it on: where it is defined and changes smoothly."""
 
     params: dict[str, Array]
     buffers: dict[str, Array]
@@ -230,6 +240,10 @@ class Layer:
         """A parameter in the dtype of the activations, so that results follow the input's dtype."""
         return self.params[name].astype(dtype, copy=False)
 
+    def buffer(self, name: str, dtype: Any) -> Array:
+        """A buffer in the dtype of the activations."""
+        return self.buffers[name].astype(dtype, copy=False)
+
     def build(self, rng: np.random.Generator, *shapes: Shape) -> None:
         """Fill params and buffers for inputs of these shapes, unless they are there already."""
         wanted = {"params": self.param_shapes(*shapes), "buffers": self.buffer_shapes(*shapes)}
@@ -262,7 +276,10 @@ class Layer:
         """The constructor's arguments as plain data: what a model file keeps of the layer.
 
         The name belongs to the node, and an activation is a node of its own."""
-        return {k: getattr(self, k) for k in _arguments(type(self).__init__)}
+        wanted = _arguments(type(self).__init__)
+        config = {k: getattr(self, k) for k in wanted}
+        new = {k: wanted[k] for k in self.later if k in wanted}
+        return {k: v for k, v in config.items() if k not in new or v != new[k]}
 
     @classmethod
     def examples(cls) -> list[tuple[Layer, tuple[Shape, ...]]]:
@@ -281,10 +298,10 @@ class Layer:
 
 
 @cache
-def _arguments(init: Callable[..., None]) -> tuple[str, ...]:
-    """The names of a constructor's arguments that stand in a layer's config."""
+def _arguments(init: Callable[..., None]) -> dict[str, Any]:
+    """The constructor's arguments that stand in a layer's config, and their defaults."""
     wanted = inspect.signature(init).parameters
-    return tuple(k for k in wanted if k not in ("self", "name", "activation"))
+    return {k: v.default for k, v in wanted.items() if k not in ("self", "name", "activation")}
 
 
 Rule = Callable[[Layer, Array, Call], Array | tuple[Array, ...]]
@@ -315,6 +332,16 @@ def pair(value: int | Sequence[int], what: str, least: int = 1) -> tuple[int, in
             f"{what} must be one or two whole numbers of at least {least}, got {value!r}"
         )
     return int(both[0]), int(both[1])
+
+
+def sizes(shape: Sequence[int], what: str) -> Shape:
+    """A sample's shape, of any rank: whole numbers of at least 1."""
+    fits = isinstance(shape, Sequence) and len(shape) <= RANKS
+    if not fits or any(not isinstance(s, int | np.integer) or s < 1 for s in shape):
+        raise ArgumentError(
+            f"{what} must be up to {RANKS} whole numbers of at least 1, got {shape!r}"
+        )
+    return tuple(int(s) for s in shape)
 
 
 def whole(value: int, what: str) -> int:

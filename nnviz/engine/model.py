@@ -16,7 +16,7 @@ from .executor import Program, chunk_slices, each, lockstep, shelf
 from .graph import INPUT, Node, Symbol, nodes_of, out_shape
 from .input import InputSpec
 from .layer import Array, Call, Layer, Mode, Shape
-from .layers.activation import Sigmoid, Softmax
+from .layers.activation import LogSoftmax, Sigmoid, Softmax
 from .layers.reshape import Flatten
 from .rerun import rerun
 from .sweep import walk_back
@@ -120,10 +120,8 @@ class Model:
         if self.head not in HEADS:
             raise unknown("head", self.head, HEADS, "nnviz")
         self.classes = None if classes is None else [str(c) for c in classes]
-        if self.classes is not None and len(self.classes) != self.output_shape[-1]:
-            raise ArgumentError(
-                f"{len(self.classes)} class names for {self.output_shape[-1]} outputs"
-            )
+        if self.classes is not None and len(self.classes) != self.class_count:
+            raise ArgumentError(f"{len(self.classes)} class names for {self.class_count} outputs")
         outputs = [self.shapes[n.name] for n in nodes]
         self.sample_bytes = 4 * max(
             math.prod(self.shapes[node.inputs[0]]) + math.prod(shape)
@@ -136,6 +134,11 @@ class Model:
     def output_shape(self) -> Shape:
         """One sample's output."""
         return self.shapes[self.output_name]
+
+    @property
+    def class_count(self) -> int:
+        """How many classes there are: the length of the output's last axis."""
+        return self.output_shape[-1] if self.output_shape else 1
 
     def node(self, name: str) -> Node:
         """The node of this name, or an error that lists the names there are."""
@@ -174,9 +177,9 @@ class Model:
         return digest.hexdigest()
 
     def _guess_head(self) -> str:
-        layer = self._head_node().layer
-        if isinstance(layer, Softmax | Sigmoid):
-            return "softmax" if isinstance(layer, Softmax) else "sigmoid"
+        kind = self._head_kind(self._head_node())
+        if kind is not None:
+            return kind
         return "logits" if len(self.output_shape) == 1 and self.output_shape[0] > 1 else "none"
 
     def _head_node(self) -> Node:
@@ -186,16 +189,32 @@ class Model:
             node = self.node(node.inputs[0])
         return node
 
+    def _head_kind(self, node: Node) -> str | None:
+        """What a node that turns logits into something else gives; None for any other node.
+
+        A softmax of softmaxes' logarithms is the softmax of the logits, so these are logits too.
+        """
+        layer = node.layer
+        if isinstance(layer, Softmax | LogSoftmax) and layer.axis in (-1, len(self.output_shape)):
+            return "softmax" if isinstance(layer, Softmax) else "logits"
+        return "sigmoid" if isinstance(layer, Sigmoid) else None
+
     @property
     def logits_name(self) -> str:
-        """The node (or "input") whose values go into the head's softmax or sigmoid."""
+        """The node (or "input") whose values go into the head's softmax (or its logarithm) or
+        sigmoid."""
         node = self._head_node()
-        is_head = isinstance(node.layer, Softmax | Sigmoid) and self.head in ("softmax", "sigmoid")
+        kind = self._head_kind(node)
+        is_head = (
+            kind is not None
+            and self.head != "none"
+            and (kind == "logits") == (self.head == "logits")
+        )
         return node.inputs[0] if is_head else self.output_name
 
     def class_index(self, target: int | str) -> int:
         """A class by number or by name; an error that lists the classes where there is none."""
-        count = self.output_shape[-1]
+        count = self.class_count
         if isinstance(target, str):
             if self.classes is None or target not in self.classes:
                 known = self.classes if self.classes is not None else range(count)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
 
 import numpy as np
 
 from .graph import INPUT, Node
 from .layer import Array, Layer, Shape
-from .layers.activation import Sigmoid, Softmax
+from .layers.arithmetic import WithConstant
 from .layers.conv import Conv2D
 from .layers.dense import Dense
 from .layers.depthwise import DepthwiseConv2D
@@ -20,18 +21,20 @@ from .model import Model
 
 
 def drop_softmax(model: Model) -> Model:
-    """The model without its head's softmax or sigmoid: its output is the logits.
+    """The model without its head's softmax (or the logarithm of one) or sigmoid: its output is the
+    logits.
 
     A flattening after the softmax stays. A model that has no such head comes back as it is.
     """
     head = model._head_node()
-    if not isinstance(head.layer, Softmax | Sigmoid) or len(model.nodes) == 1:
+    if model._head_kind(head) is None or len(model.nodes) == 1:
         return model
     return _without(model, {head.name: head.inputs[0]}, {}, head_kind="logits")
 
 
 def fold_batch_norm(model: Model, keep: Collection[str] = ()) -> Model:
-    """Every batch normalization next to a layer with weights, multiplied into them.
+    """Every batch normalization next to a layer with weights, multiplied into them; and as it is
+    the same, every constant that is added to the channels or that they are multiplied by.
 
     With s = γ / √(σ² + ε) and t = β − μ s: after a layer W ← W · s, b ← b · s + t; before a dense
     layer, or a convolution whose windows read no padding (or where t is 0), W ← s · W,
@@ -46,8 +49,8 @@ def fold_batch_norm(model: Model, keep: Collection[str] = ()) -> Model:
     gone: dict[str, str] = {}
     layers: dict[str, Layer] = {}
     for node in model.nodes:
-        norm = node.layer
-        if not isinstance(norm, BatchNormalization) or node.name in keep:
+        norm = _affine(node.layer, model.shapes[node.inputs[0]])
+        if norm is None or node.name in keep:
             continue
         source, after = gone.get(node.inputs[0], node.inputs[0]), readers[node.name]
         changed, place = None, source
@@ -74,19 +77,43 @@ def up_to(model: Model, *names: str) -> Model:
     return Model.from_nodes(nodes, input=model.input, made=model.made)
 
 
-def _affine(norm: BatchNormalization) -> tuple[Array, Array]:
-    """(s, t) of y = s x + t for each channel; in float64."""
-    scale = norm.params["gamma"] / np.sqrt(
-        norm.buffers["moving_variance"].astype(np.float64) + norm.epsilon
-    )
-    return scale, norm.params["beta"] - norm.buffers["moving_mean"] * scale
+Affine = tuple[Array, Array]
+"""(s, t) of y = s x + t for each channel; in float64."""
 
 
-def _folded(layer: Layer, norm: BatchNormalization) -> Layer | None:
+def _affine(layer: Layer, shape: Shape) -> Affine | None:
+    """What a layer does to each channel of inputs of this shape; None where that is no s x + t."""
+    if isinstance(layer, BatchNormalization):
+        scale = layer.params["gamma"] / np.sqrt(
+            layer.buffers["moving_variance"].astype(np.float64) + layer.epsilon
+        )
+        return scale, layer.params["beta"] - layer.buffers["moving_mean"] * scale
+    if not isinstance(layer, WithConstant) or layer.operation not in LINES or not shape:
+        return None
+    alike = set(layer.shape[:-1]) <= {1} and layer.out_shape(shape) == shape
+    if not alike or (layer.first and layer.operation == "divide"):
+        return None
+    value = np.broadcast_to(layer.buffers["value"].astype(np.float64).ravel(), shape[-1:])
+    scale, shift = LINES[layer.operation](value)
+    if layer.first and layer.operation == "subtract":
+        scale, shift = -scale, -shift
+    return np.broadcast_to(scale, shape[-1:]), np.broadcast_to(shift, shape[-1:])
+
+
+LINES: Mapping[str, Callable[[Array], tuple[Any, Any]]] = {
+    "add": lambda c: (1.0, c),
+    "subtract": lambda c: (1.0, -c),
+    "multiply": lambda c: (c, 0.0),
+    "divide": lambda c: (1 / c, 0.0),
+}
+"""What a constant c makes of x: s and t of s x + t."""
+
+
+def _folded(layer: Layer, norm: Affine) -> Layer | None:
     """The layer with the normalization after it in its weights; None where it has none."""
     if not isinstance(layer, Conv2D | Dense | DepthwiseConv2D | Subsampling2D):
         return None
-    scale, shift = _affine(norm)
+    scale, shift = norm
     weight = layer.params["weight"]
     by_filter = scale
     if isinstance(layer, Conv2DTranspose):  # its filters are the last axis but one
@@ -97,9 +124,9 @@ def _folded(layer: Layer, norm: BatchNormalization) -> Layer | None:
     return _with_weights(layer, weight * by_filter, bias * scale + shift)
 
 
-def _absorbed(layer: Layer, norm: BatchNormalization, shape: Shape) -> Layer | None:
+def _absorbed(layer: Layer, norm: Affine, shape: Shape) -> Layer | None:
     """The layer with the normalization before it in its weights; None where that is not exact."""
-    scale, shift = _affine(norm)
+    scale, shift = norm
     if isinstance(layer, Conv2DTranspose) or not isinstance(layer, Conv2D | Dense):
         return None  # at a transposed convolution's border a constant meets fewer kernel cells
     weight = layer.params["weight"].astype(np.float64)

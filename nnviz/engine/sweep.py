@@ -7,7 +7,7 @@ used again, and leaves only what was asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import ArgumentError, listing
 from .executor import Program, chunk_slices, lockstep, shelf
-from .graph import INPUT
+from .graph import INPUT, Node
 from .layer import Array
 from .trace import Gradients, Trace, join
 from .walk import Draw, Gather, RuleFor, Sums, backward, forward, live_nodes
@@ -49,6 +49,7 @@ def walk_back(
         model.node(name)
     given = _checked_seeds(model, trace, seeds)
     live = live_nodes(model.nodes, ends, params)
+    _check_slopes(model.nodes, given, live, rule_for)
     if not trace.whole:
         raise ArgumentError(
             f"the trace kept only the outputs of {listing(trace.calls)}: going backward needs "
@@ -92,6 +93,27 @@ def walk_back(
             values = trace.input if name == INPUT else trace[name].y
             at[name] = np.zeros_like(values)
     return Gradients(at, learned.arrays)
+
+
+def _check_slopes(
+    nodes: Sequence[Node],
+    seeds: Collection[str],
+    live: Collection[str],
+    rule_for: RuleFor | None,
+) -> None:
+    """An error by name where the way back leads through a node without a derivative; rules say so
+    themselves."""
+    reached = set(seeds)
+    for node in reversed(nodes if rule_for is None else ()):
+        if node.name not in reached:
+            continue
+        reached |= set(node.inputs)
+        if not node.layer.differentiable and any(name in live for name in node.inputs):
+            raise ArgumentError(
+                f"node {node.name!r} ({type(node.layer).__name__}) has no derivative, and the "
+                "gradient asked for leads through it: choose a node before it as target, or a "
+                "method that needs no gradients, such as occlusion"
+            )
 
 
 def _checked_seeds(model: Model, trace: Trace, seeds: Mapping[str, Array]) -> dict[str, Array]:
@@ -139,10 +161,9 @@ def sweep(
                 keep=None,
             )
             outputs = {name: given if name == INPUT else calls[name].y for name in read}
-            seeds = {
-                name: np.asarray(dy, given.dtype)
-                for name, dy in seeds_for(outputs, chunks[i]).items()
-            }
+            asked = seeds_for(outputs, chunks[i])
+            seeds = {name: np.asarray(dy, given.dtype) for name, dy in asked.items()}
+            _check_slopes(nodes, seeds, live, rule_for)
             wanted, _ = yield from backward(
                 nodes,
                 calls,

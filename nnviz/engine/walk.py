@@ -124,7 +124,7 @@ def forward(
     train: bool,
     draw: Draw,
     scratch: Scratch,
-    keep: Collection[str] | None,
+    keep: Collection[str] | None = None,
     private: bool = False,
 ) -> Program[dict[str, Call]]:
     """Run the nodes (with their places in the model) on one chunk.
@@ -156,6 +156,8 @@ def forward(
             for name in set(node.inputs):
                 if last[name] == i:
                     values.pop(name, None)
+            # What is used again at once is still in cache.
+            scratch.keep_only([*values.values(), *(call.y for call in calls.values())])
     return calls
 
 
@@ -214,28 +216,21 @@ def backward(
         needs_grads = params and layer.trainable and bool(layer.params)
         if not (needs_dx or needs_grads):
             continue
-        call = calls[node.name]
-        call = replace(call, mode=replace(call.mode, scratch=scratch))
+        call = _with(calls[node.name], scratch=scratch)
         part, couples = None, call.mode.train and layer.couples
         if couples:
             part = layer.backward_part(got, call)
             scratch.layer_done()
-            call = replace(call, mode=replace(call.mode, totals=part))
+            call = _with(call, totals=part)
         if needs_grads and not (gather and gather.put(node, rows, got, call)):
             for key, grad in layer.grads(got, call).items():
                 learned.add(f"{homes[node.name]}/{key}", grad)
             scratch.layer_done()
         if not needs_dx:
             continue
-        rule = type(layer).backward if rule_for is None else rule_for(node)
-        if rule is None:
-            raise ArgumentError(
-                f"rule_for has no rule for node {node.name!r}: it must answer for every node, with "
-                "type(node.layer).backward where the layer's own is meant"
-            )
+        rule = _rule(node, rule_for)
         if couples:
-            totals = yield layer.backward_total, part
-            call = replace(call, mode=replace(call.mode, totals=totals))
+            call = _with(call, totals=(yield layer.backward_total, part))
         dx = rule(layer, got, call)
         scratch.layer_done()
         for name, array in zip(node.inputs, as_tuple(dx, node), strict=True):
@@ -244,6 +239,22 @@ def backward(
     if INPUT in until and (got := sums.pop(INPUT)) is not None:
         wanted[INPUT] = got
     return wanted, learned.arrays
+
+
+def _with(call: Call, **mode: Any) -> Call:
+    """The call with other settings of its mode."""
+    return replace(call, mode=replace(call.mode, **mode))
+
+
+def _rule(node: Node, rule_for: RuleFor | None) -> Callable[..., Any]:
+    """What takes a node's gradient back."""
+    rule = type(node.layer).backward if rule_for is None else rule_for(node)
+    if rule is None:
+        raise ArgumentError(
+            f"rule_for has no rule for node {node.name!r}: it must answer for every node, with "
+            "type(node.layer).backward where the layer's own is meant"
+        )
+    return rule
 
 
 def as_tuple(dx: Any, node: Node) -> tuple[Array, ...]:

@@ -11,7 +11,7 @@ A size is `(rows, cols)`. A box is `(top, left, bottom, right)`, half open as in
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -21,6 +21,7 @@ from ..errors import ArgumentError
 Size = tuple[int, int]
 Box = tuple[int, int, int, int]
 Pads = tuple[tuple[int, int], tuple[int, int]]
+Cut = tuple[int | None, int | None, int | None]
 
 
 class Window(Protocol):
@@ -45,12 +46,15 @@ class SlidingWindow:
 
     pads: `"valid"` (none), `"same"` (as much as makes the output ceil(size / stride), the odd cell
         at the end, as Keras does), or explicit `((top, bottom), (left, right))`.
+    ceil: what is left at the end and too small for a window gets one as well, padded, if the window
+        begins in the input or in the padding before it.
     """
 
     kernel: Size = (1, 1)
     stride: Size = (1, 1)
     pads: str | Pads = "valid"
     dilation: Size = (1, 1)
+    ceil: bool = False
 
     @property
     def reach(self) -> Size:
@@ -60,6 +64,9 @@ class SlidingWindow:
 
     def padding(self, size: Size) -> Pads:
         """The cells of padding `((top, bottom), (left, right))` for an input of this size."""
+        if self.ceil:
+            down, along = (self._rounded_up(n, axis) for axis, n in enumerate(size))
+            return down, along
         if self.pads == "valid":
             return (0, 0), (0, 0)
         if self.pads == "same":
@@ -73,6 +80,14 @@ class SlidingWindow:
             )
         assert not isinstance(self.pads, str)
         return self.pads
+
+    def _rounded_up(self, n: int, axis: int) -> tuple[int, int]:
+        """The padding along one axis: at the end as much as the last window needs."""
+        front, back = replace(self, ceil=False).padding((n, n))[axis]
+        reach, stride = self.reach[axis], self.stride[axis]
+        count = -(-(n + front + back - reach) // stride) + 1
+        count = min(count, -(-(n + front) // stride))
+        return front, max(0, (count - 1) * stride + reach - n - front)
 
     def out_size(self, size: Size) -> Size:
         pads = self.padding(size)
@@ -165,6 +180,43 @@ class TransposedWindow:
         first = [-(-(box[a] + pads[a][0] - self.reach[a] + 1) // self.stride[a]) for a in (0, 1)]
         last = [(box[a + 2] - 1 + pads[a][0]) // self.stride[a] + 1 for a in (0, 1)]
         return first[0], first[1], max(last[0], first[0]), max(last[1], first[1])
+
+
+@dataclass(frozen=True)
+class SliceWindow:
+    """The window of x[rows, cols] with Python slices: one place of the input for each output.
+
+    rows, cols: (start, stop, step).
+    """
+
+    rows: Cut
+    cols: Cut
+
+    def places(self, size: Size) -> tuple[range, range]:
+        """The rows and cols of the input, one for each of the output."""
+        return range(size[0])[slice(*self.rows)], range(size[1])[slice(*self.cols)]
+
+    def out_size(self, size: Size) -> Size:
+        rows, cols = self.places(size)
+        return len(rows), len(cols)
+
+    def touched(self, box: Box, size: Size) -> Box:
+        spans = []
+        for axis, places in enumerate(self.places(size)):
+            first = places if places.step > 0 else places[::-1]
+            low, high = (
+                min(max(-(-(box[a] - first.start) // first.step), 0), len(first))
+                for a in (axis, axis + 2)
+            )
+            spans.append((low, high) if places.step > 0 else (len(first) - high, len(first) - low))
+        return spans[0][0], spans[1][0], spans[0][1], spans[1][1]
+
+    def needed(self, box: Box, size: Size) -> Box:
+        spans = []
+        for axis, places in enumerate(self.places(size)):
+            read = places[max(box[axis], 0) : max(box[axis + 2], 0)]
+            spans.append((min(read), max(read) + 1) if read else (0, 0))
+        return spans[0][0], spans[1][0], spans[0][1], spans[1][1]
 
 
 @dataclass(frozen=True)

@@ -227,7 +227,7 @@ def _spans(start: int, stop: int, above: int, high: int, size: int) -> list[tupl
     """`(first tile, tiles, first row, end row)`: tiles with the same of their rows on the map."""
     tops = [tile * STEP - above for tile in range(start, stop)]
     on_map = [(min(high, max(0, -top)), max(0, min(high, size - top))) for top in tops]
-    spans = []
+    spans: list[tuple[int, ...]] = []
     for rows, same in itertools.groupby(range(stop - start), on_map.__getitem__):
         tiles = list(same)
         spans.append((start + tiles[0], len(tiles), *rows))

@@ -7,6 +7,7 @@ that a maximum has one place and a kink is never crossed by a small step.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -14,7 +15,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ..engine.layer import Array, Call, Layer, Mode, Shape
-from ..errors import NnvizError
+from ..errors import ArgumentError, NnvizError
 
 SAMPLES = 5
 
@@ -23,12 +24,22 @@ class CheckError(NnvizError, AssertionError):
     """A layer does not keep the contract; the message says which part of it, and where."""
 
 
-def generic(rng: np.random.Generator, shape: Sequence[int]) -> Array:
-    """Numbers in (−2, 2), all different, none nearer to zero than 0.001."""
-    size = int(np.prod(shape))
-    values = (rng.permutation(size) + 0.5) / size * 4 - 2
+def generic(
+    rng: np.random.Generator, shape: Sequence[int], domain: tuple[float, float] = (-2, 2)
+) -> Array:
+    """Numbers in `domain`, all different, none nearer to zero than 0.001."""
+    return generics(rng, [shape], domain)[0]
+
+
+def generics(
+    rng: np.random.Generator, shapes: Sequence[Sequence[int]], domain: tuple[float, float]
+) -> tuple[Array, ...]:
+    """Several arrays of which no two numbers are equal."""
+    sizes, (low, high) = [math.prod(shape) for shape in shapes], domain
+    values = (rng.permutation(sum(sizes)) + 0.5) / sum(sizes) * (high - low) + low
     values[np.abs(values) < 1e-3] = 1e-3
-    return values.reshape(shape)
+    parts = np.split(values, np.cumsum(sizes)[:-1])
+    return tuple(part.reshape(shape) for part, shape in zip(parts, shapes, strict=True))
 
 
 @dataclass(frozen=True)
@@ -52,7 +63,7 @@ class Subject:
         own = own.astype(np.float64)
         for value in own.params.values():
             value += 0.3 * rng.standard_normal(value.shape)
-        xs = tuple(generic(rng, (SAMPLES, *shape)) for shape in shapes)
+        xs = generics(rng, [(SAMPLES, *shape) for shape in shapes], layer.domain)
         dy = generic(rng, (SAMPLES, *own.out_shape(*shapes)))
         subject = cls(own, shapes, xs, dy, seed)
         own.buffers.update(own.new_buffers([subject.run(train=True)]))
@@ -96,7 +107,14 @@ def _check_made(layer: Layer) -> None:
 
 
 def backward(layer: Layer, dy: Array, call: Call) -> tuple[Array, ...]:
-    """The layer's backward as a tuple, one gradient for each input."""
+    """The layer's backward as a tuple, one gradient for each input; zeros where it has none and
+    says so."""
+    if not layer.differentiable:
+        try:
+            layer.backward(dy, call)
+        except ArgumentError:
+            return tuple(np.zeros(x.shape, x.dtype) for x in call.xs)
+        raise CheckError(f"{layer!r}: differentiable is False, but backward gives something")
     got = layer.backward(dy, call)
     dxs = got if isinstance(got, tuple) else (got,)
     for dx in dxs:

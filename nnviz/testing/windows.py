@@ -13,7 +13,7 @@ import numpy as np
 
 from ..engine.layer import Array
 from ..engine.window import Box, Window
-from .subject import Subject, backward, generic
+from .subject import Subject, backward, generics
 
 SAMPLES = 24
 """So many, that in a max pooling every cell of a window wins at least once."""
@@ -21,7 +21,8 @@ SAMPLES = 24
 
 def check_windows(s: Subject) -> None:
     """out_size, touched and needed of every input's window, proved at every place."""
-    xs = tuple(generic(np.random.default_rng(s.seed), (SAMPLES, *shape)) for shape in s.shapes)
+    rng = np.random.default_rng(s.seed)
+    xs = generics(rng, [(SAMPLES, *shape) for shape in s.shapes], s.layer.domain)
     for i, shape in enumerate(s.shapes):
         window = s.layer.window(i)
         if window is None or len(shape) != 3:

@@ -73,14 +73,7 @@ def train_step(
         with shelf.borrow(arena=True) as scratch:
             start = {INPUT: model.input.prepare(given)}
             calls = yield from forward(
-                numbered,
-                start,
-                chunk=i,
-                train=True,
-                draw=draw,
-                scratch=scratch,
-                keep=None,
-                private=True,
+                numbered, start, chunk=i, train=True, draw=draw, scratch=scratch, private=True
             )
             yield from _follow(model, calls)
             y = calls[end].y.reshape(t.shape)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from ..layer import Array, Call, Layer, Mode
+from ..layer import Array, Call, Layer, Mode, Shape
 from ..window import POINTWISE, SlidingWindow
+from .axes import along_channels, check_axes, placed
 
 
 class Pointwise(Layer, abstract=True):
@@ -42,23 +45,73 @@ class Tanh(Pointwise):
         return dy * (1 - call.y * call.y)
 
 
-class Softmax(Pointwise):
-    """Shares that add up to one over the last axis (the classes or the channels).
+class _Together(Pointwise):
+    """What softmax and its logarithm share: the axes whose numbers belong together."""
+
+    def __init__(self, axis: int | Sequence[int] = -1, *, name: str | None = None) -> None:
+        super().__init__(name=name)
+        found = check_axes(axis, f"axis of {type(self).__name__}")
+        self.axis = found[0] if len(found) == 1 else found
+
+    def window(self, i: int = 0) -> SlidingWindow | None:  # type: ignore[override]
+        return along_channels(check_axes(self.axis, "axis"))
+
+    def out_shape(self, *shapes: Shape) -> Shape:
+        self._along(shapes[0])
+        return shapes[0]
+
+    def _along(self, shape: Shape) -> tuple[int, ...]:
+        return placed(check_axes(self.axis, "axis"), shape, self)
+
+    @classmethod
+    def examples(cls) -> list[tuple[Layer, tuple[Shape, ...]]]:
+        return [
+            *super().examples(),
+            (cls(3), ((3, 2, 4),)),
+            (cls(1), ((3, 2, 2),)),
+            (cls((-1, -2)), ((2, 3, 2),)),
+        ]
+
+
+class Softmax(_Together):
+    """Shares that add up to one along an axis: the last one, the classes or the channels.
 
     y_i = e^(x_i − m) / Σ_j e^(x_j − m) with m = max x, so that nothing overflows;
     dx = y (dy − Σ_j dy_j y_j).
+    axis: counted with the batch as 0; several axes are one.
+    """
+
+    later = ("axis",)
+
+    def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
+        (x,) = xs
+        axes = self._along(x.shape[1:])
+        y = mode.new(x.shape, x.dtype)
+        np.exp(np.subtract(x, x.max(axis=axes, keepdims=True), out=y), out=y)
+        y /= y.sum(axis=axes, keepdims=True)
+        return y, None
+
+    def backward(self, dy: Array, call: Call) -> Array:
+        y, axes = call.y, self._along(call.y.shape[1:])
+        return y * (dy - (dy * y).sum(axis=axes, keepdims=True))
+
+
+class LogSoftmax(_Together):
+    """The logarithm of Softmax: y = x − m − log Σ_j e^(x_j − m); dx = dy − e^y Σ_j dy_j.
+
+    axis: as for Softmax.
     """
 
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
         (x,) = xs
-        y = mode.new(x.shape, x.dtype)
-        np.exp(np.subtract(x, x.max(axis=-1, keepdims=True), out=y), out=y)
-        y /= y.sum(axis=-1, keepdims=True)
+        axes = self._along(x.shape[1:])
+        y = np.subtract(x, x.max(axis=axes, keepdims=True), out=mode.new(x.shape, x.dtype))
+        y -= np.log(np.exp(y).sum(axis=axes, keepdims=True))
         return y, None
 
     def backward(self, dy: Array, call: Call) -> Array:
-        y = call.y
-        return y * (dy - (dy * y).sum(axis=-1, keepdims=True))
+        axes = self._along(call.y.shape[1:])
+        return dy - np.exp(call.y) * dy.sum(axis=axes, keepdims=True)
 
 
 class Linear(Pointwise):

@@ -9,6 +9,7 @@ import numpy as np
 from ...errors import ArgumentError
 from ..initializers import Spec, check_initializer, initializer
 from ..layer import Array, Call, Layer, Mode, Shape, whole
+from ..window import POINTWISE, SlidingWindow
 
 
 class Dense(Layer):
@@ -18,11 +19,13 @@ class Dense(Layer):
     dX = dY Wᵀ, dW = Xᵀ dY, dB = the column sums of dY.
 
     units: how many outputs. use_bias: whether there is a B. weight_init: an initializer's name.
+    everywhere: take inputs of any rank, each place by itself, along the last axis.
     """
 
     gathers = True
     linear = True
     forgets = True
+    later = ("everywhere",)
 
     def __init__(
         self,
@@ -31,22 +34,28 @@ class Dense(Layer):
         activation: str | None = None,
         use_bias: bool = True,
         weight_init: Spec = "glorot_uniform",
+        everywhere: bool = False,
         name: str | None = None,
     ) -> None:
         super().__init__(name=name, activation=activation)
+        self.everywhere = bool(everywhere)
         self.units = whole(units, "units of Dense")
         self.use_bias = bool(use_bias)
         self.weight_init = check_initializer(weight_init)
 
+    def window(self, i: int = 0) -> SlidingWindow | None:
+        return POINTWISE if self.everywhere else None
+
     def out_shape(self, *shapes: Shape) -> Shape:
-        if len(shapes[0]) != 1:
+        if not shapes[0] or (len(shapes[0]) > 1 and not self.everywhere):
             raise ArgumentError(
-                f"Dense needs vectors (features,), got {shapes[0]}: put Flatten() before it"
+                f"Dense needs vectors (features,), got {shapes[0]}: put Flatten() before it, or "
+                "say everywhere=True to have each place by itself"
             )
-        return (self.units,)
+        return (*shapes[0][:-1], self.units)
 
     def param_shapes(self, *shapes: Shape) -> dict[str, Shape]:
-        weight = {"weight": (shapes[0][0], self.units)}
+        weight = {"weight": (shapes[0][-1], self.units)}
         return {**weight, "bias": (self.units,)} if self.use_bias else dict(weight)
 
     def initial(self, name: str, shape: Shape, rng: np.random.Generator) -> Array:
@@ -56,22 +65,21 @@ class Dense(Layer):
 
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
         (x,) = xs
-        y = mode.new((x.shape[0], self.units), x.dtype)
-        np.matmul(x, self.param("weight", x.dtype), out=y)
+        y = mode.new((*x.shape[:-1], self.units), x.dtype)
+        np.matmul(_rows(x), self.param("weight", x.dtype), out=_rows(y))
         if self.use_bias:
             y += self.param("bias", x.dtype)
         return y, None
 
     def backward(self, dy: Array, call: Call) -> Array:
         dx = call.mode.new(call.x.shape, dy.dtype)
-        return np.matmul(dy, self.param("weight", dy.dtype).T, out=dx)
+        np.matmul(_rows(dy), self.param("weight", dy.dtype).T, out=_rows(dx))
+        return dx
 
     def grads(self, dy: Array, call: Call) -> dict[str, Array]:
-        weight = {
-            "weight": np.matmul(
-                call.x.T, dy, out=call.mode.new(self.params["weight"].shape, dy.dtype)
-            )
-        }
+        x, dy = _rows(call.x), _rows(dy)
+        out = call.mode.new(self.params["weight"].shape, dy.dtype)
+        weight = {"weight": np.matmul(x.T, dy, out=out)}
         return {**weight, "bias": dy.sum(axis=0)} if self.use_bias else weight
 
     def answer_to(self, change: Array, top: Array, left: Array, size: tuple[int, int]) -> Array:
@@ -95,7 +103,12 @@ class Dense(Layer):
 
     @classmethod
     def examples(cls) -> list[tuple[Layer, tuple[Shape, ...]]]:
-        return [(cls(3), ((5,),)), (cls(4, use_bias=False), ((2,),))]
+        return [
+            (cls(3), ((5,),)),
+            (cls(4, use_bias=False), ((2,),)),
+            (cls(3, everywhere=True), ((4, 3, 2),)),
+            (cls(2, everywhere=True), ((3, 4),)),
+        ]
 
 
 def _strips(top: Array, left: Array, reach: int) -> Iterator[tuple[int, int]]:
@@ -108,3 +121,8 @@ def _strips(top: Array, left: Array, reach: int) -> Iterator[tuple[int, int]]:
             stop = first + int(np.searchsorted(top[first:end], top[first] + reach, "right"))
             yield first, stop
             first = stop
+
+
+def _rows(x: Array) -> Array:
+    """All places as rows of one matrix, a view where x is contiguous."""
+    return x.reshape(-1, x.shape[-1])

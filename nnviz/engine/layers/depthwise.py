@@ -8,7 +8,8 @@ import numpy as np
 
 from ..initializers import Spec, check_initializer, initializer
 from ..layer import Array, Call, Layer, Mode, Shape, need_picture, pair, whole
-from ..patches import pad, views
+from ..lines import add_bias
+from ..patches import CACHE_BYTES, pad, views
 from ..window import SlidingWindow
 from .conv import Padding, check_padding
 
@@ -78,14 +79,46 @@ class DepthwiseConv2D(Layer):
         out, weight = window.out_size(size), self.param("weight", x.dtype)
         padded = pad(x, window.padding(size), 0.0, mode)
         y = mode.new((x.shape[0], *out, *weight.shape[2:]), x.dtype)
-        y[...] = 0
-        part = mode.temp(y.shape, x.dtype)
-        for i, j, view in self._seen(padded, out):
-            y += np.multiply(view[..., None], weight[i, j], out=part)
+        if self.depth_multiplier == 1:
+            self._by_lines(padded, weight[..., 0], y[..., 0], mode)
+        else:
+            y[...] = 0
+            part = mode.temp(y.shape, x.dtype)
+            for i, j, view in self._seen(padded, out):
+                y += np.multiply(view[..., None], weight[i, j], out=part)
         y = y.reshape(*y.shape[:3], -1)
         if self.use_bias:
-            y += self.param("bias", x.dtype)
+            add_bias(y, self.param("bias", x.dtype))
         return y, None
+
+    def _by_lines(self, padded: Array, weight: Array, y: Array, mode: Mode) -> None:
+        """The same where each channel makes one: every kernel cell meets whole rows of the picture.
+
+        With strides, the columns are first sorted by what their number leaves over.
+        """
+        n, rows, cols, channels = y.shape
+        down, along = self.strides
+        width = cols * channels
+        sorted_ = [
+            (padded if along == 1 else np.ascontiguousarray(padded[:, :, k::along]))
+            for k in range(min(along, padded.shape[2]))
+        ]
+        flat = [part.reshape(n, padded.shape[1], -1) for part in sorted_]
+        out = y.reshape(n, rows, width)
+        step = max(1, CACHE_BYTES // (4 * rows * width * y.itemsize))
+        spare = mode.temp((min(n, step), rows, width), y.dtype)
+        kernels = {cell: np.tile(weight[cell], cols) for cell in np.ndindex(self.kernel_size)}
+        for first in range(0, n, step):
+            made = out[first : first + step]
+            part = spare[: len(made)]
+            for (i, j), kernel in kernels.items():
+                top, at = i * self.dilation_rate[0], j * self.dilation_rate[1]
+                start = at // along * channels
+                seen = flat[at % along][first : first + step, top::down, start : start + width]
+                if i == j == 0:
+                    np.multiply(seen[:, :rows], kernel, out=made)
+                else:
+                    made += np.multiply(seen[:, :rows], kernel, out=part)
 
     def backward(self, dy: Array, call: Call) -> Array:
         window, x = self.window(), call.x

@@ -7,13 +7,14 @@ from functools import reduce
 
 import numpy as np
 
-from ...errors import ArgumentError
+from ...errors import ArgumentError, listing
 from ..layer import Array, Call, Layer, Mode, Shape
 from ..window import POINTWISE, SlidingWindow
+from .axes import added_up, along_channels, check_axes, lined, placed
 
 
-class _Merge(Layer):
-    """What Add and Multiply share: inputs of one shape, or with `broadcast` of shapes that NumPy
+class Merge(Layer, abstract=True):
+    """What Add and its kin share: inputs of one shape, or with `broadcast` of shapes that NumPy
     stretches to one: a vector (channels,) stands for every row and col."""
 
     arity = None
@@ -42,16 +43,12 @@ class _Merge(Layer):
 
     def stretched(self, xs: Sequence[Array]) -> list[Array]:
         """Views of one rank: a sample's missing leading axes come after N."""
-        rank = max(x.ndim for x in xs)
-        return [x.reshape(len(x), *(1,) * (rank - x.ndim), *x.shape[1:]) for x in xs]
+        rank = max(x.ndim for x in xs) - 1
+        return [lined(x, rank) for x in xs]
 
     def shrunk(self, dy: Array, x: Array) -> Array:
         """The gradient of a stretched input: what was copied is added up again."""
-        if dy.shape == x.shape:
-            return dy
-        lined = self.stretched([x, dy])[0]
-        axes = tuple(a for a in range(1, dy.ndim) if lined.shape[a] == 1 and dy.shape[a] > 1)
-        return dy.sum(axis=axes, keepdims=True).reshape(x.shape)
+        return added_up(dy, lined(x, dy.ndim - 1).shape).reshape(x.shape)
 
     def combine(self, f: Callable[..., Array], xs: Sequence[Array], mode: Mode) -> Array:
         """f over all inputs, one after the other."""
@@ -71,7 +68,7 @@ class _Merge(Layer):
         ]
 
 
-class Add(_Merge):
+class Add(Merge):
     """y = x₁ + x₂ + …; each input receives dy (a residual connection)."""
 
     forgets = True
@@ -83,7 +80,7 @@ class Add(_Merge):
         return tuple(self.shrunk(dy, x) for x in call.xs)
 
 
-class Multiply(_Merge):
+class Multiply(Merge):
     """y = x₁ · x₂ · …; each input receives dy times the product of the others (a gate)."""
 
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
@@ -98,31 +95,95 @@ class Multiply(_Merge):
 
 
 class Concatenate(Layer):
-    """The inputs' channels (or features) one after the other; each input receives its part of
-    dy."""
+    """The inputs' channels (or features) one after the other; each input receives its part of dy.
+
+    axis: along which they lie, counted with the batch as 0; −1 is the channels.
+    """
 
     arity = None
+    later = ("axis",)
 
-    def window(self, i: int = 0) -> SlidingWindow:
-        return POINTWISE
+    def __init__(self, axis: int = -1, *, name: str | None = None) -> None:
+        super().__init__(name=name)
+        self.axis = check_axes(axis, "axis of Concatenate")[0]
+
+    def window(self, i: int = 0) -> SlidingWindow | None:
+        return along_channels((self.axis,))
 
     def out_shape(self, *shapes: Shape) -> Shape:
-        if len({(len(s), *s[:-1]) for s in shapes}) != 1:
-            raise ArgumentError(
-                f"Concatenate needs inputs of the same rows and cols, got "
-                f"{', '.join(map(str, shapes))}"
-            )
-        return (*shapes[0][:-1], sum(s[-1] for s in shapes))
+        (axis,) = placed((self.axis,), shapes[0], self)
+        if len({(len(s), *s[: axis - 1], *s[axis:]) for s in shapes}) != 1:
+            said = "the same rows and cols" if self.axis == -1 else f"one shape but for axis {axis}"
+            raise ArgumentError(f"Concatenate needs inputs of {said}, got {listing(shapes)}")
+        return (*shapes[0][: axis - 1], sum(s[axis - 1] for s in shapes), *shapes[0][axis:])
 
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
-        shape = (*xs[0].shape[:-1], sum(x.shape[-1] for x in xs))
-        y = mode.new(shape, xs[0].dtype)
-        return np.concatenate(xs, axis=-1, out=y), None
+        (axis,) = placed((self.axis,), xs[0].shape[1:], self)
+        shape = (len(xs[0]), *self.out_shape(*(x.shape[1:] for x in xs)))
+        return np.concatenate(xs, axis=axis, out=mode.new(shape, xs[0].dtype)), None
 
     def backward(self, dy: Array, call: Call) -> tuple[Array, ...]:
-        ends = np.cumsum([x.shape[-1] for x in call.xs])[:-1]
-        return tuple(np.split(dy, ends, axis=-1))
+        (axis,) = placed((self.axis,), dy.shape[1:], self)
+        ends = np.cumsum([x.shape[axis] for x in call.xs])[:-1]
+        return tuple(np.split(dy, ends, axis=axis))
 
     @classmethod
     def examples(cls) -> list[tuple[Layer, tuple[Shape, ...]]]:
-        return [(cls(), ((4, 3, 2), (4, 3, 5))), (cls(), ((5,), (2,), (3,)))]
+        return [
+            (cls(), ((4, 3, 2), (4, 3, 5))),
+            (cls(), ((5,), (2,), (3,))),
+            (cls(1), ((2, 3, 2), (3, 3, 2))),
+            (cls(-2), ((2, 3), (1, 3))),
+            (cls(3), ((2, 2, 1), (2, 2, 3))),
+        ]
+
+
+class MatMul(Layer):
+    """The matrix product of two inputs, sample by sample, as NumPy's `matmul`: y = a b.
+
+    A sample's last two axes are its matrix, those before are stretched; a vector is one row as a,
+    one column as b. da = dy bᵀ, db = aᵀ dy, added up over what was stretched.
+    """
+
+    arity = 2
+
+    def _matrices(self, a: Array, b: Array) -> tuple[Array, Array]:
+        """Both as stacks of matrices of one rank."""
+        a = a[:, None] if a.ndim == 2 else a
+        b = b[:, :, None] if b.ndim == 2 else b
+        rank = max(a.ndim, b.ndim) - 1
+        return lined(a, rank), lined(b, rank)
+
+    def out_shape(self, *shapes: Shape) -> Shape:
+        a = shapes[0] if len(shapes[0]) != 1 else (1, *shapes[0])
+        b = shapes[1] if len(shapes[1]) != 1 else (*shapes[1], 1)
+        try:
+            if min(len(a), len(b)) < 2 or a[-1] != b[-2]:
+                raise ValueError
+            stack = np.broadcast_shapes(a[:-2], b[:-2])
+        except ValueError:
+            raise ArgumentError(f"MatMul cannot multiply {shapes[0]} by {shapes[1]}") from None
+        return (*stack, *a[-2:-1][: len(shapes[0]) - 1], *b[-1:][: len(shapes[1]) - 1])
+
+    def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
+        a, b = self._matrices(*xs)
+        out = self.out_shape(*(x.shape[1:] for x in xs))
+        return np.matmul(a, b).reshape(len(a), *out), None
+
+    def backward(self, dy: Array, call: Call) -> tuple[Array, ...]:
+        a, b = self._matrices(*call.xs)
+        stack = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+        dy = dy.reshape(*stack, a.shape[-2], b.shape[-1])
+        da, db = dy @ np.swapaxes(b, -1, -2), np.swapaxes(a, -1, -2) @ dy
+        pairs = zip((da, db), (a, b), call.xs, strict=True)
+        return tuple(added_up(dx, side.shape).reshape(x.shape) for dx, side, x in pairs)
+
+    @classmethod
+    def examples(cls) -> list[tuple[Layer, tuple[Shape, ...]]]:
+        return [
+            (cls(), ((3, 4), (4, 2))),
+            (cls(), ((2, 1, 3, 2), (3, 2, 4))),
+            (cls(), ((3,), (3,))),
+            (cls(), ((4,), (2, 4, 3))),
+            (cls(), ((2, 3, 4), (4,))),
+        ]

@@ -97,6 +97,8 @@ class BatchNormalization(Layer):
         inverse = (1 / np.sqrt(variance.astype(np.float64) + self.epsilon)).astype(x.dtype)
         saved = _Saved(mean.astype(x.dtype), inverse, batch)
         y = mode.new(x.shape, x.dtype)
+        if mode.private and batch is None:
+            return self._straight(x, y), saved
         centre, shift = spread(saved.mean, x), spread(self.param("beta", x.dtype), x)
         scale = spread(self.param("gamma", x.dtype) * inverse, x)
         for given, made in in_cache(lines(x), lines(y)):
@@ -107,14 +109,19 @@ class BatchNormalization(Layer):
 
     def on_patches(self, *xs: Array, inside: Callable[[], Array | None], mode: Mode) -> Array:
         (x,) = xs
+        return self._straight(x, mode.new(x.shape, x.dtype))
+
+    def _straight(self, x: Array, y: Array) -> Array:
+        """What prediction gives, written into y: one walk less than forward takes, whose way loses
+        no digits where the mean is large."""
         mean, variance = (
             self.buffers[name].astype(np.float64) for name in ("moving_mean", "moving_variance")
         )
-        scale = self.params["gamma"] / np.sqrt(variance + self.epsilon)
-        # One walk less than forward takes, whose way loses no digits where the mean is large.
-        y = mode.new(x.shape, x.dtype)
-        flat = np.multiply(lines(x), spread(scale, x), out=lines(y))
-        flat += spread(self.params["beta"] - mean * scale, x)
+        factor = self.params["gamma"] / np.sqrt(variance + self.epsilon)
+        scale, shift = spread(factor, x), spread(self.params["beta"] - mean * factor, x)
+        for given, made in in_cache(lines(x), lines(y)):
+            np.multiply(given, scale, out=made)
+            made += shift
         return y
 
     def backward_part(self, dy: Array, call: Call) -> tuple[Array, Array]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -14,7 +16,13 @@ from .conv import Padding, check_padding
 
 
 class _Pooling(Layer):
-    """What max and average pooling share: a window for each channel by itself."""
+    """What max and average pooling share: a window for each channel by itself.
+
+    dilation_rate: how far the cells of a window lie apart. ceil_mode: whether what is left at the
+    bottom and at the right, too small for a window, gets one as well.
+    """
+
+    later: ClassVar[tuple[str, ...]] = ("dilation_rate", "ceil_mode")
 
     def __init__(
         self,
@@ -22,12 +30,16 @@ class _Pooling(Layer):
         *,
         strides: int | Sequence[int] | None = None,
         padding: Padding = "valid",
+        dilation_rate: int | Sequence[int] = (1, 1),
+        ceil_mode: bool = False,
         name: str | None = None,
     ) -> None:
         super().__init__(name=name)
         self.pool_size = pair(pool_size, "pool_size")
         self.strides = self.pool_size if strides is None else pair(strides, "strides")
         self.padding = check_padding(padding)
+        self.dilation_rate = pair(dilation_rate, "dilation_rate")
+        self.ceil_mode = bool(ceil_mode)
         if not isinstance(self.padding, str) and any(
             max(pads) >= size for pads, size in zip(self.padding, self.pool_size, strict=True)
         ):
@@ -40,7 +52,9 @@ class _Pooling(Layer):
     by_channel = True
 
     def window(self, i: int = 0) -> SlidingWindow:
-        return SlidingWindow(self.pool_size, self.strides, self.padding)
+        return SlidingWindow(
+            self.pool_size, self.strides, self.padding, self.dilation_rate, self.ceil_mode
+        )
 
     def out_shape(self, *shapes: Shape) -> Shape:
         rows, cols, channels = need_picture(self, shapes[0])
@@ -48,7 +62,7 @@ class _Pooling(Layer):
 
     def _views(self, padded: Array, out: tuple[int, int]) -> Iterator[Array]:
         """For each cell of the window, row by row, the input that every output sees there."""
-        for _, _, view in views(padded, self.pool_size, self.strides, (1, 1), out):
+        for _, _, view in views(padded, self.pool_size, self.strides, self.dilation_rate, out):
             yield view
 
     def _framed(self, x: Array, mode: Mode) -> tuple[Array, Array]:
@@ -68,6 +82,15 @@ class _Pooling(Layer):
         ]
 
 
+def wider(cls: Any) -> list[tuple[Layer, tuple[Shape, ...]]]:
+    """Examples of pools that round up and of pools with holes."""
+    return [
+        (cls(2, strides=2, ceil_mode=True, padding=((1, 0), (0, 1))), ((6, 6, 2),)),
+        (cls(2, strides=1, dilation_rate=(2, 3), padding=((1, 0), (0, 1))), ((5, 6, 1),)),
+        (cls(3, strides=2, dilation_rate=2, ceil_mode=True), ((8, 6, 1),)),
+    ]
+
+
 class MaxPooling2D(_Pooling):
     """The largest value of each window; padded cells never win.
 
@@ -81,19 +104,33 @@ class MaxPooling2D(_Pooling):
         (x,) = xs
         out = self.window().out_size(x.shape[1:3])
         padded = pad(x, self.window().padding(x.shape[1:3]), -np.inf, mode)
-        y = mode.new((x.shape[0], *out, x.shape[3]), x.dtype)
-        views = self._views(padded, out)
-        np.copyto(y, next(views))
-        for view in views:
-            np.maximum(y, view, out=y)
+        n, channels = x.shape[0], x.shape[3]
+        # Down the rows first, where whole lines meet, then along what is left of them.
+        tall = mode.temp((n, out[0], padded.shape[2], channels), x.dtype)
+        y = mode.new((n, *out, channels), x.dtype)
+        for axis, given, made in ((0, padded, tall), (1, tall, y)):
+            cells = self._along(given, axis, out[axis])
+            np.copyto(made, next(cells))
+            for view in cells:
+                np.maximum(made, view, out=made)
         return y, None
+
+    def _along(self, framed: Array, axis: int, out: int) -> Iterator[Array]:
+        """For each cell of the window along one axis, what the outputs see there."""
+        kernel, stride, dilation = [1, 1], [1, 1], [1, 1]
+        kernel[axis], stride[axis] = self.pool_size[axis], self.strides[axis]
+        dilation[axis] = self.dilation_rate[axis]
+        size = [*framed.shape[1:3]]
+        size[axis] = out
+        for _, _, view in views(framed, *map(tuple, (kernel, stride, dilation, size))):
+            yield view
 
     def backward(self, dy: Array, call: Call) -> Array:
         x = call.x
         out = call.y.shape[1:3]
         padded = pad(x, self.window().padding(x.shape[1:3]), -np.inf, call.mode)
         framed, dx = self._framed(x, call.mode)
-        apart = all(s >= p for s, p in zip(self.strides, self.pool_size, strict=True))
+        apart = all(s >= p for s, p in zip(self.strides, self.window().reach, strict=True))
         open_, here = (call.mode.temp(dy.shape, bool) for _ in range(2))
         open_[...] = True  # windows whose maximum has not been met yet
         for view, target in zip(self._views(padded, out), self._views(framed, out), strict=True):
@@ -106,18 +143,55 @@ class MaxPooling2D(_Pooling):
                 target += dy * here
         return dx
 
+    @classmethod
+    def examples(cls) -> list[tuple[Layer, tuple[Shape, ...]]]:
+        return [*super().examples(), *wider(cls)]
+
 
 class AveragePooling2D(_Pooling):
     """The mean of each window's cells; padded cells are not counted, as in Keras.
 
     y[n, r, c, k] = Σ over the window of x[n, ·, ·, k] / (cells of the window inside the picture)
+    count_include_pad: the cells of `padding` count as well (what `ceil_mode` adds never does).
     """
 
+    later = (*_Pooling.later, "count_include_pad")
+
+    def __init__(
+        self,
+        pool_size: int | Sequence[int] = 2,
+        *,
+        strides: int | Sequence[int] | None = None,
+        padding: Padding = "valid",
+        dilation_rate: int | Sequence[int] = (1, 1),
+        ceil_mode: bool = False,
+        count_include_pad: bool = False,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(
+            pool_size,
+            strides=strides,
+            padding=padding,
+            dilation_rate=dilation_rate,
+            ceil_mode=ceil_mode,
+            name=name,
+        )
+        self.count_include_pad = bool(count_include_pad)
+
+    @property
+    def has_patches(self) -> bool:
+        return not (self.count_include_pad and self.ceil_mode)
+
     def _counts(self, x: Array, out: tuple[int, int]) -> Array:
-        """(out rows, out cols, 1): how many cells of each window lie inside the picture."""
-        size = x.shape[1:3]
-        ones = np.ones((1, *size, 1), x.dtype)
-        inside = pad(ones, self.window().padding(size), 0.0, Mode())
+        """(out rows, out cols, 1): how many cells of each window count."""
+        size, window = x.shape[1:3], self.window()
+        (top, bottom), (left, right) = window.padding(size)
+        inside = np.zeros((1, top + size[0] + bottom, left + size[1] + right, 1), x.dtype)
+        if self.count_include_pad:
+            down, along = replace(window, ceil=False).padding(size)
+            inside[:, : size[0] + sum(down), : size[1] + sum(along)] = 1
+        else:
+            inside[:, top : top + size[0], left : left + size[1]] = 1
         cells: Array = sum(self._views(inside, out), np.zeros((1, *out, 1), x.dtype))
         return cells[0]
 
@@ -134,7 +208,8 @@ class AveragePooling2D(_Pooling):
         return y, None
 
     def on_patches(self, *xs: Array, inside: Callable[[], Array | None], mode: Mode) -> Array:
-        mean, on = super().on_patches(*xs, inside=inside, mode=mode), inside()
+        mean = super().on_patches(*xs, inside=inside, mode=mode)
+        on = None if self.count_include_pad else inside()
         if on is not None:
             mean /= super().on_patches(on.astype(mean.dtype), inside=inside, mode=mode)
         return mean
@@ -146,6 +221,16 @@ class AveragePooling2D(_Pooling):
         for target in self._views(framed, out):
             target += share
         return dx
+
+    @classmethod
+    def examples(cls) -> list[tuple[Layer, tuple[Shape, ...]]]:
+        framed: dict[str, Any] = {"padding": ((1, 0), (1, 2)), "count_include_pad": True}
+        return [
+            *super().examples(),
+            *wider(cls),
+            (cls(3, strides=2, **framed), ((6, 5, 2),)),
+            (cls(3, strides=2, ceil_mode=True, **framed), ((6, 7, 1),)),
+        ]
 
 
 class Subsampling2D(_Pooling):
@@ -200,24 +285,34 @@ class Subsampling2D(_Pooling):
 
 
 class GlobalAveragePooling2D(Layer):
-    """One number a channel: y[n, k] = the mean of x[n, ·, ·, k] over all rows and cols."""
+    """One number a channel: y[n, k] = the mean of x[n, ·, ·, k] over all rows and cols.
+
+    keepdims: (1, 1, channels) in place of (channels,).
+    """
 
     linear = True
     by_channel = True
+    later = ("keepdims",)
+
+    def __init__(self, *, keepdims: bool = False, name: str | None = None) -> None:
+        super().__init__(name=name)
+        self.keepdims = bool(keepdims)
 
     def out_shape(self, *shapes: Shape) -> Shape:
-        return (need_picture(self, shapes[0])[2],)
+        channels = need_picture(self, shapes[0])[2]
+        return (1, 1, channels) if self.keepdims else (channels,)
 
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
-        return xs[0].mean(axis=(1, 2)), None
+        return xs[0].mean(axis=(1, 2), keepdims=self.keepdims), None
 
     def backward(self, dy: Array, call: Call) -> Array:
-        rows, cols = call.x.shape[1:3]
-        return np.broadcast_to((dy / (rows * cols))[:, None, None, :], call.x.shape)
+        n, rows, cols, channels = call.x.shape
+        share = (dy / (rows * cols)).reshape(n, 1, 1, channels)
+        return np.broadcast_to(share, call.x.shape)
 
     def answer_to(self, change: Array, top: Array, left: Array, size: tuple[int, int]) -> Array:
-        return change.sum(axis=(1, 2)) / (size[0] * size[1])
+        return change.sum(axis=(1, 2), keepdims=self.keepdims) / (size[0] * size[1])
 
     @classmethod
     def examples(cls) -> list[tuple[Layer, tuple[Shape, ...]]]:
-        return [(cls(), ((4, 5, 3),))]
+        return [(cls(), ((4, 5, 3),)), (cls(keepdims=True), ((3, 4, 2),))]

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from ...errors import ArgumentError
-from ..layer import Array, Call, Mode, Shape
+from ..layer import Array, Call, Layer, Mode, Shape
 from .activation import Pointwise, sigmoid
+from .axes import added_up, check_axes, placed
 
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 """Klambauer et al. 2017, section 2, arXiv:1706.02515: mean 0 and variance 1 reproduce
 themselves."""
+BEND, CUBE = math.sqrt(2 / math.pi), 0.044715
+"""GELU's approximation."""
 
 
 class ReLU(Pointwise):
@@ -47,15 +51,32 @@ class LeakyReLU(Pointwise):
 
 
 class PReLU(Pointwise):
-    """y = x where x > 0, else a_k x, with a learnt slope a_k for each channel.
+    """y = x where x > 0, else a x, with a learnt slope a_k for each channel.
 
     He, Zhang, Ren, Sun 2015, eq. 1, arXiv:1502.01852; a begins at 0.25 as there.
+    shared_axes: along which axes (counted with the batch as 0) one slope serves all; None: all but
+    the last.
     """
 
     by_channel = True
+    later = ("shared_axes",)
+
+    def __init__(
+        self, shared_axes: Sequence[int] | None = None, *, name: str | None = None
+    ) -> None:
+        super().__init__(name=name)
+        given = None if shared_axes is None else check_axes(shared_axes, "shared_axes of PReLU")
+        self.shared_axes = given
+
+    @property
+    def has_patches(self) -> bool:
+        return self.shared_axes is None
 
     def param_shapes(self, *shapes: Shape) -> dict[str, Shape]:
-        return {"slope": shapes[0][-1:]}
+        if self.shared_axes is None:
+            return {"slope": shapes[0][-1:]}
+        shared = placed(self.shared_axes, shapes[0], self)
+        return {"slope": tuple(1 if a in shared else n for a, n in enumerate(shapes[0], 1))}
 
     def initial(self, name: str, shape: Shape, rng: np.random.Generator) -> Array:
         return np.full(shape, 0.25, np.float32)
@@ -67,8 +88,16 @@ class PReLU(Pointwise):
         return np.where(call.x > 0, dy, dy * self.param("slope", dy.dtype))
 
     def grads(self, dy: Array, call: Call) -> dict[str, Array]:
-        held = dy * np.minimum(call.x, 0)
-        return {"slope": held.sum(axis=tuple(range(held.ndim - 1)))}
+        return {"slope": added_up(dy * np.minimum(call.x, 0), self.params["slope"].shape)}
+
+    @classmethod
+    def examples(cls) -> list[tuple[Layer, tuple[Shape, ...]]]:
+        return [
+            *super().examples(),
+            (cls(()), ((3, 2, 2),)),
+            (cls((1, 3)), ((3, 2, 2),)),
+            (cls(()), ((),)),
+        ]
 
 
 class ELU(Pointwise):
@@ -90,52 +119,93 @@ class ELU(Pointwise):
 
 
 class SELU(Pointwise):
-    """y = λ x where x > 0, else λ α (e^x − 1), with the two constants of Klambauer et al. 2017."""
+    """y = λ x where x > 0, else λ α (e^x − 1); α and λ (`scale`) are those of Klambauer et al. 2017
+    where nothing else is said."""
+
+    elementwise = True
+    later = ("alpha", "scale")
+
+    def __init__(
+        self,
+        alpha: float = SELU_ALPHA,
+        scale: float = SELU_SCALE,
+        *,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name=name)
+        self.alpha, self.scale = number(alpha, "alpha of SELU"), number(scale, "scale of SELU")
 
     elementwise = True
 
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
         (x,) = xs
-        low = SELU_ALPHA * np.expm1(np.minimum(x, 0))
-        return SELU_SCALE * np.where(x > 0, x, low), None
+        low = self.alpha * np.expm1(np.minimum(x, 0))
+        return self.scale * np.where(x > 0, x, low), None
 
     def backward(self, dy: Array, call: Call) -> Array:
-        return dy * np.where(call.x > 0, SELU_SCALE, call.y + SELU_SCALE * SELU_ALPHA)
+        return dy * np.where(call.x > 0, self.scale, call.y + self.scale * self.alpha)
 
 
 class GELU(Pointwise):
     """y = x Φ(x), Φ the normal distribution; dx = dy (Φ(x) + x φ(x)).
 
-    Hendrycks and Gimpel 2016, eq. 1, arXiv:1606.08415; exact, by the error function.
+    Hendrycks and Gimpel 2016, section 2, arXiv:1606.08415; exact, by the error function.
+    approximate: their Φ(x) ≈ (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2 in its place.
     """
 
     elementwise = True
+    later = ("approximate",)
+
+    def __init__(self, *, approximate: bool = False, name: str | None = None) -> None:
+        super().__init__(name=name)
+        self.approximate = bool(approximate)
 
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, Array]:
+        (x,) = xs
+        if self.approximate:
+            share = 0.5 * (1 + np.tanh(BEND * (x + CUBE * x**3)))
+            return x * share, share
         from scipy.special import erf
 
-        share = 0.5 * (1 + erf(xs[0] * (1 / math.sqrt(2))))
-        return xs[0] * share, share
+        share = 0.5 * (1 + erf(x * (1 / math.sqrt(2))))
+        return x * share, share
 
     def backward(self, dy: Array, call: Call) -> Array:
-        density = np.exp(-0.5 * call.x * call.x) * (1 / math.sqrt(2 * math.pi))
-        return dy * (call.saved + call.x * density)
+        x, share = call.x, call.saved
+        if self.approximate:
+            density = 2 * share * (1 - share) * BEND * (1 + 3 * CUBE * x * x)
+        else:
+            density = np.exp(-0.5 * x * x) * (1 / math.sqrt(2 * math.pi))
+        return dy * (share + x * density)
+
+    @classmethod
+    def examples(cls) -> list[tuple[Layer, tuple[Shape, ...]]]:
+        return [*super().examples(), (cls(approximate=True), ((4, 3, 2),))]
 
 
 class Swish(Pointwise):
-    """y = x · sigmoid(x), also called SiLU; dx = dy (σ + y (1 − σ)).
+    """y = x · sigmoid(β x), with β = 1 also called SiLU; dx = dy (σ + β y (1 − σ)).
 
-    Ramachandran, Zoph, Le 2017, arXiv:1710.05941, with β = 1.
+    Ramachandran, Zoph, Le 2017, section 4, arXiv:1710.05941.
     """
 
     elementwise = True
+    later = ("beta",)
+
+    def __init__(self, beta: float = 1.0, *, name: str | None = None) -> None:
+        super().__init__(name=name)
+        self.beta = number(beta, "beta of Swish")
 
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, Array]:
-        share = sigmoid(xs[0])
+        share = sigmoid(xs[0] if self.beta == 1 else xs[0] * self.beta)
         return xs[0] * share, share
 
     def backward(self, dy: Array, call: Call) -> Array:
-        return dy * (call.saved + call.y * (1 - call.saved))
+        return dy * (call.saved + self.beta * call.y * (1 - call.saved))
+
+    @classmethod
+    def examples(cls) -> list[tuple[Layer, tuple[Shape, ...]]]:
+        return [*super().examples(), (cls(1.702), ((4, 3, 2),))]
 
 
 class HardSwish(Pointwise):

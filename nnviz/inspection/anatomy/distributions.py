@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...engine.layer import whole
-from ...engine.layers import Dropout, Flatten, Linear
+from ...engine.layers import Dropout, Flatten, Linear, Permute, Reshape
 from ...engine.model import Model
 from ..results import Provenance, Result
 from .spread import Spread, Tally, spread_of
 from .stream import batches
 
-SAME = (Dropout, Flatten, Linear)
+SAME = (Dropout, Flatten, Linear, Permute, Reshape)
 """Layers that at prediction hand on what they were given."""
 
 

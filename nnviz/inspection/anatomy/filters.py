@@ -126,6 +126,8 @@ def _source(model: Model, node: Node) -> str:
 def _flattened(model: Model, node: Node) -> tuple[int, int, int]:
     """The shape of what a dense layer reads, before it was flattened."""
     shape = model.shapes[_source(model, node)]
+    if isinstance(node.layer, Dense) and node.layer.everywhere:
+        return (1, 1, shape[2]) if len(shape) == 3 else (1, shape[-1], 1)
     if len(shape) == 3:
         return shape[0], shape[1], shape[2]
     return 1, math.prod(shape), 1

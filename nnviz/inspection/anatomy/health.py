@@ -17,6 +17,7 @@ from ...engine.layers import (
     BatchNormalization,
     Dropout,
     Linear,
+    LogSoftmax,
     MaxPooling2D,
     PReLU,
     ReLU,
@@ -25,7 +26,6 @@ from ...engine.layers import (
     Tanh,
 )
 from ...engine.layers.activation import Pointwise
-from ...engine.layers.rectifier import SELU_ALPHA, SELU_SCALE
 from ...engine.model import Model
 from ..results import Part, Provenance, Result
 from .copies import copies, empty
@@ -41,7 +41,7 @@ SLOPES: dict[type[Layer], Callable[[Any, Array], Array]] = {
     Sigmoid: lambda layer, y: 4 * y * (1 - y),
     Tanh: lambda layer, y: 1 - y * y,
     ELU: lambda layer, y: np.where(y > 0, 1, (y + layer.alpha) / (layer.alpha or 1)),
-    SELU: lambda layer, y: np.where(y > 0, 1, y / (SELU_SCALE * SELU_ALPHA) + 1),
+    SELU: lambda layer, y: np.where(y > 0, 1, y / (layer.scale * layer.alpha or 1) + 1),
 }
 """Activations that saturate: the slope where they answer y, as a share of the steepest."""
 
@@ -126,7 +126,9 @@ def health(model: Model, x: Any, bins: int = 41) -> Health:
     nodes = [
         n.name
         for n in model.nodes
-        if isinstance(n.layer, Pointwise) and not isinstance(n.layer, Softmax | Linear | PReLU)
+        if isinstance(n.layer, Pointwise)
+        and not isinstance(n.layer, Softmax | LogSoftmax | Linear | PReLU)
+        and model.shapes[n.name]
     ]
     watched = {name: _Watch(model, name, bins) for name in nodes}
     count = 0
@@ -200,7 +202,9 @@ def _readers(model: Model, name: str) -> list[str]:
     what reads it through layers that keep each channel to itself, as batch normalization does."""
     same = [name]
     for node in model.nodes:
-        apart = isinstance(node.layer, BY_CHANNEL) and not isinstance(node.layer, Softmax)
+        apart = isinstance(node.layer, BY_CHANNEL) and not isinstance(
+            node.layer, Softmax | LogSoftmax
+        )
         if apart and len(node.inputs) == 1 and node.inputs[0] in same:
             same.append(node.name)
     return same[1:]

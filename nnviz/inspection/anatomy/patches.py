@@ -81,7 +81,7 @@ def top_patches(
     Raises `ArgumentError` for an unknown node or channel, for no picture, for k below 1, and where
     the patches would take more than a gigabyte.
     """
-    chosen = _chosen(model.shapes[model.node(node).name][-1], channels, node)
+    chosen = _chosen(_count(model, node), channels, node)
     return _searched(model, x, {node: chosen}, whole(k, "k"), seed)[node]
 
 
@@ -95,7 +95,7 @@ def top_patches_at(
     names = [nodes] if isinstance(nodes, str) else list(nodes)
     if not names:
         raise ArgumentError("nodes is empty: name at least one node")
-    channels = {name: np.arange(model.shapes[model.node(name).name][-1]) for name in names}
+    channels = {name: np.arange(_count(model, name)) for name in names}
     return _searched(model, x, channels, whole(k, "k"), seed)
 
 
@@ -121,6 +121,14 @@ def _searched(
         made = Provenance.of(model, "top_patches", node=node, settings=settings, seed=seed)
         found[node] = kept.result(made)
     return found
+
+
+def _count(model: Model, node: str) -> int:
+    """How many channels a node has."""
+    shape = model.shapes[model.node(node).name]
+    if not shape:
+        raise ArgumentError(f"node {node!r} gives one number, which has no channels")
+    return shape[-1]
 
 
 def _chosen(count: int, channels: Sequence[int] | None, node: str) -> Array:
@@ -227,7 +235,8 @@ class _Best:
         self, c: int, rank: int, number: int, value: float, place: int, picture: Array
     ) -> None:
         """Put one picture's patch at its rank."""
-        row, col = divmod(place, self._cols)
+        # Neither a vector nor anything else without rows and cols has places on the picture.
+        row, col = divmod(place, self._cols) if self._field.reads[..., 0].size > 1 else (0, 0)
         self.values[c, rank], self.pictures[c, rank] = value, number
         self.places[c, rank] = row, col
         box = self._field.reads[row, col]

@@ -125,6 +125,7 @@ def detail_of(layer: Layer) -> str:
         parts.append(f"dilation {'×'.join(map(str, config['dilation_rate']))}")
     if config.get("groups", 1) != 1:
         parts.append(f"{config['groups']} groups")
+    parts += [str(config[key]) for key in ("operation", "function") if key in config]
     if "rate" in config:
         parts.append(f"{config['rate']:.0%}")
     return ", ".join(parts)

@@ -17,9 +17,8 @@ from ...engine.layer import Array
 from ...engine.model import Model
 from ..results import Attribution
 from .checks import number
-from .gap import completeness, total
 from .methods import method
-from .path import MORE_STEPS
+from .path import answer_complete
 from .quadrature import quadrature_points
 from .question import Question
 
@@ -110,15 +109,6 @@ def blur_ig(
     for t, weight, walk in way:
         # dσ/dt = 2 σ_max t; minus, since the way leads from the blur to the picture
         raw -= weight * 2 * most * t * pictures.slope(most * t * t) * walk.gradient
-    scores, before = question.scores([question.x, pictures.at(most).astype(dtype)])
-    gap, warnings = completeness(total(raw), scores, before, MORE_STEPS)
-    return question.answer(
-        raw.sum(axis=-1),
-        scores=scores,
-        signed=True,
-        raw=raw,
-        gap=gap,
-        cause=CAUSE,
-        settings={"max_sigma": most, "steps": len(points), "quadrature": quadrature},
-        warnings=warnings,
-    )
+    sharp, blurred = question.scores([question.x, pictures.at(most).astype(dtype)])
+    settings = {"max_sigma": most, "steps": len(points), "quadrature": quadrature}
+    return answer_complete(question, raw, (sharp, blurred), cause=CAUSE, settings=settings)

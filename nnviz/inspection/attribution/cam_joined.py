@@ -11,9 +11,11 @@ import numpy as np
 
 from ...engine.graph import Node
 from ...engine.layer import Array, Call, Layer, Rule
+from ...engine.layers.curve import Clip, ThresholdedReLU
 from ...engine.layers.dropout import Dropout, SpatialDropout2D
 from ...engine.layers.pool import MaxPooling2D
 from ...engine.layers.rectifier import LeakyReLU, PReLU, ReLU
+from ...engine.layers.reduction import GlobalMaxPooling2D
 from ...engine.model import Model
 from ...engine.trace import Trace
 from ...engine.walk import RuleFor
@@ -33,7 +35,7 @@ from .target import Logit, LogProbability, Probability
 
 STEP = 1e-5
 """How far along A the gradient is taken for its change, in float64."""
-BENDING = (ReLU, LeakyReLU, PReLU, MaxPooling2D)
+BENDING = (ReLU, LeakyReLU, PReLU, MaxPooling2D, GlobalMaxPooling2D, Clip, ThresholdedReLU)
 """Layers of straight pieces: their second derivative is 0 wherever it exists."""
 
 

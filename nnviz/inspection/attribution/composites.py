@@ -161,6 +161,7 @@ DEEP_TAYLOR = Composite("z_plus_unbiased", "z_plus_unbiased", "z_box", "positive
 BY_KIND: Mapping[str, Rule] = {
     "routing": routed,
     "maximum": routed,
+    "choice": routed,
     "curve": passed,
     "damping": passed,
     "product": halved,

@@ -18,10 +18,9 @@ from ...engine.trace import Trace
 from ...engine.walk import RuleFor
 from ..results import Attribution
 from .baseline import baselines, described, references
-from .gap import completeness, total
 from .goal import Goal
-from .gradients import without_channels
 from .methods import method
+from .path import answer_complete
 from .question import Question
 from .relevance import Sides, added, both_sides, rules_for
 
@@ -95,16 +94,8 @@ def deep_lift_shap(
 def _explained(question: Question, bases: list[Array], said: dict[str, Any]) -> Attribution:
     """The mean over the baselines of the multipliers times the differences."""
     raw, scores = mean_contrast(question, bases, INPUT)
-    gap, warnings = completeness(total(raw), scores[:, 0], scores[:, 1], REMEDY)
-    return question.answer(
-        without_channels(raw, "sum"),
-        scores=scores[:, 0],
-        signed=True,
-        raw=raw,
-        gap=gap,
-        cause=CAUSE,
-        settings=said,
-        warnings=warnings,
+    return answer_complete(
+        question, raw, (scores[:, 0], scores[:, 1]), remedy=REMEDY, cause=CAUSE, settings=said
     )
 
 
@@ -150,6 +141,8 @@ def rescaled(before: Before) -> Rule:
 
     def rule(layer: Layer, m: Array, call: Call) -> Array:
         base = before[call.chunk]
+        if call.x.shape != call.y.shape:  # a constant has stretched the input
+            return both_sides(averaged(before)(layer, m, call))[0]
         one = np.ones_like(m)
         (slope,), (other,) = (both_sides(layer.backward(one, c)) for c in (call, base))
         dx, dy = call.x - base.x, call.y - base.y
@@ -171,7 +164,7 @@ def pooled(before: Before) -> Rule:
         (risen,) = both_sides(layer.backward(m * np.maximum(change, 0), call))
         (fallen,) = both_sides(layer.backward(m * np.minimum(change, 0), base))
         (still,) = both_sides(layer.backward(m, call))
-        return np.divide(risen + fallen, dx, out=still, where=dx != 0)
+        return np.divide(risen + fallen, dx, out=still.copy(), where=dx != 0)
 
     return rule
 
@@ -199,10 +192,12 @@ MULTIPLIERS: Mapping[str, Callable[[Before], Rule]] = {
     "scaling": linear,
     "routing": linear,
     "maximum": pooled,
+    "choice": averaged,
     "curve": rescaled,
     "damping": averaged,
     "product": averaged,
     "softmax": averaged,
+    "general": averaged,
 }
 """The rule for a kind of layer, given its calls in the baselines' run."""
 

@@ -16,6 +16,7 @@ import numpy as np
 from ...engine.graph import INPUT, Node
 from ...engine.layer import Array, Call
 from ...engine.layers.activation import Linear
+from ...engine.layers.blocks import DepthToSpace, SpaceToDepth
 from ...engine.layers.conv import Conv2D
 from ...engine.layers.dense import Dense
 from ...engine.layers.dropout import Dropout, SpatialDropout2D
@@ -23,7 +24,9 @@ from ...engine.layers.merge import Add, Concatenate
 from ...engine.layers.norm import BatchNormalization
 from ...engine.layers.pool import AveragePooling2D, GlobalAveragePooling2D, MaxPooling2D
 from ...engine.layers.rectifier import LeakyReLU, PReLU, ReLU
-from ...engine.layers.reshape import Flatten
+from ...engine.layers.reduction import GlobalMaxPooling2D
+from ...engine.layers.reshape import BroadcastTo, Flatten, Permute, Reshape
+from ...engine.layers.select import Gather, Slice
 from ...engine.model import Model
 from ...engine.trace import Trace
 from ..anatomy.receptive import has_places, place_on_picture, receptive_field
@@ -35,10 +38,12 @@ from .gap import relative_gap, total
 from .goal import Goal
 from .methods import method
 from .question import Question
+from .relevance import straight
 
 UNBIASED = (
     Add, AveragePooling2D, Concatenate, Conv2D, Dense, Dropout, Flatten, GlobalAveragePooling2D,
-    LeakyReLU, Linear, MaxPooling2D, PReLU, ReLU, SpatialDropout2D,
+    LeakyReLU, Linear, MaxPooling2D, PReLU, ReLU, SpatialDropout2D, BroadcastTo, DepthToSpace,
+    Gather, GlobalMaxPooling2D, Permute, Reshape, Slice, SpaceToDepth,
 )  # fmt: skip
 """Layers that give 0 for 0 along every straight line, but for a parameter named bias."""
 CAUSE = (
@@ -160,7 +165,7 @@ def _before(model: Model, goal: Goal) -> list[Node]:
 
 def _adds(node: Node) -> bool:
     """Whether a node adds something of its own to what it is given."""
-    return "bias" in node.layer.params or not isinstance(node.layer, UNBIASED)
+    return "bias" in node.layer.params or not straight(node.layer, UNBIASED)
 
 
 def _own(node: Node, slopes: Array, trace: Trace) -> Iterator[Array]:

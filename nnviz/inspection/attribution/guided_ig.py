@@ -15,11 +15,10 @@ import numpy as np
 from ...engine.layer import Array
 from ...engine.model import Model
 from ..results import Attribution
-from .baseline import baseline_scores, baselines, described
+from .baseline import baselines, described
 from .checks import number, whole_number
-from .gap import completeness, total
 from .methods import method
-from .path import CAUSE, MORE_STEPS
+from .path import answer_complete, ends
 from .quadrature import quadrature_points
 from .question import Question
 
@@ -71,25 +70,15 @@ def guided_ig(
     for base in bases:
         raw += _along(question, base, steps, share, window, rule)
     raw /= len(bases)
-    scores, before = question.score(), baseline_scores(question, bases).mean(axis=0)
-    gap, warnings = completeness(total(raw), scores, before, MORE_STEPS)
-    return question.answer(
-        raw.sum(axis=-1),
-        scores=scores,
-        signed=True,
-        raw=raw,
-        gap=gap,
-        cause=CAUSE,
-        settings={
-            "baseline": described(baseline),
-            "steps": steps,
-            "fraction": share,
-            "max_distance": window,
-            "within": len(rule[0]),
-            "quadrature": quadrature,
-        },
-        warnings=warnings,
-    )
+    settings = {
+        "baseline": described(baseline),
+        "steps": steps,
+        "fraction": share,
+        "max_distance": window,
+        "within": len(rule[0]),
+        "quadrature": quadrature,
+    }
+    return answer_complete(question, raw, ends(question, bases), settings=settings)
 
 
 def _along(

@@ -15,11 +15,11 @@ from ...engine.layer import Array
 from ...engine.model import Model
 from ..anatomy.receptive import place_on_picture
 from ..results import Attribution
-from .baseline import baseline_scores, baselines, described
+from .baseline import baselines, described
 from .checks import choice, whole_number
 from .gap import completeness, total
 from .methods import method
-from .path import MORE_STEPS, straight
+from .path import MORE_STEPS, ends, straight
 from .places import spatial_node
 from .quadrature import quadrature_points
 from .question import Question
@@ -141,7 +141,7 @@ def layer_conductance(
             flow += slope * (after.outputs[name].astype(np.float64) - before.outputs[name])
             before = after
     flow /= len(bases)
-    scores, start = question.score(), baseline_scores(question, bases).mean(axis=0)
+    scores, start = ends(question, bases)
     settings = {"baseline": described(baseline), "steps": len(points), "quadrature": quadrature}
     if leads_round(question, name):
         around = f"ways lead round {name}, so its map is only a part of the target's change"

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+from ...errors import ArgumentError, listing
 from ..results import Attribution
+from .checks import choice
 
 FAMILIES = ("gradient", "path", "rule", "cam", "layer", "perturbation")
 """gradient: the slope, at the picture or near it. path: slopes added up along a way from a
@@ -64,6 +66,18 @@ class Method:
 
 METHODS: dict[str, Method] = {}
 """Name -> method; one that has several names stands under each."""
+
+
+def method_with(name: Any, options: Iterable[str] = ()) -> Method:
+    """The method of this name; an error where there is none, or it has not got these options."""
+    found = METHODS[choice(name, "method", "nnviz", METHODS)]
+    known = found.options
+    for option in options:
+        if option not in known:
+            raise ArgumentError(
+                f"{name} has no option {option!r}; it has {listing(known) or 'none'}"
+            )
+    return found
 
 
 def method(

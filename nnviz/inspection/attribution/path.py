@@ -43,6 +43,41 @@ def straight(question: Question, bases: list[Array], points: Array) -> Iterator[
         yield from (base + alpha * way for alpha in points.tolist())
 
 
+def ends(question: Question, bases: list[Array]) -> tuple[Array, Array]:
+    """The target's value for the pictures, and its mean over the baselines, both (N,)."""
+    return question.score(), baseline_scores(question, bases).mean(axis=0)
+
+
+def answer_complete(
+    question: Question,
+    raw: Array,
+    scores: tuple[Array, Array],
+    *,
+    settings: dict[str, Any],
+    remedy: str = MORE_STEPS,
+    cause: str = CAUSE,
+    error: Array | None = None,
+    seed: int | None = None,
+) -> Attribution:
+    """The answer, from a signed map by channel (N, rows, cols, channels) that should add up to the
+    difference of the scores, of the pictures and of where the way began, both (N,). The remedy is
+    what to try where it does not."""
+    after, before = scores
+    gap, warnings = completeness(total(raw), after, before, remedy)
+    return question.answer(
+        raw.sum(axis=-1),
+        scores=after,
+        signed=True,
+        raw=raw,
+        gap=gap,
+        error=error,
+        cause=cause,
+        settings=settings,
+        seed=seed,
+        warnings=warnings,
+    )
+
+
 @method(
     "path",
     reference="Sundararajan et al. 2017, arXiv:1703.01365",
@@ -88,18 +123,8 @@ def integrated(question: Question, baseline: Any, steps: Any, rule: Any) -> Attr
             slope += weight * next(walks).gradient
         raw += slope * (x - base)
     raw /= len(bases)
-    scores, before = question.score(), baseline_scores(question, bases).mean(axis=0)
-    gap, warnings = completeness(total(raw), scores, before, MORE_STEPS)
-    return question.answer(
-        raw.sum(axis=-1),
-        scores=scores,
-        signed=True,
-        raw=raw,
-        gap=gap,
-        cause=CAUSE,
-        settings={"baseline": described(baseline), "steps": len(points), "quadrature": rule},
-        warnings=warnings,
-    )
+    settings = {"baseline": described(baseline), "steps": len(points), "quadrature": rule}
+    return answer_complete(question, raw, ends(question, bases), settings=settings)
 
 
 @method(
@@ -147,22 +172,17 @@ def expected_gradients(
             raw += (question.x - bases[j]) * next(walks).gradient / len(one)
         moments.add(with_sum(raw))
     raw, error = moments.mean[..., :-1], moments.error()
-    scores, before = question.score(), baseline_scores(question, bases).mean(axis=0)
-    gap, warnings = completeness(total(raw), scores, before, MORE_SAMPLES)
-    return question.answer(
-        raw.sum(axis=-1),
-        scores=scores,
-        signed=True,
-        raw=raw,
-        gap=gap,
+    return answer_complete(
+        question,
+        raw,
+        ends(question, bases),
+        remedy=MORE_SAMPLES,
         error=None if error is None else error[..., -1],
-        cause=CAUSE,
         settings={
             "baselines": described("flat" if baselines is None else baselines),
             "samples": samples,
         },
         seed=seed,
-        warnings=warnings,
     )
 
 

@@ -10,18 +10,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
 from ...engine.graph import INPUT, Node
 from ...engine.layer import Array, Call, Layer, Mode, Rule
-from ...engine.layers.activation import Linear, Pointwise, Softmax
+from ...engine.layers.activation import Linear, LogSoftmax, Pointwise, Softmax
+from ...engine.layers.arithmetic import Arithmetic, WithConstant
+from ...engine.layers.axes import added_up, lined
+from ...engine.layers.blocks import DepthToSpace, SpaceToDepth
 from ...engine.layers.conv import Conv2D
 from ...engine.layers.dense import Dense
 from ...engine.layers.depthwise import DepthwiseConv2D
 from ...engine.layers.dropout import Dropout
-from ...engine.layers.merge import Add, Concatenate, Multiply
+from ...engine.layers.group_norm import (
+    GroupNormalization,
+    InstanceNormalization,
+    LayerNormalization,
+)
+from ...engine.layers.interpolate import Resize
+from ...engine.layers.lp_pool import GlobalLpPooling2D, LpPooling2D
+from ...engine.layers.merge import Add, Concatenate, MatMul, Merge, Multiply
 from ...engine.layers.norm import BatchNormalization, LocalResponseNormalization, Normalization
 from ...engine.layers.pool import (
     AveragePooling2D,
@@ -30,8 +40,10 @@ from ...engine.layers.pool import (
     Subsampling2D,
 )
 from ...engine.layers.rectifier import LeakyReLU, PReLU, ReLU
-from ...engine.layers.reshape import Flatten
+from ...engine.layers.reduction import GlobalMaxPooling2D, Reduce
+from ...engine.layers.reshape import BroadcastTo, Flatten, Permute, Reshape
 from ...engine.layers.resize import UpSampling2D, ZeroPadding2D
+from ...engine.layers.select import Gather, Pad, Slice
 from ...engine.model import PREDICT, Model
 from ...engine.rewrite import up_to
 from ...engine.walk import RuleFor
@@ -155,17 +167,33 @@ def routed(layer: Layer, relevance: Array, call: Call) -> Array | tuple[Array, .
 
 
 def passed(layer: Layer, relevance: Array, call: Call) -> Array:
-    """R_in = R_out: every output belongs to the input at its own place."""
-    return relevance
+    """R_in = R_out: every output belongs to the input at its own place; an input that was copied
+    gets the sum of its copies."""
+    if relevance.shape == call.x.shape:
+        return relevance
+    x = lined(call.x, relevance.ndim - 1)
+    return added_up(relevance, x.shape).reshape(call.x.shape)
 
 
 def halved(layer: Layer, relevance: Array, call: Call) -> tuple[Array, ...]:
     """A product's factors share alike: each gets R / (how many there are)."""
-    assert isinstance(layer, Multiply)
+    assert isinstance(layer, Merge)
     return tuple(layer.shrunk(relevance / len(call.xs), x) for x in call.xs)
 
 
-KINDS: Mapping[type[Layer], str] = {
+ARITHMETIC = {"add": "mixing", "mean": "mixing", "multiply": "product", "maximum": "choice",
+              "minimum": "choice"}  # fmt: skip
+REDUCTIONS = {"mean": "mixing", "sum": "mixing", "max": "maximum", "min": "choice"}
+
+
+def _with_constant(layer: Layer) -> str:
+    """A line s x + t for each number by itself, or another curve."""
+    assert isinstance(layer, WithConstant)
+    line = layer.operation in ("add", "subtract", "multiply")
+    return "scaling" if line or (layer.operation == "divide" and not layer.first) else "curve"
+
+
+KINDS: Mapping[type[Layer], str | Callable[[Any], str | None]] = {
     Dense: "dense",
     Conv2D: "convolution",
     DepthwiseConv2D: "convolution",
@@ -186,21 +214,40 @@ KINDS: Mapping[type[Layer], str] = {
     LocalResponseNormalization: "damping",
     Multiply: "product",
     Softmax: "softmax",
-}
+    LogSoftmax: "softmax",
+    Arithmetic: lambda layer: ARITHMETIC.get(layer.operation, "general"),
+    WithConstant: _with_constant,
+    Reduce: lambda layer: REDUCTIONS.get(layer.operation, "general"),
+    Resize: lambda layer: "general" if layer.interpolation == "cubic" else "mixing",
+    GlobalMaxPooling2D: "maximum",
+    **dict.fromkeys(
+        (BroadcastTo, DepthToSpace, Gather, Pad, Permute, Reshape, Slice, SpaceToDepth), "routing"
+    ),
+    **dict.fromkeys(
+        (GlobalLpPooling2D, GroupNormalization, InstanceNormalization, LayerNormalization,
+         LpPooling2D, MatMul), "general"
+    ),
+}  # fmt: skip
 """dense, convolution: linear, with weights. mixing: linear, with fixed weights of at least 0.
 scaling: y = s x + t for each number by itself. routing: every output is one of the inputs, maximum:
-the largest of some. curve: every number by itself. damping: nearly so, neighbours only damp it."""
+the largest of some, choice: of several inputs, or the smallest. curve: every number by itself.
+damping: nearly so, neighbours only damp it. general: anything else with a derivative, which
+propagation has no rule for. A layer whose settings decide is asked."""
 
 
 def kind_of(layer: Layer) -> str | None:
-    """The layer's kind, its own class's or that of the nearest class it descends from."""
-    return next((KINDS[c] for c in type(layer).__mro__ if c in KINDS), None)
+    """The layer's kind, its own class's or that of the nearest class it descends from; None for
+    what has no derivative, whatever it descends from."""
+    if not layer.differentiable:
+        return None
+    kind = next((KINDS[c] for c in type(layer).__mro__ if c in KINDS), None)
+    return kind(layer) if callable(kind) else kind
 
 
 def refuse(method: str, node: Node) -> NoReturn:
     """No rule for this node: an error that names it and says what to do."""
     kind = type(node.layer).__name__
-    if isinstance(node.layer, Softmax):
+    if isinstance(node.layer, Softmax | LogSoftmax):
         remedy = (
             "its outputs depend on each other; explain what goes into it (a class number as "
             "target means the logit), or use integrated_gradients"
@@ -234,7 +281,7 @@ Box = tuple[Array, Array]
 BOUND_ROUNDING = 1e-4
 """A pixel this far beyond 0 … 1 is within: resizing and the preparation round."""
 
-KEEP_ORDER = ("mixing", "routing", "maximum", "scaling")
+KEEP_ORDER = ("mixing", "routing", "maximum", "choice", "scaling")
 """What may lie between the picture and a first layer: more light in is more out, or (a scaling by
 less than 0) less, everywhere."""
 
@@ -281,6 +328,12 @@ def below(high: Array) -> Part:
 
 # What is to be said ---------------------------------------------------------------------------
 
+
+def straight(layer: Layer, fit: tuple[type[Layer], ...]) -> bool:
+    """Whether a layer is one of these, computing as they do: not a ReLU with a ceiling."""
+    return any(isinstance(layer, c) and type(layer).forward is c.forward for c in fit)
+
+
 STRAIGHT = (ReLU, LeakyReLU, PReLU)
 """Activations that are a straight line through 0 on each side: y = f'(x) x, so that passing the
 relevance on is exact."""
@@ -297,7 +350,7 @@ def unfit(
     fit = (ReLU,) if for_relus else STRAIGHT
     way = [(node, kind_of(node.layer)) for node in up_to(model, *ends).nodes]
     curves = [n.name for n, kind in way if kind == "damping"
-              or (kind == "curve" and not isinstance(n.layer, fit))]  # fmt: skip
+              or (kind == "curve" and not straight(n.layer, fit))]  # fmt: skip
     pixels = _bounds(model)[1]
     norms = [n.name for n, kind in way if kind == "scaling" and n.name not in pixels]
     texts = []

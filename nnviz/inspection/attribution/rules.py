@@ -21,7 +21,17 @@ import numpy as np
 
 from ...engine.graph import Node
 from ...engine.layer import Array, Call, Layer, Rule
-from ...engine.layers.activation import Linear, Pointwise, Sigmoid, Softmax, Step, Tanh
+from ...engine.layers.activation import (
+    Linear,
+    LogSoftmax,
+    Pointwise,
+    Sigmoid,
+    Softmax,
+    Step,
+    Tanh,
+)
+from ...engine.layers.curve import HardSigmoid, Softsign
+from ...engine.layers.function import Function
 from ...engine.layers.rectifier import ReLU
 from ...engine.model import Model
 from ...engine.walk import RuleFor
@@ -48,7 +58,9 @@ RULES: Mapping[str, Mapping[type[Layer], Rule]] = {
 """Name -> which kinds of layer, with their descendants, get which rule; all others keep their own
 backward."""
 
-NO_RELATIVES = (Linear, Sigmoid, Softmax, Step, Tanh)
+NO_RELATIVES = (
+    Function, HardSigmoid, Linear, LogSoftmax, Sigmoid, Softmax, Softsign, Step, Tanh
+)  # fmt: skip
 """All other activations hold back what is negative as a ReLU does, or may: the papers say nothing
 of them, and they are named."""
 

@@ -52,7 +52,7 @@ class Noisy:
         self.of = choice(of, "map to smooth", owner, SMOOTHED)
         self.noise = number(noise, "noise", owner)
         self.samples = whole_number(samples, "samples", owner, least=least)
-        self.rng = generator(seed, owner)
+        self.rng, self.seed = generator(seed, owner), seed
         self.rule_for, warnings = rule_set(question.model, self.rule)
         self.warnings = warnings + without_noise(question.x, self.noise)
 
@@ -71,6 +71,29 @@ class Noisy:
             "noise": self.noise,
             "rule": self.rule,
         }
+
+    def answer(
+        self,
+        values: Array,
+        *,
+        raw: Array,
+        error: Array | None,
+        signed: bool = False,
+        cause: str = CAUSE,
+        settings: dict[str, Any] | None = None,
+    ) -> Attribution:
+        """The map made of the draws; `settings` are those that not every such map has."""
+        return self.question.answer(
+            values,
+            scores=self.question.score(),
+            signed=signed,
+            raw=raw,
+            error=error,
+            cause=cause,
+            settings={**self.settings, **(settings or {})},
+            seed=self.seed,
+            warnings=self.warnings,
+        )
 
 
 @method(
@@ -102,22 +125,17 @@ def smooth_grad(
     Smilkov, Thorat, Kim, Viégas, Wattenberg 2017, section 3, arXiv:1706.03825; they find 10-20 %
     noise and 50 samples good. The sign is kept, which they drop when drawing.
     """
-    question = Question.of(model, x, target, "smooth_grad")
-    draws = Noisy(question, of, noise, samples, seed, rule)
+    draws = Noisy(Question.of(model, x, target, "smooth_grad"), of, noise, samples, seed, rule)
     moments = Moments()
     for raw in draws:
         moments.add(with_sum(raw))
     mean = moments.mean[..., :-1]
-    return question.answer(
+    return draws.answer(
         without_channels(mean, channels),
-        scores=question.score(),
-        signed=channels != "absolute",
         raw=mean,
         error=joined_error(moments.error(), mean, channels),
-        cause=CAUSE,
-        settings={**draws.settings, "channels": channels},
-        seed=seed,
-        warnings=draws.warnings,
+        signed=channels != "absolute",
+        settings={"channels": channels},
     )
 
 
@@ -149,15 +167,10 @@ def smooth_grad_squared(
     for raw in draws:
         moments.add(with_sum(np.square(raw, dtype=np.float64)))
     error = moments.error()
-    return question.answer(
+    return draws.answer(
         moments.mean[..., -1],
-        scores=question.score(),
         raw=moments.mean[..., :-1],
         error=None if error is None else error[..., -1],
-        cause=CAUSE,
-        settings=draws.settings,
-        seed=seed,
-        warnings=draws.warnings,
     )
 
 
@@ -199,13 +212,5 @@ def var_grad(
     raw = np.einsum("...kk->...k", moments.products)[..., 1:] / n
     weights = np.concatenate([np.ones_like(raw[..., :1]), -2 * moments.mean[..., 1:]], axis=-1)
     square = np.einsum("...j,...jk,...k->...", weights, moments.products, weights)
-    return question.answer(
-        raw.sum(axis=-1),
-        scores=question.score(),
-        raw=raw,
-        error=np.sqrt(np.maximum(square, 0) / (n * (n - 1))),
-        cause=STEADY,
-        settings=draws.settings,
-        seed=seed,
-        warnings=draws.warnings,
-    )
+    error = np.sqrt(np.maximum(square, 0) / (n * (n - 1)))
+    return draws.answer(raw.sum(axis=-1), raw=raw, error=error, cause=STEADY)

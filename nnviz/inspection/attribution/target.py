@@ -255,6 +255,8 @@ class Channel(Target):
 
     def node(self, model: Model) -> str:
         shape = model.shapes[model.node(self.name).name]
+        if not shape:
+            raise ArgumentError(f"node {self.name!r} gives one number, which has no channels")
         chosen = np.atleast_1d(self.channel)
         whole = chosen.dtype.kind in "ui" and chosen.size > 0
         if not whole or chosen.min() < 0 or chosen.max() >= shape[-1]:

@@ -10,9 +10,9 @@ import numpy as np
 
 from ...engine.layer import Array
 from ...engine.model import Model
-from ...errors import ArgumentError, listing, unknown
+from ...errors import ArgumentError
 from ..attribution.explain import explain
-from ..attribution.methods import METHODS
+from ..attribution.methods import method_with
 from ..results import Attribution, Provenance
 
 
@@ -26,15 +26,8 @@ def explained(
     chosen = dict(options or {})
     if len(x):
         return explain(model, x, targets, method=method, **chosen)
-    if method not in METHODS:
-        raise unknown("method", method, METHODS, "nnviz")
-    known = METHODS[method]
-    for name in chosen:
-        if name not in known.options:
-            raise ArgumentError(
-                f"{method} has no option {name!r}; it has {listing(known.options) or 'none'}"
-            )
+    signed = method_with(method, chosen).signed
     size = model.input.shape[:2] if len(model.input.shape) == 3 else (0, 0)
     none = np.zeros((0, *size), np.float32)
     made = Provenance.of(model, method, settings=chosen)
-    return Attribution(none, np.zeros(0, np.float32), made, signed=known.signed)
+    return Attribution(none, np.zeros(0, np.float32), made, signed=signed)

@@ -1,0 +1,101 @@
+"""Winograd's way gives what the patch matrices give, for every place of tiles and gaps."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import nnviz as nv
+from nnviz.engine import patches, winograd
+from nnviz.engine.layer import Mode
+
+ONCE = {"stride": (1, 1), "dilation": (1, 1), "groups": 1}
+numbers = st.integers
+
+
+@st.composite
+def convolutions(draw):
+    """Pictures, kernels of three rows, gradients of the outputs, and how they are framed."""
+    rng = np.random.default_rng(draw(numbers(0, 10**6)))
+    n, rows, cols, kw = (draw(numbers(1, top)) for top in (4, 14, 14, 4))
+    channels, filters = draw(numbers(1, 9)), draw(numbers(1, 9))
+    pads = tuple(tuple(draw(numbers(0, 3)) for _ in range(2)) for _ in range(2))
+    rows, cols = max(rows, 3 - sum(pads[0])), max(cols, kw - sum(pads[1]))
+    out = (rows + sum(pads[0]) - 2, cols + sum(pads[1]) - kw + 1)
+    x = rng.standard_normal((n, rows, cols, channels))
+    weight = rng.standard_normal((3, kw, channels, filters))
+    return x, weight, rng.standard_normal((n, *out, filters)), pads
+
+
+def both(x, weight, dy, pads):
+    """(name, Winograd's, the patch matrices') for the three functions."""
+    kind, size, kernel = {**ONCE, "pads": pads, "mode": Mode()}, x.shape[1:3], weight.shape[:2]
+    own = {"pads": pads, "mode": Mode()}
+    yield (
+        "correlate",
+        winograd.correlate(x, weight, **own),
+        patches.correlate(x, weight, out=dy.shape[1:3], **kind),
+    )
+    yield (
+        "scatter",
+        winograd.scatter(dy, weight, size=size, **own),
+        patches.scatter(dy, weight, size=size, **kind),
+    )
+    yield (
+        "kernel_gradient",
+        winograd.kernel_gradient(x, dy, kernel=kernel, **own),
+        patches.kernel_gradient(x, dy, kernel=kernel, **kind),
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(convolutions(), numbers(1, 4), st.sampled_from([50, 5_000, 10**6]))
+def test_it_gives_what_patch_matrices_give(case, units, small):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(winograd, "UNITS", units)
+        patch.setattr(winograd, "SMALL", small)
+        for name, made, wanted in both(*case):
+            error = np.abs(made - wanted).max() / np.abs(wanted).max()
+            assert error < 1e-12, name
+
+
+def test_its_error_in_float32_is_the_one_that_is_stated():
+    rng = np.random.default_rng(0)
+    x = np.maximum(rng.standard_normal((4, 26, 26, 32)), 0).astype(np.float32)
+    weight = rng.standard_normal((3, 3, 32, 64)).astype(np.float32)
+    dy = rng.standard_normal((4, 24, 24, 64)).astype(np.float32)
+    pads = ((0, 0), (0, 0))
+    exact = both(x.astype(float), weight.astype(float), dy.astype(float), pads)
+    for (name, made, _), (_, _, wanted) in zip(both(x, weight, dy, pads), exact, strict=True):
+        assert made.dtype == np.float32
+        error = np.abs(made - wanted).max() / np.abs(wanted).max()
+        assert error < 4e-6, name
+
+
+@pytest.mark.parametrize(
+    ("change", "suited"),
+    [
+        ({}, True),
+        ({"stride": (2, 1)}, False),
+        ({"dilation": (1, 2)}, False),
+        ({"groups": 2}, False),
+        ({"weight": (5, 3, 16, 16)}, False),
+        ({"weight": (3, 3, 1, 16)}, False),
+        ({"weight": (3, 3, 16, 2)}, False),
+        ({"size": (3, 3)}, False),
+    ],
+)
+def test_it_is_taken_where_it_is_quicker(change, suited):
+    pads = ((1, 1), (1, 1))
+    case = {"weight": (3, 3, 16, 16), **ONCE, "pads": pads, "size": (16, 16), **change}
+    assert winograd.suits(case.pop("weight"), **case) == suited
+
+
+def test_what_is_looked_at_is_not_made_by_it():
+    """Equal places of a picture get equal numbers, so a pool meets true ties in a plain ground."""
+    model = nv.Sequential([nv.Conv2D(16, 3), nv.Conv2D(16, 3)], (20, 20, 16))
+    plain = np.full((1, 20, 20, 16), 0.3, np.float32)
+    maps = model.run(plain)["conv2d_2"].y
+    assert np.ptp(maps, axis=(1, 2)).max() == 0
+    quick = model.predict(plain)
+    assert np.abs(quick - maps).max() <= 5e-6 * np.abs(maps).max()
