@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from networks import ALL, SEEN, pictures
 
 import nnviz as nv
+from nnviz.engine import rerun
 from nnviz.engine.boxes import plan
 from nnviz.engine.graph import INPUT, Input
 from nnviz.engine.layer import Layer
@@ -33,6 +36,7 @@ from nnviz.engine.layers import (
 )
 from nnviz.engine.model import Model
 from nnviz.engine.rerun import rerun_boxes
+from nnviz.engine.scratch import ScratchShelf
 from nnviz.engine.sequential import Sequential
 from nnviz.errors import ArgumentError
 
@@ -295,6 +299,45 @@ def test_little_memory_is_enough_and_changes_no_number():
     want = [model.output_name]
     got = [rerun_boxes(model, model.run(x), boxes, 0.5, want, memory=m) for m in (1, 1 << 28)]
     np.testing.assert_allclose(got[0][want[0]], got[1][want[0]], rtol=1e-12)
+
+
+@pytest.mark.parametrize("patch", [(3, 3), (9, 9), (24, 24)], ids=str)
+@pytest.mark.parametrize("name", ["colour", "digits"])
+def test_no_more_memory_is_taken_than_was_said(name, patch, monkeypatch):
+    model, memory = MODELS[name](), 12 << 20
+    boxes = some_boxes(model.input.shape[:2], np.random.default_rng(6), 300, patch)
+    trace = model.run(pictures(model, 1))
+    monkeypatch.setattr(rerun, "shelf", ScratchShelf())  # none that is filled already
+    tracemalloc.start()
+    try:
+        rerun_boxes(model, trace, boxes, 0.5, [model.output_name], memory=memory)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    blocks = 2 * (3 << 20)  # what convolutions multiply at a time, on each of two threads
+    assert peak < memory + blocks
+
+
+@pytest.mark.parametrize("patch", [(2, 2), (11, 10)], ids=str)
+def test_what_another_layer_still_reads_is_not_written_over(patch):
+    x = Input((12, 11, 2))
+    y = Conv2D(3, 3, padding="same")(x)
+    handed = ReLU()(Dropout(0.5)(y))  # at prediction dropout hands on its input itself
+    model = Model(x, Dense(2)(Flatten()(Add()(handed, y, ReLU()(y)))), seed=0).astype(np.float64)
+    picture = pictures(model, 1, np.float64)
+    boxes = some_boxes((12, 11), np.random.default_rng(8), 9, patch)
+    want = [model.output_name]
+    got = rerun_boxes(model, model.run(picture), boxes, 0.9, want)
+    agree(got, full(model, picture, boxes, 0.9, want), np.float64)
+
+
+def test_what_has_not_changed_gives_the_very_numbers_of_before():
+    model = MODELS["digits"]()
+    trace = model.run(pictures(model, 1))
+    boxes = some_boxes(model.input.shape[:2], np.random.default_rng(7), 20)
+    name = model.output_name
+    got = rerun_boxes(model, trace, boxes, trace.input[0], [name])[name]
+    np.testing.assert_array_equal(got, np.repeat(trace.output, 20, axis=0))
 
 
 BOX = np.array([(0, 0, 2, 2)])

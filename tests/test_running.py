@@ -335,3 +335,17 @@ def test_results_follow_the_inputs_dtype(build):
 def test_astype_keeps_a_shared_layer_shared():
     model = networks.twice().astype(np.float64)
     assert model.node("conv2d_1").layer is model.node("conv2d_1_2").layer
+
+
+def test_work_aside_gives_its_answer_and_its_error():
+    from nnviz.engine.executor import aside
+
+    def wrong():
+        raise ValueError("told")
+
+    for count in (1, 2):
+        with threads(count):
+            assert aside(lambda: 5)() == 5
+            answer = aside(wrong)
+            with pytest.raises(ValueError, match="told"):
+                answer()

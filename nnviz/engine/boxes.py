@@ -35,6 +35,7 @@ from .graph import Node
 from .layer import Array, Layer, Mode, Shape
 from .layers.reshape import Flatten
 from .region import Region, Sheet, hull, inward, needed, parts, paste, touched
+from .scratch import owner
 from .window import POINTWISE
 
 if TYPE_CHECKING:
@@ -250,7 +251,7 @@ class Run:
         modes: the second is for a layer that may write over its input."""
         node, layer = step.node, step.node.layer
         name, alone = node.inputs[0], len(node.inputs) == 1
-        ours = name in values and name in step.done  # so that it may be written over
+        ours = name in step.done and _alone(name, values)  # so that it may be written over
         if step.how == "flatten":
             return values[name]
         if step.how == "difference":
@@ -271,8 +272,7 @@ class Run:
         count = copies.stop - copies.start
         xs = [self._whole(n, values, regions, count) for n in node.inputs]
         mode = modes[alone and ours]
-        if layer.has_patches and layer.window() == POINTWISE:
-            # What works cell by cell; `forward` would also see to a backward.
+        if layer.has_patches and layer.window() == POINTWISE:  # cell by cell, without a backward
             return layer.on_patches(*xs, inside=_everywhere, mode=mode)
         return layer.forward(*xs, mode=mode)[0]
 
@@ -324,6 +324,14 @@ def _inner(layer: Layer, made: Array, read: Region, wanted: Region) -> Array:
     down, along = wanted.top - layer.origin(read.top, 0), wanted.left - layer.origin(read.left, 1)
     views = parts(np.ascontiguousarray(made), wanted.size, writeable=False)
     return views[np.arange(len(made)), down, along]
+
+
+def _alone(name: str, values: Mapping[str, Array]) -> bool:
+    """Whether no other value lies in the same memory, as after a layer that hands on its input."""
+    if name not in values:
+        return False
+    mine = owner(values[name])
+    return all(owner(array) is not mine for other, array in values.items() if other != name)
 
 
 def _everywhere() -> None:

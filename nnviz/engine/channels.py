@@ -141,7 +141,7 @@ def _moved(layer: Layer, pair: _Pair, channels: int, ks: range) -> Array | None:
     """(len(ks), N, …): by how much the output moves with one channel; None where the layer is no
     straight line, or not one that can be asked for one channel."""
     change, chosen = pair.new - pair.old, slice(ks.start, ks.stop)
-    if type(layer) is Dense and not layer.everywhere:
+    if type(layer) is Dense and change.ndim == 2:
         change = change.reshape(len(change), -1, channels).transpose(2, 0, 1)
         weight = layer.param("weight", change.dtype).reshape(-1, channels, layer.units)
         return np.matmul(change[chosen], weight.transpose(1, 0, 2)[chosen])

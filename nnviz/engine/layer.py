@@ -104,7 +104,7 @@ class Layer:
     crops: bool = False
     """Whether forward without padding, on all that a box of outputs reads, gives this box: so it is
     for convolutions and pools, which have a `padding`."""
-    grows: ClassVar[bool] = False
+    grows: bool = False
     """Whether forward on what a box of outputs reads gives a box that holds it and begins at
     `origin`: so it is for layers that make pictures larger."""
     beside: float = 0.0
@@ -113,6 +113,9 @@ class Layer:
     """Whether it has `answer_to`."""
     elementwise: bool = False
     """Whether each number goes its own way at prediction, whatever its channel."""
+    by_channel: bool = False
+    """Whether at prediction a channel of the output reads the same channel of the inputs alone,
+    where they have as many (see `channels`); so it is for what is `elementwise` as well."""
     differentiable: bool = True
     """Whether it has a backward; where not, a gradient that is asked for is an error by name."""
     later: ClassVar[tuple[str, ...]] = ()
@@ -120,9 +123,6 @@ class Layer:
     their default, so that old models keep their fingerprint."""
     domain: tuple[float, float] = (-2.0, 2.0)
     """The numbers that the batteries try it on: where it is defined and changes smoothly."""
-    by_channel: bool = False
-    """Whether at prediction a channel of the output reads the same channel of the inputs alone,
-    where they have as many (see `channels`); so it is for what is `elementwise` as well."""
 
     params: dict[str, Array]
     buffers: dict[str, Array]
@@ -276,9 +276,9 @@ class Layer:
         """The constructor's arguments as plain data: what a model file keeps of the layer.
 
         The name belongs to the node, and an activation is a node of its own."""
-        arguments = _arguments(type(self).__init__)
-        config = {k: getattr(self, k) for k in arguments}
-        new = {k: arguments[k].default for k in self.later if k in arguments}
+        wanted = _arguments(type(self).__init__)
+        config = {k: getattr(self, k) for k in wanted}
+        new = {k: wanted[k] for k in self.later if k in wanted}
         return {k: v for k, v in config.items() if k not in new or v != new[k]}
 
     @classmethod
@@ -298,10 +298,10 @@ class Layer:
 
 
 @cache
-def _arguments(init: Callable[..., None]) -> dict[str, inspect.Parameter]:
-    """A constructor's arguments that stand in a layer's config."""
+def _arguments(init: Callable[..., None]) -> dict[str, Any]:
+    """The constructor's arguments that stand in a layer's config, and their defaults."""
     wanted = inspect.signature(init).parameters
-    return {k: v for k, v in wanted.items() if k not in ("self", "name", "activation")}
+    return {k: v.default for k, v in wanted.items() if k not in ("self", "name", "activation")}
 
 
 Rule = Callable[[Layer, Array, Call], Array | tuple[Array, ...]]

@@ -26,7 +26,7 @@ def _room(size: int) -> int:
     return -(-size // step) * step
 
 
-def _owner(array: Any) -> Any:
+def owner(array: Any) -> Any:
     """What owns an array's memory."""
     while getattr(array, "base", None) is not None:
         array = array.base
@@ -65,7 +65,7 @@ class Scratch:
 
     def keep_only(self, arrays: Iterable[Array]) -> None:
         """What `keep` gave is free again, but for the memory behind these arrays."""
-        alive = {id(_owner(array)) for array in arrays}
+        alive = {id(owner(array)) for array in arrays}
         dead = [buffer for buffer in self._kept if id(buffer) not in alive]
         self._kept = [buffer for buffer in self._kept if id(buffer) in alive]
         self._give_back(dead)

@@ -39,6 +39,10 @@ UNITS = 2
 CHANNELS = 8
 """With fewer channels on either side the transforms cost more than they save."""
 
+WIDE = 1 << 14
+"""With more channels · filters than this a single row of tiles is beyond `SMALL`, and products of a
+few rows each are slow: 256 channels on 10×10 patches took 1.7 times as long as patch matrices."""
+
 WORTH = 0.75
 """Tiles that stick out and gaps cost: the products must be below this share of the plain ones."""
 
@@ -77,7 +81,8 @@ def suits(
         return False
     plan = _Plan.of(size, kw, pads)
     products, plain = READ * plan.tiles * plan.length, 3 * plan.out[0] * plan.out[1]
-    return min(channels, filters) >= CHANNELS and products <= WORTH * plain
+    fits = min(channels, filters) >= CHANNELS and channels * filters <= WIDE
+    return fits and products <= WORTH * plain
 
 
 def correlate(x: Array, weight: Array, *, pads: Pads, mode: Mode) -> Array:

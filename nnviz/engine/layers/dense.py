@@ -111,11 +111,6 @@ class Dense(Layer):
         ]
 
 
-def _rows(x: Array) -> Array:
-    """All places as rows of one matrix, a view where x is contiguous."""
-    return x.reshape(-1, x.shape[-1])
-
-
 def _strips(top: Array, left: Array, reach: int) -> Iterator[tuple[int, int]]:
     """Runs (first, stop) of places, sorted by left and then top, that have one left and whose tops
     lie no farther apart than `reach`."""
@@ -126,3 +121,8 @@ def _strips(top: Array, left: Array, reach: int) -> Iterator[tuple[int, int]]:
             stop = first + int(np.searchsorted(top[first:end], top[first] + reach, "right"))
             yield first, stop
             first = stop
+
+
+def _rows(x: Array) -> Array:
+    """All places as rows of one matrix, a view where x is contiguous."""
+    return x.reshape(-1, x.shape[-1])
