@@ -60,9 +60,7 @@ def load(
     seed: int | None = None,
     size: tuple[int, int] | None = None,
 ) -> Dataset:
-    """A data set from wherever it is; what it is is found by looking.
-
-    Names:
+    """A data set from wherever it is; what it is is found by looking. Names:
 
         load("sample")                       the 1,000 digits that ship with nnviz
         load("mnist", "train")               downloaded once, then read from the cache;
