@@ -92,6 +92,23 @@ def lp_pool(layer, x):
     return y
 
 
+def max_places(layer, x):
+    """The largest of each window, and where it was met first."""
+    (rows, cols, channels), window = x.shape, layer.window()
+    (top, _), (left, _) = pads = window.padding((rows, cols))
+    framed = np.pad(plain(x), (*pads, (0, 0)), constant_values=-np.inf)
+    (s, t), (d, e) = layer.strides, layer.dilation_rate
+    y = np.empty((*window.out_size((rows, cols)), channels), object)
+    for r, c, k in np.ndindex(y.shape):
+        cells = [(r * s + i * d, c * t + j * e) for i, j in np.ndindex(layer.pool_size)]
+        best = extreme([Counted(framed[(*at, k)]) for at in cells], max).value
+        row, col = next(at for at in cells if framed[(*at, k)] == best)
+        place = (col - left, row - top) if layer.columns_first else (row - top, col - left)
+        wide = rows if layer.columns_first else cols
+        y[r, c, k] = Counted(k * rows * cols + place[0] * wide + place[1])
+    return y
+
+
 def normalized(layer, x):
     """Each set to mean 0 and variance 1, then γ and β."""
     kind, channels, y = type(layer).__name__, x.shape[-1], np.empty(x.shape, object)
@@ -304,6 +321,8 @@ LATER = {
     "ArgMax": lambda layer, x: reduced(x, (layer.axis,), lambda v: place_of(layer, v)),
     "ArgMin": lambda layer, x: reduced(x, (layer.axis,), lambda v: place_of(layer, v)),
     "LpPooling2D": lp_pool,
+    "MaxPlaces2D": max_places,
+    "Constant": lambda layer, x: counted(np.array(layer.buffers["value"], float)),
     "GlobalAveragePooling2D": channels(lambda layer, v: total(v) / len(v)),
     "GlobalMaxPooling2D": channels(lambda layer, v: extreme(v, max)),
     "GlobalLpPooling2D": channels(lambda layer, v: norm(v, layer.p)),

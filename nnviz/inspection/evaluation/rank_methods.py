@@ -110,8 +110,7 @@ def compare_methods(
     pixels = model.input.check(x)
     if target is None:
         target = tuple(model.predict(pixels).reshape(len(pixels), -1).argmax(axis=1).tolist())
-    scores: list[Scores] = []
-    rows, failed = [], []
+    scores, rows, failed = list[Scores](), [], []
     for name in names:
         tell(name)
         own = settings_of(name, fill, (options or {}).get(name, {}))
