@@ -131,8 +131,9 @@ def confusion(matrix: Array, numbers: Sequence[int] | None = None) -> Array:
             colour = INK if right else ("white" if dark else "#222222")
             ax.text(col, row, str(matrix[row, col]), ha="center", va="center", fontsize=8,
                     color=colour)  # fmt: skip
-        ax.set_xticks(range(classes), numbers, rotation=90 if numbers else 0)
-        ax.set_yticks(range(classes), numbers)
+        names = list(range(classes)) if numbers is None else list(numbers)
+        ax.set_xticks(range(classes), names, rotation=0 if numbers is None else 90)
+        ax.set_yticks(range(classes), names)
     ax.set_xlabel("answered")
     ax.set_ylabel("true class")
     return _drawn(figure)
