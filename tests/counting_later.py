@@ -243,6 +243,7 @@ FUNCTIONS = {
     "negative": lambda v: -v, "reciprocal": lambda v: 1 / v, "round": round,
     "sign": lambda v: math.copysign(1, v) if v else 0, "sin": math.sin, "sinh": math.sinh,
     "sqrt": math.sqrt, "square": lambda v: v * v, "tan": math.tan, "truncate": math.trunc,
+    "truth": lambda v: float(v != 0),
 }  # fmt: skip
 
 

@@ -78,6 +78,8 @@ from ...engine.layers import (
     WithConstant,
     ZeroPadding2D,
 )
+from ...engine.layers.constant import Constant
+from ...engine.layers.places import MaxPlaces2D
 
 
 class Operations(NamedTuple):
@@ -292,6 +294,8 @@ TABLE: dict[type[Layer], Count] = {
     GlobalLpPooling2D: _over(3, 1),
     Reduce: _reduce,
     ArgMax: _over(1, 0),
+    MaxPlaces2D: _pool(0),
+    Constant: _each(0, kept=0),
     ArgMin: _over(1, 0),
     GroupNormalization: _standardized,
     InstanceNormalization: _standardized,
