@@ -13,7 +13,7 @@ import nnviz as nv
 from nnviz import cli
 from nnviz.draw.image import block_for, coarse
 from nnviz.draw.png import png_bytes
-from nnviz.report import answers
+from nnviz.report import answers, fails
 from nnviz.report.choice import chosen_classes, chosen_layers
 from nnviz.report.study import FEW_CLASSES, MOST_CLASSES, Study
 
@@ -192,3 +192,13 @@ def test_bad_layers_on_the_command_line_are_one_line(tmp_path, capsys):
     words = ["report", str(tmp_path / "net.npz"), "--layers", "inner:x", "--channels", "3"]
     assert cli.main(words) == 2
     assert "--layers wants NODE or NODE:CHANNEL,CHANNEL, got 'inner:x'" in capsys.readouterr().err
+
+
+def test_of_very_many_classes_the_most_mixed_up_stand_in_the_matrix():
+    data = replace(pictures(n=30), y=np.arange(30) % 7)
+    one = study(network(classes=200), data)
+    assert one.mistakes is not None
+    figure = fails.confusion(one, one.mistakes)
+    assert len(figure.legend) == min(20, len(set(range(7)) | set(one.predicted.tolist())))
+    assert "of 200 classes, those mixed up most" in figure.caption
+    assert figure.numbers["confusion"].shape == (200, 200)

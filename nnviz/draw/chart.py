@@ -109,10 +109,11 @@ def _label(name: str, limit: int = 30) -> str:
     return name if len(name) <= limit else f"{name[: limit - 3]}..."
 
 
-def confusion(matrix: Array) -> Array:
+def confusion(matrix: Array, numbers: Sequence[int] | None = None) -> Array:
     """The confusion matrix: shades for the mistakes, the diagonal of right answers left plain.
 
-    Numbers stand in the cells of small matrices; axes carry class numbers.
+    Numbers stand in the cells of small matrices; axes carry class numbers. numbers: the classes'
+    own, where the matrix is a part of a larger one.
     """
     classes = len(matrix)
     size = 4.6 if classes <= 20 else 6.0
@@ -130,8 +131,9 @@ def confusion(matrix: Array) -> Array:
             colour = INK if right else ("white" if dark else "#222222")
             ax.text(col, row, str(matrix[row, col]), ha="center", va="center", fontsize=8,
                     color=colour)  # fmt: skip
-        ax.set_xticks(range(classes))
-        ax.set_yticks(range(classes))
+        names = list(range(classes)) if numbers is None else list(numbers)
+        ax.set_xticks(range(classes), names, rotation=0 if numbers is None else 90)
+        ax.set_yticks(range(classes), names)
     ax.set_xlabel("answered")
     ax.set_ylabel("true class")
     return _drawn(figure)

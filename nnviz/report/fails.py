@@ -14,6 +14,8 @@ from .firmness import agreement
 from .study import Study, fill_for, patch_for
 from .words import ends, heads, say, told
 
+MOST_CLASSES_DRAWN = 50
+"""Classes from which on only some of them stand in the confusion matrix."""
 MOST, MOST_ROWS = 6, 20
 """How many mistakes are shown with their maps, and how many classes in the table (the worst)."""
 
@@ -38,16 +40,31 @@ def confusion(study: Study, found: Mistakes) -> Figure:
         f"{count} times {study.class_name(a)} and {study.class_name(b)}"
         for a, b, count in pairs[:5]
     ]
+    part = _most_mixed(found) if len(found.confusion) > MOST_CLASSES_DRAWN else None
+    caption = say("confusion.caption")
+    if part is not None:
+        caption += " " + say("confusion.part", shown=len(part), of=len(found.confusion))
     return Figure(
         id="confusion",
         title=title,
-        caption=say("confusion.caption"),
+        caption=caption,
+        legend=[("transparent", f"{c} {study.class_name(c)}") for c in part or ()],
         alt="confusion matrix; mixed up: " + (", ".join(spoken) or "nothing"),
-        chart=chart.confusion(found.confusion),
+        chart=chart.confusion(found.confusion)
+        if part is None
+        else chart.confusion(found.confusion[np.ix_(part, part)], part),
         method=f"answers to {len(found.labels):,} labelled pictures",
         code=f"{study.model_code}\n{study.data_code}\nnv.mistakes(model, data.x, data.y).confusion",
         numbers={"confusion": found.confusion, "predicted": found.predicted},
     )
+
+
+def _most_mixed(found: Mistakes) -> list[int]:
+    """Of very many classes those that are mixed up most, by number; then the first that have
+    pictures."""
+    pairs = [c for a, b, _ in found.mixed_up() for c in (a, b)]
+    seen = np.flatnonzero(found.confusion.sum(axis=1)).tolist()
+    return sorted(list(dict.fromkeys([*pairs, *seen]))[:MOST_ROWS])
 
 
 def per_class(study: Study, found: Mistakes) -> Figure:

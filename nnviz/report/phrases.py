@@ -36,6 +36,8 @@ PHRASES: dict[str, str] = {
     "patches.silent": "{n} of {of} filters answer the same at every place of all pictures "
     "({which}): grey tiles stand where their patches would be",
     "limit.first": "Shown are the first {shown} of {of}.",
+    "confusion.part": "Shown are {shown} of {of} classes, those mixed up most; their numbers stand "
+    "at the sides.",
     "block": "Each dot of a map is the mean of {block}×{block} pixels.",
     "limit.chosen": "Shown are the channels {which} of {of}.",
     "limit.classes": "Shown are {shown} of {of} classes: those chosen, or those that the pictures "

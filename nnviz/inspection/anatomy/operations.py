@@ -80,6 +80,8 @@ from ...engine.layers import (
     WithConstant,
     ZeroPadding2D,
 )
+from ...engine.layers.constant import Constant
+from ...engine.layers.places import MaxPlaces2D
 
 
 class Operations(NamedTuple):
