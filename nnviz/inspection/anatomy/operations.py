@@ -80,8 +80,6 @@ from ...engine.layers import (
     WithConstant,
     ZeroPadding2D,
 )
-from ...engine.layers.constant import Constant
-from ...engine.layers.places import MaxPlaces2D
 
 
 class Operations(NamedTuple):
