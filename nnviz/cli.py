@@ -204,7 +204,7 @@ def parser() -> argparse.ArgumentParser:
 
 def _report_options(sub: argparse.ArgumentParser) -> None:
     _model_option(sub)
-    data_options(sub, "--data", default="sample", counted=False)
+    data_options(sub, "--data", default="sample", told=True)
     input_options(sub)
     _seed_option(sub)
     group = sub.add_argument_group("what is shown")
@@ -249,7 +249,7 @@ def _train_options(sub: argparse.ArgumentParser) -> None:
 
 def _evaluate_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("model", help=MODEL_HELP)
-    data_options(sub, "--data", required=True)
+    data_options(sub, "--data", required=True, told=True)
     input_options(sub)
 
 

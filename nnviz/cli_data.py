@@ -18,14 +18,15 @@ DATA_HELP = (
     "folder or a file: IDX, CIFAR-10's binary form, .npz, a digit-recognizer CSV, "
     "class/picture.png, pictures"
 )
-READING = ("resize", "channels", "rows", "cols", "classes", "n", "size")
+READING = ("resize", "channels", "rows", "cols", "classes", "n")
 """The options of `data.load`, which have the same names here."""
 
 
 def data_options(
-    sub: argparse.ArgumentParser, *names: str, split: bool = True, counted: bool = True, **more: Any
+    sub: argparse.ArgumentParser, *names: str, split: bool = True, told: bool = False, **more: Any
 ) -> None:
-    """Add the argument for data, called by these names, and all options that say how to read it."""
+    """Add the argument for data, called by these names, and all options that say how to read it;
+    told: but those that the command's model tells."""
     extra = f"; default: {more['default']}" if "default" in more else ""
     sub.add_argument(*names, help=f"{DATA_HELP}{extra}", **more)
     if split:
@@ -35,12 +36,13 @@ def data_options(
     group.add_argument("--channels", type=int, help="1 for grey, 3 for colour; default: by looking")
     group.add_argument("--rows", type=int, help="of a CSV's pictures, where they are not square")
     group.add_argument("--cols", type=int, help="the same")
-    if counted:
-        group.add_argument("--classes", type=int, help="how many classes a CSV has; default: 10")
     group.add_argument("--n", type=int, help="how many planted pictures; default: 1000")
-    group.add_argument(
-        "--size", type=size, metavar="ROWSxCOLS", help="of planted pictures; default: 28x28"
-    )
+    if not told:
+        group.add_argument("--classes", type=int, help="how many classes a CSV has; default: 10")
+        group.add_argument(
+            "--size", type=size, dest="drawn", metavar="ROWSxCOLS",
+            help="of planted pictures; default: 28x28",
+        )  # fmt: skip
 
 
 def load_data(args: argparse.Namespace, split: str) -> data.Dataset:
@@ -66,9 +68,13 @@ def _fitting(model: Model, args: argparse.Namespace) -> dict[str, Any]:
     counted = {}
     if not hasattr(args, "classes") and "rows" in data.options_of(args.data):
         counted["classes"] = max(2, model.class_count)  # a CSV does not say how many it has
-    if args.resize is not None or not needs_fitting(model.input):
+    if len(model.input.shape) != 3:
         return counted
     rows, cols, channels = model.input.shape
+    if not hasattr(args, "drawn") and "size" in data.options_of(args.data):
+        return {"size": (rows, cols), "channels": channels}
+    if args.resize is not None or not needs_fitting(model.input):
+        return counted
     size = counted | {"resize": (rows, cols), "fit": model.input.fit}
     return {"channels": channels, **size} if channels in (1, 3) else size
 
@@ -85,6 +91,7 @@ def load_line(model: Model, args: argparse.Namespace) -> str:
 
 def _reading(args: argparse.Namespace) -> dict[str, Any]:
     given = {name: getattr(args, name, None) for name in READING}
+    given["size"] = getattr(args, "drawn", None)
     return {name: value for name, value in given.items() if value is not None}
 
 

@@ -124,8 +124,7 @@ def compare_methods(
         scores.append(judge.scores(result))
         row = _row(name, scores[-1], seconds)
         rows.append(_checked(row, model, pixels, target, own, seed) if checks else row)
-    order = sorted(range(len(rows)), key=lambda i: -rows[i].quality)
-    quality = np.stack([scores[i].of(QUALITY) for i in order]) if order else np.zeros((0, 0))
+    order, quality = _ordered(rows, scores)
     controls = tuple((name, float(judge.told[QUALITY][i].mean()))
                      for i, name in enumerate(judge.controls))  # fmt: skip
     return MethodRanking(
@@ -138,6 +137,12 @@ def compare_methods(
         provenance=Provenance(judge.print_, "compare_methods", judge.question.goal.words,
                               settings=judge.settings, seed=int(seed)),
     )  # fmt: skip
+
+
+def _ordered(rows: Sequence[Ranked], scores: Sequence[Scores]) -> tuple[list[int], Array]:
+    """The rows' order, the best first, and each picture's quality in this order."""
+    order = sorted(range(len(rows)), key=lambda i: -rows[i].quality)
+    return order, np.stack([scores[i].of(QUALITY) for i in order]) if order else np.zeros((0, 0))
 
 
 def _names(methods: Sequence[str] | None) -> tuple[str, ...]:

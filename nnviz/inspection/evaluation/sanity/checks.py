@@ -7,8 +7,8 @@ the picture look like reasons, whoever draws them.)
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -105,12 +105,11 @@ def sanity(
 ) -> Sanity:
     """A method's maps before and after the network has forgotten what it knew.
 
-    x: (N, rows, cols, channels). target: as for `explain`; None is the class that the whole network
-    predicts, also where the destroyed ones are asked. method, options: as for `explain`. stages: at
-    how many layers the cascade stops, evenly among those with parameters; the last one is the whole
-    network. independent: destroy each of them alone, too. repeats: destructions with other random
-    numbers, whose similarities are averaged. trained_on: pictures with labels; the network, all its
-    layers destroyed, is then trained on them for `epochs` with the labels in a random order.
+    x: (N, rows, cols, channels). target, method, options: as for `explain`; target None is the
+    class that the whole network predicts. stages: at how many layers the cascade stops, evenly
+    among those with parameters; the last one is the whole network. independent: destroy each of
+    them alone, too. repeats: destructions with other random numbers, averaged. trained_on: pictures
+    with labels; the network, destroyed, is then trained on them with the labels in a random order.
 
     Destroying a layer puts the numbers of each of its parameters in a random order. Rank
     correlation is of what speaks for the target (`scores.evidence`: of slopes their size), SSIM of
@@ -126,53 +125,66 @@ def sanity(
     whole_number(stages, "stages", "sanity", most=1000)
     repeats = whole_number(repeats, "repeats", "sanity", most=1000)
     generator(seed, "sanity")
-    chosen = dict(options or {})
-    pixels = model.input.check(x)
+    chosen, pixels = dict(options or {}), model.input.check(x)
     if target is None:
         target = tuple(model.predict(pixels).reshape(len(pixels), -1).argmax(axis=1).tolist())
     homes = learnt(model)
     if not homes:
         raise ArgumentError("this model has no parameters: there is nothing to destroy")
     first = explain(model, pixels, target, method=method, **chosen)
-
-    def alike(other: Model) -> Array:
-        with np.errstate(over="ignore", invalid="ignore"):
-            again = explain(other, pixels, target, method=method, **chosen)
-        return similarities(evidence(first), evidence(again), first.signed)
-
+    asked = _Asked(pixels, target, method, chosen, first)
     count = min(stages, len(homes))
     ends = [-(-k * len(homes) // count) - 1 for k in range(1, count + 1)]
     seeds = [seed * 1_000_003 + k for k in range(repeats)]
-
-    def destroyed(parts: list[tuple[str, ...]]) -> Array:
-        return np.stack(
-            [np.mean([alike(forgotten(model, part, s)) for s in seeds], axis=0) for part in parts],
-            axis=1,
-        )
-
-    cascading = destroyed([homes[: end + 1] for end in ends])
-    alone = destroyed([(homes[end],) for end in ends]) if independent else None
-    labels, accuracy = None, None
-    if trained_on is not None:
-        other, accuracy = on_shuffled_labels(
-            forgotten(model, homes, seed), trained_on, epochs, seed
-        )
-        labels = alike(other)
+    alone = [(homes[end],) for end in ends] if independent else []
+    labels, accuracy = asked.shuffled(forgotten(model, homes, seed), trained_on, epochs, seed)
     return Sanity(
         nodes=tuple(homes[end] for end in ends),
-        cascading=cascading,
-        independent=alone,
+        cascading=asked.without(model, [homes[: end + 1] for end in ends], seeds),
+        independent=asked.without(model, alone, seeds) if alone else None,
         logit=_another_class(model, pixels, target, first, method, chosen, seed),
         labels=labels,
         learnt=accuracy,
-        provenance=Provenance(
-            first.provenance.model,
-            method,
-            target=first.provenance.target,
-            settings={**chosen, "repeats": repeats},
-            seed=int(seed),
+        provenance=replace(
+            first.provenance, node=None, settings={**chosen, "repeats": repeats}, seed=int(seed)
         ),
     )
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is asked again of destroyed networks, and the maps of the whole one."""
+
+    pixels: Array
+    target: Any
+    method: str
+    options: Mapping[str, Any]
+    first: Attribution
+
+    def alike(self, other: Model) -> Array:
+        """(2, N): how alike another network's maps are."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            again = explain(other, self.pixels, self.target, method=self.method, **self.options)
+        return similarities(evidence(self.first), evidence(again), self.first.signed)
+
+    def shuffled(
+        self, blank: Model, data: Dataset | None, epochs: int, seed: int
+    ) -> tuple[Array | None, float | None]:
+        """(2, N) against the blank network trained on shuffled labels, and its accuracy on them."""
+        if data is None:
+            return None, None
+        other, accuracy = on_shuffled_labels(blank, data, epochs, seed)
+        return self.alike(other), accuracy
+
+    def without(
+        self, model: Model, parts: Sequence[tuple[str, ...]], seeds: Sequence[int]
+    ) -> Array:
+        """(2, parts, N): with each part destroyed, the mean over the seeds."""
+        found = [
+            np.mean([self.alike(forgotten(model, part, seed)) for seed in seeds], axis=0)
+            for part in parts
+        ]
+        return np.stack(found, axis=1)
 
 
 def similarities(one: Array, other: Array, signed: bool) -> Array:
