@@ -179,7 +179,7 @@ def test_data_that_is_not_there(capsys, world, tmp_path, old):
 def test_pictures_without_labels(capsys, world, tmp_path, monkeypatch):
     bare = Dataset(np.zeros((3, 28, 28, 1), np.uint8), name="bare")
     monkeypatch.setattr(cli_data.data, "load", lambda *a: bare)
-    said = refused(capsys, "evaluate", world / "model.npz", "--data", "bare")
+    said = refused(capsys, "evaluate", world / "model.npz", "--data", "sample")
     assert said == "bare has no labels: nothing to evaluate against"
     said = refused(capsys, "train", "--data", "bare", "--out", tmp_path / "a")
     assert said == "bare has no labels: nothing to learn from"

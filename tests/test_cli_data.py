@@ -187,7 +187,9 @@ def test_nothing_to_learn_from_and_too_much_held_out(run, tmp_path):
         assert f"--holdout must lie between 1 and 999, got {count}" in error
 
 
-def test_the_report_says_how_the_data_was_loaded():
+def test_the_report_says_how_the_data_was_loaded(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a b").mkdir()
     args = cli.parser().parse_args(
         ["evaluate", "m", "--data", "a b", "--split", "train", "--resize", "3x4"]
     )
@@ -198,6 +200,9 @@ def test_the_report_says_how_the_data_was_loaded():
     assert load_line(model, args) == wanted
     plain = cli.parser().parse_args(["report"])
     assert load_line(model, plain) == "data = nv.data.load('sample')"
+    drawn = cli.parser().parse_args(["evaluate", "m", "--data", "planted-glyph", "--n", "9"])
+    wanted = "data = nv.data.load('planted-glyph', size=(28, 28), channels=1, n=9)"
+    assert load_line(model, drawn) == wanted
     fitted = nv.with_input(model, nv.prepared(model.input, fit="crop"))
     wanted = "data = nv.data.load('sample', channels=1, resize=(28, 28), fit='crop')"
     assert load_line(fitted, plain) == wanted

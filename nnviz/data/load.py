@@ -168,6 +168,8 @@ def _open(where: str | Path, split: str, options: Options) -> Dataset:
 
 def options_of(where: str | Path) -> tuple[str, ...]:
     """The options that `load` has for the data there."""
+    if isinstance(where, str) and where in PLANTED:
+        return DRAWN
     named = isinstance(where, str) and (where == "sample" or where in CATALOGUE)
     path = None if named else _existing(where)
     form = next((form for form in FORMS if path is not None and form.fits(path)), None)
