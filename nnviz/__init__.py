@@ -21,7 +21,6 @@ of them.
 
 from typing import TYPE_CHECKING, Any
 
-from . import data
 from .engine import layers
 from .engine.executor import threads
 from .engine.graph import Input, Node
@@ -33,36 +32,12 @@ from .engine.preprocess import prepared
 from .engine.rewrite import drop_softmax, fold_batch_norm, with_input
 from .engine.sequential import Sequential
 from .errors import ArgumentError, FileError, NnvizError
-from .formats import from_onnx, load
-from .training import (
-    SGD,
-    AdaGrad,
-    Adam,
-    AdamW,
-    Augmentations,
-    BinaryCrossentropy,
-    Callback,
-    CategoricalCrossentropy,
-    Checkpoint,
-    CosineDecay,
-    CSVLog,
-    EarlyStopping,
-    Flip,
-    HalfSumOfSquares,
-    MeanSquaredError,
-    RMSProp,
-    Rotate,
-    Shift,
-    StepDecay,
-    WarmUp,
-    Zoom,
-    check_gradients,
-    gradient_descent,
-    numerical_gradient,
-)
+from .formats import load
 
 if TYPE_CHECKING:
+    from . import data
     from .draw import picture, save_animation, save_picture
+    from .formats.onnx.opening import from_onnx
     from .inspection import attribution
     from .inspection.anatomy import (
         diagram,
@@ -125,10 +100,64 @@ if TYPE_CHECKING:
     )
     from .inspection.results import Attribution, load_result
     from .report import write_report
+    from .training import (
+        SGD,
+        AdaGrad,
+        Adam,
+        AdamW,
+        Augmentations,
+        BinaryCrossentropy,
+        Callback,
+        CategoricalCrossentropy,
+        Checkpoint,
+        CosineDecay,
+        CSVLog,
+        EarlyStopping,
+        Flip,
+        HalfSumOfSquares,
+        MeanSquaredError,
+        RMSProp,
+        Rotate,
+        Shift,
+        StepDecay,
+        WarmUp,
+        Zoom,
+        check_gradients,
+        gradient_descent,
+        numerical_gradient,
+    )
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "data": ("data",),
+    "training": (
+        "SGD",
+        "AdaGrad",
+        "Adam",
+        "AdamW",
+        "Augmentations",
+        "BinaryCrossentropy",
+        "Callback",
+        "CategoricalCrossentropy",
+        "Checkpoint",
+        "CosineDecay",
+        "CSVLog",
+        "EarlyStopping",
+        "Flip",
+        "HalfSumOfSquares",
+        "MeanSquaredError",
+        "RMSProp",
+        "Rotate",
+        "Shift",
+        "StepDecay",
+        "WarmUp",
+        "Zoom",
+        "check_gradients",
+        "gradient_descent",
+        "numerical_gradient",
+    ),
+    "formats.onnx.opening": ("from_onnx",),
     "draw": ("picture", "save_animation", "save_picture"),
     "report": ("write_report",),
     "inspection": ("Attribution", "attribution", "load_result"),
@@ -202,7 +231,8 @@ def __getattr__(name: str) -> Any:
     if name in _LATER:
         from importlib import import_module
 
-        value = getattr(import_module(f".{_LATER[name]}", __name__), name)
+        home = import_module(f".{_LATER[name]}", __name__)
+        value = home if name == _LATER[name] else getattr(home, name)
         globals()[name] = value
         return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

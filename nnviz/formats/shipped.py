@@ -11,7 +11,6 @@ from pathlib import Path
 from ..engine.model import Model
 from ..errors import FileError, listing
 from . import npz
-from .onnx.opening import from_onnx
 
 PACKAGE = Path(__file__).resolve().parents[1]
 FOLDERS = (PACKAGE / "_shipped", PACKAGE.parent / "models")
@@ -43,4 +42,8 @@ def load(name: str | Path) -> Model:
     """Load a model by the path of its file (nnviz's `.npz`, or an `.onnx`, see `from_onnx`), or by
     the name of one that ships ("mnist-cnn")."""
     path = find_model(name)
-    return from_onnx(path) if path.suffix.lower() == ".onnx" else npz.load(path)
+    if path.suffix.lower() != ".onnx":
+        return npz.load(path)
+    from .onnx.opening import from_onnx  # late: most models are not from elsewhere
+
+    return from_onnx(path)
