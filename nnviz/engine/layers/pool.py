@@ -65,12 +65,15 @@ class _Pooling(Layer):
         for _, _, view in views(padded, self.pool_size, self.strides, self.dilation_rate, out):
             yield view
 
-    def _framed(self, x: Array, mode: Mode) -> tuple[Array, Array]:
-        """Zeros in the shape of the padded input, and the view of them that lies under `x`."""
+    def _framed(self, x: Array, mode: Mode, covered: bool = False) -> tuple[Array, Array]:
+        """Zeros in the shape of the padded input, and the view of them that lies under `x`.
+
+        covered: every cell will be written, so nothing has to be put there before."""
         (top, bottom), (left, right) = self.window().padding(x.shape[1:3])
         n, rows, cols, channels = x.shape
         dx = mode.new((n, top + rows + bottom, left + cols + right, channels), x.dtype)
-        dx[...] = 0
+        if not covered:
+            dx[...] = 0
         return dx, dx[:, top : top + rows, left : left + cols]
 
     @classmethod
@@ -129,8 +132,10 @@ class MaxPooling2D(_Pooling):
         x = call.x
         out = call.y.shape[1:3]
         padded = pad(x, self.window().padding(x.shape[1:3]), -np.inf, call.mode)
-        framed, dx = self._framed(x, call.mode)
-        apart = all(s >= p for s, p in zip(self.strides, self.window().reach, strict=True))
+        sides = list(zip(self.strides, self.window().reach, out, padded.shape[1:3], strict=True))
+        apart = all(stride >= reach for stride, reach, _, _ in sides)
+        tiled = all(stride == reach and k * stride == n for stride, reach, k, n in sides)
+        framed, dx = self._framed(x, call.mode, covered=tiled and self.dilation_rate == (1, 1))
         open_, here = (call.mode.temp(dy.shape, bool) for _ in range(2))
         open_[...] = True  # windows whose maximum has not been met yet
         for view, target in zip(self._views(padded, out), self._views(framed, out), strict=True):
