@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -147,8 +148,8 @@ def _transformed(weight: Array) -> Array:
 class _Plan(NamedTuple):
     """Where things lie.
 
-    length: the cells of a row with its gap, a multiple of kw. The zeros behind a row are at once
-    those before the next, so one gap is as wide as the wider of the two.
+    length: the cells of a row with its gap. The zeros behind a row are at once those before the
+    next, so one gap is as wide as the wider of the two.
     gap: the zeros that stand before the first row and behind the last.
     """
 
@@ -165,7 +166,7 @@ class _Plan(NamedTuple):
         (top, bottom), (left, right) = pads
         out = (size[0] + top + bottom - 2, size[1] + left + right - kw + 1)
         need = max(size[1] + max(left, right), out[1])
-        return _Plan(out, kw, kw - 1, top, left, -(-out[0] // STEP), -(-need // kw) * kw)
+        return _Plan(out, kw, kw - 1, top, left, -(-out[0] // STEP), need)
 
 
 class _Block(NamedTuple):
@@ -174,6 +175,12 @@ class _Block(NamedTuple):
     pictures: slice
     tiles: slice
     unit: int
+
+    def rows(self, plan: _Plan) -> tuple[int, int]:
+        """How many products there are, and how many rows each of their matrices has."""
+        tiles = self.shape[0] * self.shape[1]
+        units = max(1, tiles // self.unit)
+        return units, -(-tiles * plan.length // (units * plan.kw))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -211,7 +218,7 @@ def _blocks(
         unit = _even(plan.tiles, SMALL // row)
         cuts = _cuts(plan.tiles, unit)
         blocks = [_Block(slice(i, i + 1), cut, unit) for i in range(n) for cut in cuts]
-    most = max(block.shape[0] * block.shape[1] for block in blocks) * plan.length
+    most = max(math.prod(block.rows(plan)) for block in blocks) * plan.kw
     rooms = [mode.temp((READ * (most + 2 * plan.gap) * c,), dtype) for c in channels]
     for block in blocks:
         yield block, [_Cells(plan, block, *of) for of in zip(channels, rooms, strict=True)]
@@ -244,15 +251,14 @@ def _spans(start: int, stop: int, above: int, high: int, size: int) -> list[tupl
 class _Cells:
     """The rows of a block's tiles, six a tile, one after the other with their gaps.
 
-    array: (6, gap + places + gap, channels), places = pictures · tiles · length.
+    array: (6, gap + places + gap, channels); places: pictures · tiles · length, and so many more
+    that all products are alike.
     """
 
     def __init__(self, plan: _Plan, block: _Block, channels: int, room: Array) -> None:
         self.plan, self.block, self.channels = plan, block, channels
-        tiles = block.shape[0] * block.shape[1]
-        self.places = tiles * plan.length
-        self.units = max(1, tiles // block.unit)
-        self.rows = self.places // (self.units * plan.kw)
+        self.units, self.rows = block.rows(plan)
+        self.places = self.units * self.rows * plan.kw
         cells = READ * (self.places + 2 * plan.gap)
         self.array = room[: cells * channels].reshape(READ, -1, channels)
 
@@ -288,7 +294,7 @@ class _Cells:
         """The matrix (6, rows of a tile) times each tile's rows, `left` cells from the begin."""
         plan, matrix = self.plan, matrix.astype(self.array.dtype)
         self.array[:, : plan.gap] = 0
-        self.array[:, plan.gap + self.places :] = 0
+        self.array[:, plan.gap + math.prod(self.block.shape) * plan.length :] = 0
         if left:
             self.grid(0, left)[...] = 0
         if behind := plan.length - left - cols:
