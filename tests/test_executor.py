@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import weakref
 
 import networks
 import numpy as np
@@ -13,7 +14,7 @@ import nnviz.engine.executor as executor
 from nnviz.engine.executor import chunk_slices, each, thread_count, threads
 from nnviz.engine.layer import Layer
 from nnviz.engine.layers import Conv2D, Dense, Flatten
-from nnviz.engine.scratch import Scratch, ScratchShelf
+from nnviz.engine.scratch import PATIENCE, Scratch, ScratchShelf, owner
 from nnviz.engine.sequential import Sequential
 from nnviz.errors import ArgumentError
 
@@ -125,3 +126,16 @@ def test_a_shelf_gives_a_scratch_to_one_program_at_a_time():
     with shelf.borrow(arena=True) as a, shelf.borrow(arena=True) as b:
         lent = [a.keep((3,), np.float32), b.keep((3,), np.float32)]
         assert any(np.shares_memory(array, kept) for array in lent)
+
+
+def test_memory_that_nobody_uses_is_let_go():
+    scratch = Scratch()
+    scratch.arena = True
+    big = weakref.ref(owner(scratch.keep((1000, 1000), np.float32)))
+    for _ in range(PATIENCE):
+        scratch.let_go()
+        scratch.temp((10,), np.float32)
+    assert big() is not None, "it may be wanted again"
+    scratch.let_go()
+    assert big() is None
+    assert owner(scratch.temp((10,), np.float32)) is not None

@@ -20,6 +20,10 @@ import numpy as np
 Array = np.ndarray
 
 
+PATIENCE = 8
+"""After so many programs that had no use for a size, its buffers are let go."""
+
+
 def _room(size: int) -> int:
     """`size` bytes rounded up by an eighth at most: chunks of nearly one size share buffers."""
     step = max(64, 1 << max(0, size.bit_length() - 4))
@@ -40,12 +44,14 @@ class Scratch:
         self._free: dict[int, list[Array]] = defaultdict(list)
         self._temps: list[Array] = []
         self._kept: list[Array] = []
+        self._idle: dict[int, int] = {}
         self.arena = False
 
     def _take(self, shape: Sequence[int], dtype: Any, lent: list[Array]) -> Array:
         dtype = np.dtype(dtype)
         size = math.prod(shape) * dtype.itemsize
         room = _room(size)
+        self._idle[room] = 0
         free = self._free[room]
         buffer = free.pop() if free else np.empty(room, np.uint8)
         lent.append(buffer)
@@ -74,6 +80,12 @@ class Scratch:
         """Everything is free again: the trace is gone."""
         self._give_back(self._temps)
         self._give_back(self._kept)
+        for room, programs in list(self._idle.items()):
+            if programs < PATIENCE:
+                self._idle[room] = programs + 1
+            else:  # another model, another batch: their memory would be kept for nothing
+                del self._idle[room]
+                self._free.pop(room, None)
 
     def _give_back(self, lent: list[Array]) -> None:
         for buffer in reversed(lent):
