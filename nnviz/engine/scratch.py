@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 
 Array = np.ndarray
+SPARE = 48 << 20
+"""How many bytes a scratch may hold that its last program had no use for."""
 
 
 def _room(size: int) -> int:
@@ -40,12 +42,14 @@ class Scratch:
         self._free: dict[int, list[Array]] = defaultdict(list)
         self._temps: list[Array] = []
         self._kept: list[Array] = []
+        self._asked: set[int] = set()
         self.arena = False
 
     def _take(self, shape: Sequence[int], dtype: Any, lent: list[Array]) -> Array:
         dtype = np.dtype(dtype)
         size = math.prod(shape) * dtype.itemsize
         room = _room(size)
+        self._asked.add(room)
         free = self._free[room]
         buffer = free.pop() if free else np.empty(room, np.uint8)
         lent.append(buffer)
@@ -74,6 +78,16 @@ class Scratch:
         """Everything is free again: the trace is gone."""
         self._give_back(self._temps)
         self._give_back(self._kept)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Sizes that this program did not ask for go, where they are many: other models and other
+        batches have other sizes, and would pile up."""
+        idle = [room for room in self._free if room not in self._asked]
+        if sum(room * len(self._free[room]) for room in idle) > SPARE:
+            for room in idle:
+                del self._free[room]
+        self._asked.clear()
 
     def _give_back(self, lent: list[Array]) -> None:
         for buffer in reversed(lent):
