@@ -5,7 +5,6 @@ Transparent, with ink that can be read on white and on black.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -39,11 +38,9 @@ def _canvas(width: float, height: float, panels: tuple[int, int] = (1, 1)) -> tu
 
 
 def _drawn(figure: Any) -> Array:
-    from PIL import Image
-
-    out = io.BytesIO()
-    figure.savefig(out, format="png", transparent=True)
-    return np.asarray(Image.open(out).convert("RGBA"))
+    # Not `savefig`, which lays out and draws twice, and would have to be read back.
+    figure.canvas.draw()
+    return np.array(figure.canvas.buffer_rgba())
 
 
 def curves(columns: Mapping[str, Sequence[float]], ylabel: str, percent: bool = False) -> Array:

@@ -23,7 +23,7 @@ from .words import heads, say
 
 MOST = 4
 """How many pictures that flip are shown."""
-SHAKEN = 500
+SHAKEN = 250
 """How many pictures are given the small changes, at the most, spread evenly over the data."""
 
 

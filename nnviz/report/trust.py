@@ -7,7 +7,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -15,9 +14,9 @@ from ..draw.samples import spread
 from ..engine.layer import Array
 from ..errors import NnvizError
 from ..inspection.attribution import explain
-from ..inspection.evaluation import Sanity, Scores, sanity
-from ..inspection.evaluation.sanity import ANY_CLASS, PICTURE
-from ..inspection.evaluation.scores import Judge
+from ..inspection.evaluation import Sanity, Scores
+from ..inspection.evaluation.sanity import ANY_CLASS, PICTURE, forgotten, learnt, noticed
+from ..inspection.evaluation.scores import Judge, Score
 from .figure import Figure, Table
 from .methods import options_of
 from .study import Study, fill_for
@@ -39,7 +38,10 @@ OF_FIGURE = {
 SHARE = 0.1
 """Of the pixels, which are taken away for the sentence under a figure."""
 STEPS, DRAWS = 10, 10
-PICTURES, SMALL = 20, 4096
+PATH = 16
+"""Gradients along the path of integrated gradients: by Gauss and Legendre's rule its maps are those
+of 50, for what is asked of them here."""
+PICTURES, SMALL = 12, 4096
 """How many pictures are judged, where they have no more pixels than this; else as few as the
 occlusion figure shows."""
 SANE = 5
@@ -86,6 +88,8 @@ def judged(study: Study, covered: Covered) -> Trust:
     targets = study.predicted[chosen]
     judge = Judge.of(study.judged, data, targets, steps=STEPS, draws=DRAWS, fill=fill_for(study),
                      seed=study.seed)  # fmt: skip
+    homes = learnt(study.judged)
+    ruin = forgotten(study.judged, homes, study.seed)
     scores: dict[str, Scores] = {}
     sane: dict[str, Sanity] = {}
     decoys: dict[str, Array] = {}
@@ -93,6 +97,8 @@ def judged(study: Study, covered: Covered) -> Trust:
         if name == "grad_cam" and not study.has_places:
             continue
         options = options_of(study, name)
+        if name == "integrated_gradients":
+            options |= {"steps": PATH}
         if name == "occlusion":
             settings = covered.result.provenance.settings
             options = {key: settings[key] for key in ("patch", "stride", "fill")}
@@ -102,18 +108,13 @@ def judged(study: Study, covered: Covered) -> Trust:
             if data.decoys is not None:
                 other = replace(judge, truth=data.decoys)
                 decoys[name] = other.scores(result).of("pointing")
-            if name != "occlusion" or not few:  # which asks the network again for every place
-                sane[name] = _sane(study, data.x[:SANE], targets[:SANE], name, options)
+            # Occlusion asks the network again for every place: dear where the picture is large.
+            if homes and (name != "occlusion" or not few):
+                sane[name] = noticed(study.judged, data.x[:SANE], targets[:SANE], result, ruin,
+                                     options=options, seed=study.seed)  # fmt: skip
         except NnvizError:
             continue
     return Trust(scores, sane, chosen, decoys)
-
-
-def _sane(study: Study, x: Array, targets: Array, name: str, options: dict[str, Any]) -> Sanity:
-    return sanity(
-        study.judged, x, targets, method=name, options=options, stages=1, independent=False,
-        repeats=1, seed=study.seed,
-    )  # fmt: skip
 
 
 def name_of(method: str) -> str:
@@ -145,7 +146,7 @@ def table(study: Study, trust: Trust) -> Figure | None:
         checked = say("trust.unchecked")
         if sane is not None:
             checked = say("trust.survives", rho=_plain(sane.survival[0]), mark=passed)
-        row = [name_of(name), f"{before:.2f} → {after:.2f}", _plain(one.mean),
+        row = [name_of(name), f"{before:.2f} → {after:.2f}", _ranged(one),
                ", ".join(unbeaten) or say("trust.none"), checked]  # fmt: skip
         row += [f"{found['pointing'].mean:.0%}"] if known else []
         row += [f"{trust.decoys[name].mean():.0%}"] if trust.decoys else []
@@ -176,6 +177,15 @@ def table(study: Study, trust: Trust) -> Figure | None:
         | {f"{name}_insertion": found.insertion for name, found in trust.scores.items()},
         wide=True,
     )
+
+
+def _ranged(one: Score) -> str:
+    """The mean, and its 95 % interval where there is one."""
+    mean = _plain(one.mean)
+    if one.interval is None:
+        return mean
+    low, high = (_plain(end) for end in one.interval)
+    return say("trust.range", mean=mean, low=low, high=high)
 
 
 def _plain(value: float) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ...data import Dataset
+from ...engine.executor import each
 from ...engine.graph import INPUT
 from ...engine.input import as_array
 from ...engine.layer import Array
@@ -130,7 +132,9 @@ def _pca(features: Array) -> tuple[Array, Array, Array]:
     """(points (N, 2), shares of the variance (2,), up to FEW components (N, …) in float64)."""
     centred = features.astype(np.float64)
     centred -= centred.mean(axis=0)
-    _, sizes, axes = np.linalg.svd(centred, full_matrices=False)
+    # `each` holds BLAS to one thread: its own are ten times slower at matrices of this size where
+    # anything else runs beside them.
+    _, sizes, axes = each([partial(np.linalg.svd, centred, full_matrices=False)])[0]
     axes = axes[:FEW]
     largest = np.abs(axes).argmax(axis=1)
     axes *= np.where(axes[np.arange(len(axes)), largest] < 0, -1.0, 1.0)[:, None]

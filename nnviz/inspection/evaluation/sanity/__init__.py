@@ -1,6 +1,17 @@
 """Does a method's map show the network, or the picture?"""
 
-from .checks import ANY_CLASS, PICTURE, Sanity, sanity
+from .checks import ANY_CLASS, PICTURE, Sanity, noticed, sanity
+from .randomize import forgotten, learnt
 from .similarity import rank_correlation, ssim
 
-__all__ = ["ANY_CLASS", "PICTURE", "Sanity", "rank_correlation", "sanity", "ssim"]
+__all__ = [
+    "ANY_CLASS",
+    "PICTURE",
+    "Sanity",
+    "forgotten",
+    "learnt",
+    "noticed",
+    "rank_correlation",
+    "sanity",
+    "ssim",
+]

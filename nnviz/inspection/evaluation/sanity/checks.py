@@ -151,6 +151,35 @@ def sanity(
     )
 
 
+def noticed(
+    model: Model,
+    x: Array,
+    target: Any,
+    first: Attribution,
+    ruin: Model,
+    *,
+    options: Mapping[str, Any],
+    seed: int = 0,
+) -> Sanity:
+    """The short check of one method among many: its maps of `model`, which are there already,
+    beside those of `ruin`, the same network with everything destroyed (`forgotten`).
+
+    x: (N, …), the first N of the pictures that `first` explains. target: one class for each of
+    them. See `sanity`.
+    """
+    method = first.provenance.method
+    own = replace(first, values=first.values[: len(x)])
+    asked = _Asked(x, target, method, options, own)
+    return Sanity(
+        nodes=learnt(model)[-1:],
+        cascading=asked.alike(ruin)[:, None],
+        logit=_another_class(model, x, target, own, method, options, seed),
+        provenance=replace(
+            first.provenance, node=None, settings={**options, "repeats": 1}, seed=int(seed)
+        ),
+    )
+
+
 @dataclass(frozen=True)
 class _Asked:
     """What is asked again of destroyed networks, and the maps of the whole one."""

@@ -43,15 +43,17 @@ class Asker:
         likely = goal if classes is None else as_goal(model, Probability(tuple(classes.tolist())))
         return cls(fold_batch_norm(model, keep={*goal.nodes, *likely.nodes}), goal, likely)
 
-    def ask(self, points: Array, picture: int) -> Array:
-        """(2, M): the target and the probability at points (M, …) made from one picture."""
+    def ask(self, points: Array, pictures: Array) -> Array:
+        """(2, M): the target and the probability at points (M, …); pictures: (M,), the number of
+        the picture that each was made from."""
         found = []
         nodes = tuple(dict.fromkeys((*self.goal.nodes, *self.likely.nodes)))
         for start in range(0, len(points), BATCH):
             batch = points[start : start + BATCH]
             trace = self.model.run(batch, prepared=True, keep=nodes)
             outputs = {node: trace[node].y for node in nodes}
-            goals = (g.take([picture] * len(batch)) for g in (self.goal, self.likely))
+            made_from = pictures[start : start + BATCH].tolist()
+            goals = (g.take(made_from) for g in (self.goal, self.likely))
             found.append(np.stack([g.values(outputs) for g in goals]).astype(np.float64))
         return np.concatenate(found, axis=1)
 
@@ -86,26 +88,26 @@ def steps_of(orders: Array, steps: int) -> Array:
 
 
 def curves(asker: Asker, x: Array, fills: Array, maps: Array, orders: Array, steps: int) -> Curves:
-    """All curves, each picture's in as few runs as may be.
+    """All curves, in as few runs as may be.
+
+    Every point is run whole. Running again only what a step changes (`rerun_boxes`) does not pay:
+    a step's pixels lie all over the picture, see `docs/believe.md`.
 
     x, fills: (N, rows, cols, channels), network input. maps: (M, N, rows, cols); orders: (M, N, P).
     """
     m, n = maps.shape[:2]
     deletion, insertion = (np.empty((2, m, n, steps + 1)) for _ in range(2))
     blended = np.empty((m, n))
-    for i in range(n):
-        gone = steps_of(orders[:, i], steps).reshape(m, 1, *x.shape[1:3])
-        inner = np.arange(1, steps)[:, None, None]
-        taken = (gone <= inner).reshape(-1, *x.shape[1:3], 1)  # (M (K − 1), rows, cols, 1)
-        points = [
-            x[i : i + 1],
-            fills[i : i + 1],
-            np.where(taken, fills[i], x[i]),
-            np.where(taken, x[i], fills[i]),
-            _blend(x[i], fills[i], maps[:, i]),
-        ]
-        found = asker.ask(np.concatenate(points).astype(x.dtype, copy=False), i)
-        ends, inside = found[:, :2], found[:, 2 : 2 + 2 * len(taken)]
+    each = 2 + 2 * m * (steps - 1) + m
+    together = max(1, BATCH // each)
+    asked: list[Array] = []
+    for start in range(0, n, together):
+        some = range(start, min(n, start + together))
+        points = [_points(x[i], fills[i], maps[:, i], orders[:, i], steps) for i in some]
+        answers = asker.ask(np.concatenate(points), np.repeat(some, each))
+        asked += np.split(answers, len(points), axis=1)
+    for i, found in enumerate(asked):
+        ends, inside = found[:, :2], found[:, 2 : each - m]
         away, coming = inside.reshape(2, 2, m, steps - 1).swapaxes(0, 1)
         for curve, first, middle in ((deletion, 0, away), (insertion, 1, coming)):
             curve[:, :, i, 0] = ends[:, None, first]
@@ -113,6 +115,22 @@ def curves(asker: Asker, x: Array, fills: Array, maps: Array, orders: Array, ste
             curve[:, :, i, -1] = ends[:, None, 1 - first]
         blended[:, i] = found[1, -m:]
     return Curves(deletion, insertion, blended)
+
+
+def _points(x: Array, fill: Array, maps: Array, orders: Array, steps: int) -> Array:
+    """What is asked about one picture: itself, the empty one, M (K − 1) with pixels taken away and
+    as many with them put in, and M seen through the maps."""
+    gone = steps_of(orders, steps).reshape(len(maps), 1, *x.shape[:2])
+    inner = np.arange(1, steps)[:, None, None]
+    taken = (gone <= inner).reshape(-1, *x.shape[:2], 1)
+    points = [
+        x[None],
+        fill[None],
+        np.where(taken, fill, x),
+        np.where(taken, x, fill),
+        _blend(x, fill, maps),
+    ]
+    return np.concatenate(points).astype(x.dtype, copy=False)
 
 
 def _blend(x: Array, fill: Array, maps: Array) -> Array:

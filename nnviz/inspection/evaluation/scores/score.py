@@ -266,6 +266,6 @@ def _falls(asker: Asker, x: Array, fills: Array, covers: Array) -> Array:
     found = np.empty((len(x), len(covers)))
     for i in range(len(x)):
         points = np.concatenate([x[i : i + 1], np.where(covers[..., None], fills[i], x[i])])
-        answers = asker.ask(points, i)[0]
+        answers = asker.ask(points, np.full(len(points), i))[0]
         found[i] = answers[0] - answers[1:]
     return found
