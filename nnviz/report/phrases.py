@@ -173,9 +173,9 @@ PHRASES: dict[str, str] = {
     "the brightest {share:.0%} of a map away should lower the probability. Insertion less deletion "
     "sums that up over all shares of the pixels (higher is better; in brackets the mean's 95 % "
     "interval). The controls are a random map, the middle of the picture, and its edges: a method "
-    "that is not surely better has shown nothing that one could not guess. Network destroyed: how alike a map stays when all that was "
-    "learnt is shuffled, from 0 (not at all) to 1; a map that keeps half of its order or more "
-    "shows the picture rather than the network.",
+    "that is not surely better has shown nothing that one could not guess. Network destroyed: how "
+    "alike a map stays when all that was learnt is shuffled, from 0 (not at all) to 1; a map that "
+    "keeps half of its order or more shows the picture rather than the network.",
     "control.random": "a random map",
     "control.centre": "the centre",
     "control.edges": "the edges",
