@@ -24,7 +24,7 @@ GOLDEN = 1e-4
 
 
 def apart(name: str, model: nv.Model) -> float:
-    """The largest difference from the recorded output, as a share of its largest (or of 1)."""
+    """The largest difference from the recorded output, as a share of its largest value."""
     golden = held(name)
     x, want = golden["pixels"], golden["output"]
     far = np.abs(model.predict(x.reshape(len(x), *model.input.shape)) - want).max()

@@ -6,7 +6,9 @@ import networks
 import numpy as np
 import pytest
 
+from nnviz.engine.folding import folded_nodes, folds
 from nnviz.engine.graph import Input
+from nnviz.engine.input import InputSpec
 from nnviz.engine.layers import (
     Add,
     BatchNormalization,
@@ -21,7 +23,7 @@ from nnviz.engine.layers import (
     Subsampling2D,
     TrueConv2D,
 )
-from nnviz.engine.model import Model
+from nnviz.engine.model import FOLD_FROM, Model
 from nnviz.engine.rewrite import drop_softmax, fold_batch_norm, up_to
 from nnviz.engine.sequential import Sequential
 from nnviz.errors import ArgumentError
@@ -183,3 +185,56 @@ def test_a_model_up_to_a_node_holds_only_what_leads_there():
     assert up_to(model, model.output_name) is model
     with pytest.raises(ArgumentError, match="no node named 'nix'"):
         up_to(model, "nix")
+
+
+def normalized(last=Dense):
+    """A network whose normalization folds into both neighbours."""
+    layers = [Conv2D(4, 3), BatchNormalization(), ReLU(), GlobalAveragePooling2D(),
+              BatchNormalization(), last(3)]  # fmt: skip
+    return lively(Sequential(layers, (6, 6, 2)))
+
+
+def test_prediction_of_many_folds_normalization_anew_at_every_run():
+    model = normalized()
+    x = networks.pictures(model, n=FOLD_FROM)
+    assert len(folded_nodes(list(enumerate(model.nodes)), model.shapes, model.output_name)) == 4
+    for _ in range(2):
+        np.testing.assert_allclose(model.predict(x), model.run(x).output, rtol=1e-5, atol=1e-5)
+        model.nodes[0].layer.params["weight"][...] *= 2
+
+
+def test_a_normalization_that_is_the_output_stays():
+    model = lively(Sequential([Conv2D(4, 3), BatchNormalization()], (6, 6, 2)))
+    x = networks.pictures(model, n=FOLD_FROM)
+    np.testing.assert_allclose(model.predict(x), model.run(x).output, rtol=1e-5, atol=1e-5)
+
+
+def test_a_users_own_layer_is_not_folded():
+    class Half(Dense):
+        def forward(self, *xs, mode):
+            y, saved = super().forward(*xs, mode=mode)
+            return y / 2, saved
+
+    model = normalized(Half)
+    assert [name for name, _ in folds(model.nodes, model.shapes)[0].items()] == [
+        "batch_normalization_1"
+    ]
+
+
+def test_numbers_that_leave_the_range_are_not_folded():
+    model = normalized()
+    model.node("batch_normalization_1").layer.params["gamma"][...] = 3e38
+    model.node("conv2d_1").layer.params["weight"][...] = 1e3
+    assert "batch_normalization_1" not in folds(model.nodes, model.shapes)[0]
+
+
+def test_what_is_behind_the_output_is_not_run():
+    class Never(ReLU):
+        def forward(self, *xs, mode):
+            raise AssertionError("nobody asked for it")
+
+    nodes = Sequential([Dense(3), Never()], (4,)).nodes
+    model = Model.from_nodes(nodes, input=InputSpec((4,)), output=nodes[0].name)
+    assert model.predict(np.ones((2, 4), np.float32)).shape == (2, 3)
+    with pytest.raises(AssertionError, match="nobody asked"):
+        model.run(np.ones((2, 4), np.float32), keep=(nodes[1].name,))

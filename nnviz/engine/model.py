@@ -11,6 +11,7 @@ import numpy as np
 from ..errors import ArgumentError, unknown
 from .executor import Program, chunk_slices, lockstep, shelf
 from .fingerprint import fingerprint
+from .folding import folded_nodes
 from .graph import INPUT, Node, Symbol, nodes_of, out_shape
 from .head import guess_head, head_kind, head_node
 from .input import InputSpec
@@ -18,7 +19,7 @@ from .layer import Array, Call, Layer, Mode, Shape
 from .rerun import rerun
 from .sweep import walk_back
 from .trace import Gradients, Trace
-from .walk import Draw, RuleFor, forward
+from .walk import Draw, RuleFor, forward, leading_to
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 PREDICT = Mode()
 HEADS = ("softmax", "sigmoid", "logits", "none")
+FOLD_FROM = 16
+"""From so many pictures on it is quicker to fold normalization into the weights, at every run anew
+(somebody may have written to them), than to normalize."""
 
 
 class Model:
@@ -217,7 +221,8 @@ class Model:
 
         keep: names of the nodes whose outputs are kept besides the model's (None: everything, which
         is what `backward` needs). With names, memory holds one chunk's activations at a time; with
-        none of them, the way to the output is the quickest, which may change its last digits.
+        none of them, the way to the output is the quickest, which may change its last digits. What
+        leads to none of these outputs is not run.
         mode.train: batch statistics and dropout, with random numbers from `seed` and `step`.
         prepared: `x` is already what the network wants; otherwise `Model.input` is applied.
         """
@@ -242,6 +247,11 @@ class Model:
         private = keep is not None and not keep
         chunks = chunk_slices(len(batch), self.sample_bytes)
         draw, nodes = Draw(seed, step), list(enumerate(self.nodes))
+        if wanted is not None:
+            needed = leading_to(self.nodes, wanted)
+            nodes = [(i, node) for i, node in nodes if node.name in needed]
+        if private and not mode.train and len(batch) >= FOLD_FROM:
+            nodes = folded_nodes(nodes, self.shapes, self.output_name)
 
         def program(i: int) -> Program[tuple[Array, dict[str, Call]]]:
             # With names to keep, all arrays come from the scratch; what is kept is copied out.

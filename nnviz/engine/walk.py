@@ -275,3 +275,12 @@ def descendants(nodes: Iterable[Node], changed: Collection[str]) -> set[str]:
         if node.name not in changed and any(n in changed or n in found for n in node.inputs):
             found.add(node.name)
     return found
+
+
+def leading_to(nodes: Sequence[Node], names: Collection[str]) -> set[str]:
+    """These names, and those of all nodes that they read, directly or by others."""
+    found = set(names)
+    for node in reversed(nodes):
+        if node.name in found:
+            found.update(node.inputs)
+    return found

@@ -1,0 +1,156 @@
+"""Normalization at prediction is s x + t for each channel: here it goes into the weights beside it.
+
+`rewrite.fold_batch_norm` makes a model of it for good; `Model.run` does it for one run, where
+nobody looks at what lies between.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .graph import Node
+from .layer import Array, Layer, Shape
+from .layers.arithmetic import WithConstant
+from .layers.conv import Conv2D
+from .layers.dense import Dense
+from .layers.depthwise import DepthwiseConv2D
+from .layers.norm import BatchNormalization
+from .layers.pool import Subsampling2D
+from .layers.transposed import Conv2DTranspose
+
+WEIGHTY = Conv2D | Dense | DepthwiseConv2D | Subsampling2D
+
+
+def folds(
+    nodes: Sequence[Node], shapes: Mapping[str, Shape], keep: Collection[str] = ()
+) -> tuple[dict[str, str], dict[str, Layer]]:
+    """What can be folded away of these nodes: (name -> what takes its place, name -> the layer with
+    other weights). keep: nodes whose outputs are wanted as they are."""
+    readers: dict[str, list[Node]] = defaultdict(list)
+    for node in nodes:
+        for name in node.inputs:
+            readers[name].append(node)
+    held = {node.name: node.layer for node in nodes}
+    gone: dict[str, str] = {}
+    layers: dict[str, Layer] = {}
+    for node in nodes:
+        norm = _affine(node.layer, shapes[node.inputs[0]]) if node.inputs else None
+        if norm is None or node.name in keep:
+            continue
+        source, after = gone.get(node.inputs[0], node.inputs[0]), readers[node.name]
+        changed, place = None, source
+        if source in held and len(readers[node.inputs[0]]) == 1 and source not in keep:
+            changed = _folded(layers.get(source, held[source]), norm)
+        if changed is None and len(after) == 1:
+            place = after[0].name
+            changed = _absorbed(after[0].layer, norm, shapes[source])
+        if changed is not None:
+            gone[node.name], layers[place] = source, changed
+    return gone, layers
+
+
+def folded_nodes(
+    nodes: Sequence[tuple[int, Node]], shapes: Mapping[str, Shape], output: str
+) -> list[tuple[int, Node]]:
+    """Nodes (with their places) that give the same `output`, with what can be folded away."""
+    gone, layers = folds([node for _, node in nodes], shapes, {output})
+    return [
+        (i, Node(n.name, layers.get(n.name, n.layer), tuple(gone.get(k, k) for k in n.inputs)))
+        for i, n in nodes
+        if n.name not in gone
+    ]
+
+
+def _is_ours(layer: Layer) -> bool:
+    """Whether the layer computes what its class here does: a user's own may do more."""
+    return type(layer).__module__.startswith(f"{__package__}.layers.")
+
+
+Affine = tuple[Array, Array]
+"""(s, t) of y = s x + t for each channel; in float64."""
+
+
+def _affine(layer: Layer, shape: Shape) -> Affine | None:
+    """What a layer does to each channel of inputs of this shape; None where that is no s x + t."""
+    if not _is_ours(layer):
+        return None
+    if isinstance(layer, BatchNormalization):
+        scale = layer.params["gamma"] / np.sqrt(
+            layer.buffers["moving_variance"].astype(np.float64) + layer.epsilon
+        )
+        return scale, layer.params["beta"] - layer.buffers["moving_mean"] * scale
+    if not isinstance(layer, WithConstant) or layer.operation not in LINES or not shape:
+        return None
+    alike = set(layer.shape[:-1]) <= {1} and layer.out_shape(shape) == shape
+    if not alike or (layer.first and layer.operation == "divide"):
+        return None
+    value = np.broadcast_to(layer.buffers["value"].astype(np.float64).ravel(), shape[-1:])
+    if layer.operation == "divide" and not value.all():
+        return None
+    scale, shift = LINES[layer.operation](value)
+    if layer.first and layer.operation == "subtract":
+        scale, shift = -scale, -shift
+    return np.broadcast_to(scale, shape[-1:]), np.broadcast_to(shift, shape[-1:])
+
+
+LINES: Mapping[str, Callable[[Array], tuple[Any, Any]]] = {
+    "add": lambda c: (1.0, c),
+    "subtract": lambda c: (1.0, -c),
+    "multiply": lambda c: (c, 0.0),
+    "divide": lambda c: (1 / c, 0.0),
+}
+"""What a constant c makes of x: s and t of s x + t."""
+
+
+def _folded(layer: Layer, norm: Affine) -> Layer | None:
+    """The layer with the normalization after it in its weights; None where it has none."""
+    if not isinstance(layer, WEIGHTY) or not _is_ours(layer):
+        return None
+    scale, shift = norm
+    weight = layer.params["weight"]
+    by_filter = scale
+    if isinstance(layer, Conv2DTranspose):  # its filters are the last axis but one
+        by_filter = scale[:, None]
+    elif isinstance(layer, DepthwiseConv2D):
+        by_filter = scale.reshape(weight.shape[2:])
+    bias = layer.params.get("bias", np.zeros(scale.shape))
+    return _with_weights(layer, weight * by_filter, bias * scale + shift)
+
+
+def _absorbed(layer: Layer, norm: Affine, shape: Shape) -> Layer | None:
+    """The layer with the normalization before it in its weights; None where that is not exact."""
+    scale, shift = norm
+    weighty = isinstance(layer, Conv2D | Dense) and _is_ours(layer)
+    if isinstance(layer, Conv2DTranspose) or not weighty:
+        return None  # at a transposed convolution's border a constant meets fewer kernel cells
+    weight = layer.params["weight"].astype(np.float64)
+    if isinstance(layer, Conv2D):
+        if shift.any() and np.any(layer.window().padding((shape[0], shape[1]))):
+            return None  # the padding is 0 after the normalization, not before it
+        inside, filters = weight.shape[2:]
+        group = np.arange(filters) // (filters // layer.groups)
+        read = group * inside + np.arange(inside)[:, None]  # (inside, filters)
+    else:
+        read = np.arange(len(weight))[:, None]
+    bias = layer.params.get("bias", 0) + (weight * shift[read]).sum(
+        axis=tuple(range(weight.ndim - 1))
+    )
+    return _with_weights(layer, weight * scale[read], bias)
+
+
+def _with_weights(layer: Layer, weight: Array, bias: Array) -> Layer | None:
+    """A copy with this weight and with this bias, whether it had one or not; None where a number
+    does not fit."""
+    dtype = layer.params["weight"].dtype
+    with np.errstate(over="ignore", invalid="ignore"):
+        weight, bias = weight.astype(dtype), bias.astype(dtype)
+    if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
+        return None
+    other = layer.with_params(weight=weight, bias=bias)
+    if isinstance(other, Conv2D | Dense | DepthwiseConv2D):
+        other.use_bias = True
+    return other
