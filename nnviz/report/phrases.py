@@ -143,12 +143,16 @@ PHRASES: dict[str, str] = {
     "contrast.rows": "the picture|why this and not that",
     "contrast.label": "lead {lead}, gap {gap}",
     # how far the maps can be believed
+    "method.guide": "large-square occlusion|what covering costs on average",
     "method.saliency": "plain|its size",
     "method.guided_backprop": "guided|only what excites",
     "method.deconvnet": "rectified|only what is positive",
     "trust.sentence": "Taking the {share:.0%} of the pixels away that the {name} maps of {n} "
     "pictures show brightest lowers the probability from {before:.2f} to {after:.2f} on average; "
     "with random maps, to {random:.2f}.",
+    "trust.list": "Taking the {share:.0%} of the pixels away that a map shows brightest lowers the "
+    "probability, on average over {n} pictures, from {before:.2f} to: {each}; with random maps, to "
+    "{random:.2f}.",
     "trust.marked": "Mark: the {name} map {marks}.",
     "trust.picture": "shows the picture rather than the network",
     "trust.any_class": "looks the same whichever class is asked for",
@@ -172,10 +176,10 @@ PHRASES: dict[str, str] = {
     "trust.caption": "Every method's maps of the same {n} pictures, spread over the data. Taking "
     "the brightest {share:.0%} of a map away should lower the probability. Insertion less deletion "
     "sums that up over all shares of the pixels (higher is better; in brackets the mean's 95 % "
-    "interval). The controls are a random map, the middle of the picture, and its edges: a method that is not surely better has shown "
-    "nothing that one could not guess. Network destroyed: how alike a map stays when all that was "
-    "learnt is shuffled, from 0 (not at all) to 1; a map that keeps half of its order or more "
-    "shows the picture rather than the network.",
+    "interval). The controls are a random map, the middle of the picture, and its edges: a method "
+    "that is not surely better has shown nothing that one could not guess. Network destroyed: how "
+    "alike a map stays when all that was learnt is shuffled, from 0 (not at all) to 1; a map that "
+    "keeps half of its order or more shows the picture rather than the network.",
     "control.random": "a random map",
     "control.centre": "the centre",
     "control.edges": "the edges",
