@@ -36,7 +36,7 @@ def test_the_short_check_is_the_long_one_with_all_layers_destroyed_once():
     )
     ruin = forgotten(model, learnt(model), 0)
     first = nv.explain(model, x, target, method="gradient")
-    short = noticed(model, x[:2], target[:2], first, ruin, options={})
+    short = noticed(model, x[:2], target[:2], first, [ruin], options={})
     np.testing.assert_allclose(short.cascading, whole.cascading, atol=1e-4)
     np.testing.assert_allclose(short.logit, whole.logit, atol=1e-4)
     assert (short.nodes, short.marks) == (whole.nodes, whole.marks)

@@ -80,7 +80,7 @@ def _(result: Attribution, pictures: Array | None = None, cmap: str | None = Non
     drawn = sheet(tiles, len(columns))
     parts = [drawn, scale_bar(number(low), number(high), name, drawn.shape[1])]
     if result.error is not None:
-        parts += [text("the last column: how sure each value is, its standard error"),
+        parts += [text("the last column: the standard error of each value"),
                   scale_bar("0", number(most), SEQUENTIAL, drawn.shape[1])]  # fmt: skip
     if isinstance(result, Occlusion):
         parts += legend(result)

@@ -49,8 +49,11 @@ of 50, for what is asked of them here."""
 PICTURES, SMALL = 12, 4096
 """How many pictures are judged, where they have no more pixels than this; else as few as the
 occlusion figure shows."""
+RUINS = 3
+"""How often the network is destroyed for the sanity check: one destruction is not like another."""
 SANE = 5
-"""Of these, how many the sanity check is made with."""
+"""Of the pictures, how many it is made with where a map is dear, with one destruction."""
+DEAR = ("occlusion", "guide", "integrated_gradients")
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,7 @@ def judged(study: Study, covered: Covered) -> Trust:
     judge = Judge.of(study.judged, data, targets, steps=STEPS, draws=DRAWS, fill=fill_for(study),
                      seed=study.seed)  # fmt: skip
     homes = learnt(study.judged)
-    ruin = forgotten(study.judged, homes, study.seed)
+    ruins = [forgotten(study.judged, homes, RUINS * study.seed + k) for k in range(RUINS)]
     scores: dict[str, Scores] = {}
     sane: dict[str, Sanity] = {}
     decoys: dict[str, Array] = {}
@@ -120,7 +123,8 @@ def judged(study: Study, covered: Covered) -> Trust:
                 decoys[name] = other.scores(result).of("pointing")
             # Occlusion asks the network again for every place: dear where the picture is large.
             if homes and (method != "occlusion" or not few):
-                sane[name] = noticed(study.judged, data.x[:SANE], targets[:SANE], result, ruin,
+                n, k = (SANE, 1) if name in DEAR else (len(data), RUINS)
+                sane[name] = noticed(study.judged, data.x[:n], targets[:n], result, ruins[:k],
                                      options=options, seed=study.seed)  # fmt: skip
         except NnvizError:
             continue
