@@ -226,6 +226,14 @@ def test_pictures_must_belong_to_the_maps():
             picture(result, wrong)
 
 
+def test_the_standard_error_stands_beside_the_map():
+    result = RESULTS["Attribution"]
+    error = np.linspace(0, 1, result.values.size).reshape(result.values.shape)
+    plain, drawn = picture(result), picture(replace(result, error=error))
+    assert drawn.shape[1] > plain.shape[1]
+    assert drawn.shape[0] > plain.shape[0], "its own scale"
+
+
 def test_a_scale_bar_is_wide_enough_for_its_numbers():
     narrow = scale_bar("-0.123", "0.123", "inferno", 4)
     ends = text("-0.123").shape[1] + text("0.123").shape[1]

@@ -17,6 +17,7 @@ from nnviz.errors import ArgumentError
 from nnviz.inspection.evaluation.sanity import (
     ANY_CLASS,
     PICTURE,
+    noticed,
     rank_correlation,
     sanity,
     ssim,
@@ -24,6 +25,21 @@ from nnviz.inspection.evaluation.sanity import (
 from nnviz.inspection.evaluation.sanity.randomize import forgotten, learnt
 
 whole_map = arrays(np.int64, (4, 5), elements=st.integers(-3, 3)).filter(lambda a: np.ptp(a) > 0)
+
+
+def test_the_short_check_is_the_long_one_with_all_layers_destroyed_once():
+    model = SEEN["digits"]()
+    x = pictures(model, 3)
+    target = model.predict(x).argmax(axis=1).tolist()
+    whole = sanity(
+        model, x[:2], target[:2], method="gradient", stages=1, independent=False, repeats=1
+    )
+    ruin = forgotten(model, learnt(model), 0)
+    first = nv.explain(model, x, target, method="gradient")
+    short = noticed(model, x[:2], target[:2], first, [ruin], options={})
+    np.testing.assert_allclose(short.cascading, whole.cascading, atol=1e-4)
+    np.testing.assert_allclose(short.logit, whole.logit, atol=1e-4)
+    assert (short.nodes, short.marks) == (whole.nodes, whole.marks)
 
 
 @given(whole_map, whole_map)

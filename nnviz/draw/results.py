@@ -72,10 +72,16 @@ def _(result: Attribution, pictures: Array | None = None, cmap: str | None = Non
         columns.insert(0, [pixels(p) for p in pictures])
     if isinstance(result, Occlusion):
         columns.append(answers(result))
+    if result.error is not None:
+        most = limits(result.error, signed=False)[1]
+        columns.append([heat(v, 0, most, SEQUENTIAL) for v in result.error])
     factor = factor_for(maps[0].shape[1], TILE)
     tiles = [enlarge(tile, factor) for line in zip(*columns, strict=True) for tile in line]
     drawn = sheet(tiles, len(columns))
     parts = [drawn, scale_bar(number(low), number(high), name, drawn.shape[1])]
+    if result.error is not None:
+        parts += [text("the last column: the standard error of each value"),
+                  scale_bar("0", number(most), SEQUENTIAL, drawn.shape[1])]  # fmt: skip
     if isinstance(result, Occlusion):
         parts += legend(result)
     return below(parts + notes(by_line(result.warnings), drawn.shape[1]))

@@ -100,8 +100,10 @@ def _curves_title(held_out: list[float], n: int) -> str:
     )
 
 
-def weights(study: Study, health: Health) -> Figure:
-    """A histogram of the weights of each layer."""
+def weights(study: Study, health: Health) -> Figure | None:
+    """A histogram of the weights of each layer, where there are any."""
+    if not health.weights:
+        return None
     shown = few(health.weights, PANELS)
     return Figure(
         id="weights",

@@ -143,12 +143,16 @@ PHRASES: dict[str, str] = {
     "contrast.rows": "the picture|why this and not that",
     "contrast.label": "lead {lead}, gap {gap}",
     # how far the maps can be believed
+    "method.guide": "large-square occlusion|what covering costs on average",
     "method.saliency": "plain|its size",
     "method.guided_backprop": "guided|only what excites",
     "method.deconvnet": "rectified|only what is positive",
     "trust.sentence": "Taking the {share:.0%} of the pixels away that the {name} maps of {n} "
     "pictures show brightest lowers the probability from {before:.2f} to {after:.2f} on average; "
     "with random maps, to {random:.2f}.",
+    "trust.list": "Taking the {share:.0%} of the pixels away that a map shows brightest lowers the "
+    "probability, on average over {n} pictures, from {before:.2f} to: {each}; with random maps, to "
+    "{random:.2f}.",
     "trust.marked": "Mark: the {name} map {marks}.",
     "trust.picture": "shows the picture rather than the network",
     "trust.any_class": "looks the same whichever class is asked for",

@@ -45,13 +45,16 @@ def plan(study: Study, tell: Tell) -> Plan:
     if study.is_classifier:
         tell("occlusion")
         covered = _try("occlusion", lambda: why.cover(study))
-    chapters = (
+    chapters = [
         _works(study, tell),
         _adjust(study, tell),
         _fails(study, tell),
         _why(study, tell, covered),
-    )
-    return Plan(chapters, tuple(_findings(study, covered)))
+    ]
+    if isinstance(covered, why.Covered):
+        tell("trust")
+        chapters = _believed(study, covered, chapters)
+    return Plan(tuple(chapters), tuple(_findings(study, covered)))
 
 
 def _made(figures: Iterable[Figure | None]) -> list[Figure]:
@@ -172,9 +175,6 @@ def _why(study: Study, tell: Tell, covered: why.Covered | Figure | None) -> Chap
         tell(ident)
         made.append(_try(ident, make))
     figures += _made(made)
-    if drawn is not None:
-        tell("trust")
-        figures = _believed(study, drawn, figures)
     return Chapter("why", say("why"), concluded("why"), figures, advice)
 
 
@@ -183,18 +183,24 @@ def concluded(chapter: str, lead: str = "") -> str:
     return f"{say(lead or f'{chapter}.lead')} {say(f'{chapter}.conclude')}"
 
 
-def _believed(study: Study, drawn: why.Covered, figures: list[Figure]) -> list[Figure]:
-    """The figures with what the network says of their maps, and the table of all methods."""
+def _believed(study: Study, drawn: why.Covered, chapters: list[Chapter]) -> list[Chapter]:
+    """The chapters, their figures with what the network says of their maps; the last one with the
+    table of all methods."""
     found = _try("trust", lambda: trust.judged(study, drawn))
+    *before, last = chapters
     if isinstance(found, Figure):
-        return [*figures, found]
-    told = [
-        replace(figure, caption=" ".join(filter(None, (figure.caption, said))))
-        if (said := found.sentences(figure.id)) else figure
-        for figure in figures
-    ]  # fmt: skip
+        return [*before, replace(last, figures=[*last.figures, found])]
+    *before, last = [
+        replace(chapter, figures=[_told(figure, found) for figure in chapter.figures])
+        for chapter in chapters
+    ]
     made = _try("trust", lambda: trust.table(study, found))
-    return told if made is None else [*told, made]
+    return [*before, replace(last, figures=_made([*last.figures, made]))]
+
+
+def _told(figure: Figure, found: trust.Trust) -> Figure:
+    said = found.sentences(figure.id)
+    return replace(figure, caption=f"{figure.caption} {said}".strip()) if said else figure
 
 
 def _findings(study: Study, covered: why.Covered | Figure | None) -> Iterable[Finding]:

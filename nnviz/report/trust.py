@@ -7,34 +7,39 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from ..draw.samples import spread
 from ..engine.layer import Array
 from ..errors import NnvizError
-from ..inspection.attribution import explain
+from ..inspection.attribution import RULES, explain
 from ..inspection.evaluation import Sanity, Scores
 from ..inspection.evaluation.sanity import ANY_CLASS, PICTURE, forgotten, learnt, noticed
 from ..inspection.evaluation.scores import Judge, Score
 from .figure import Figure, Table
-from .methods import options_of
+from .methods import CONTRAST, NAMES, options_of
 from .study import Study, fill_for
-from .why import Covered
+from .why import Covered, guide_settings
 from .words import heads, say
 
 JUDGED = (
     "occlusion", "gradient", "saliency", "guided_backprop", "deconvnet", "integrated_gradients",
-    "deep_lift", "lrp", "grad_cam",
+    "deep_lift", "lrp", "grad_cam", "guide",
 )  # fmt: skip
-"""The methods that the page shows."""
+"""The methods that the page shows; `guide` is occlusion with the large grey square."""
 OF_FIGURE = {
     "occlusion": ("occlusion",),
     "saliency": ("saliency", "guided_backprop", "deconvnet"),
     "cam": ("grad_cam",),
     "contrast": ("integrated_gradients",),
+    "occlusion-guide": ("guide",),
+    "mistakes": ("occlusion",),
+    "mistakes-unsure": ("occlusion",),
+    "methods": (*NAMES, "occlusion"),
 }
-"""Which of them each figure shows. The figure with all of them is told by its table."""
+"""Which of them each figure shows."""
 SHARE = 0.1
 """Of the pixels, which are taken away for the sentence under a figure."""
 STEPS, DRAWS = 10, 10
@@ -44,8 +49,11 @@ of 50, for what is asked of them here."""
 PICTURES, SMALL = 12, 4096
 """How many pictures are judged, where they have no more pixels than this; else as few as the
 occlusion figure shows."""
+RUINS = 3
+"""How often the network is destroyed for the sanity check: one destruction is not like another."""
 SANE = 5
-"""Of these, how many the sanity check is made with."""
+"""Of the pictures, how many it is made with where a map is dear, with one destruction."""
+DEAR = ("occlusion", "guide", "integrated_gradients")
 
 
 @dataclass(frozen=True)
@@ -59,17 +67,27 @@ class Trust:
 
     def sentences(self, figure: str) -> str:
         """What stands under a figure about its methods."""
-        return " ".join(
-            self.sentence(name) for name in OF_FIGURE.get(figure, ()) if name in self.scores
-        )
+        names = [name for name in OF_FIGURE.get(figure, ()) if name in self.scores]
+        if len(names) <= len(RULES):
+            return " ".join(self.sentence(name) for name in names)
+        falls = {name: self.falls(name) for name in names}
+        before, _, random = falls[names[0]]
+        each = ", ".join(f"{name_of(name)} {after:.2f}" for name, (_, after, _) in falls.items())
+        told = say("trust.list", share=SHARE, n=len(self.chosen), before=before, each=each,
+                   random=random)  # fmt: skip
+        return " ".join([told, *filter(None, (self.mark(name) for name in names))])
 
     def sentence(self, name: str) -> str:
         """What taking the first pixels of a method's maps away does, beside a random map."""
         before, after, control = self.falls(name)
         words = say("trust.sentence", name=name_of(name), share=SHARE, n=len(self.chosen),
                     before=before, after=after, random=control)  # fmt: skip
+        return " ".join(filter(None, (words, self.mark(name))))
+
+    def mark(self, name: str) -> str:
+        """What the sanity check says against a method, or nothing."""
         marks = marks_of(self.sane.get(name))
-        return f"{words} {say('trust.marked', name=name_of(name), marks=marks)}" if marks else words
+        return say("trust.marked", name=name_of(name), marks=marks) if marks else ""
 
     def falls(self, name: str) -> tuple[float, float, float]:
         """The mean probability before, after, and after the random control's pixels went."""
@@ -89,32 +107,39 @@ def judged(study: Study, covered: Covered) -> Trust:
     judge = Judge.of(study.judged, data, targets, steps=STEPS, draws=DRAWS, fill=fill_for(study),
                      seed=study.seed)  # fmt: skip
     homes = learnt(study.judged)
-    ruin = forgotten(study.judged, homes, study.seed)
+    ruins = [forgotten(study.judged, homes, RUINS * study.seed + k) for k in range(RUINS)]
     scores: dict[str, Scores] = {}
     sane: dict[str, Sanity] = {}
     decoys: dict[str, Array] = {}
     for name in JUDGED:
         if name == "grad_cam" and not study.has_places:
             continue
-        options = options_of(study, name)
-        if name == "integrated_gradients":
-            options |= {"steps": PATH}
-        if name == "occlusion":
-            settings = covered.result.provenance.settings
-            options = {key: settings[key] for key in ("patch", "stride", "fill")}
+        method, options = _asked(study, covered, name)
         try:
-            result = explain(study.judged, data.x, targets, method=name, **options)
+            result = explain(study.judged, data.x, targets, method=method, **options)
             scores[name] = judge.scores(result)
             if data.decoys is not None:
                 other = replace(judge, truth=data.decoys)
                 decoys[name] = other.scores(result).of("pointing")
             # Occlusion asks the network again for every place: dear where the picture is large.
-            if homes and (name != "occlusion" or not few):
-                sane[name] = noticed(study.judged, data.x[:SANE], targets[:SANE], result, ruin,
+            if homes and (method != "occlusion" or not few):
+                n, k = (SANE, 1) if name in DEAR else (len(data), RUINS)
+                sane[name] = noticed(study.judged, data.x[:n], targets[:n], result, ruins[:k],
                                      options=options, seed=study.seed)  # fmt: skip
         except NnvizError:
             continue
     return Trust(scores, sane, chosen, decoys)
+
+
+def _asked(study: Study, covered: Covered, name: str) -> tuple[str, dict[str, Any]]:
+    """The method of a name in `JUDGED`, with the options that its figure has."""
+    if name == "guide":
+        return "occlusion", guide_settings(study)
+    if name == "occlusion":
+        settings = covered.result.provenance.settings
+        return name, {key: settings[key] for key in ("patch", "stride", "fill")}
+    more = {"steps": PATH} if name == CONTRAST else {}
+    return name, options_of(study, name) | more
 
 
 def name_of(method: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -125,10 +126,7 @@ def guide(study: Study) -> Figure:
     For pictures of other sizes than 28×28 the square keeps its share of the picture.
     """
     chosen = hardest(study)
-    side = min(study.model.input.shape[:2])
-    settings = dict(OCCLUSION_GUIDE)
-    settings["patch"] = max(1, round(settings["patch"] * side / 28))
-    settings["stride"] = max(1, round(settings["stride"] * side / 28))
+    settings = guide_settings(study)
     targets = study.predicted[chosen]
     result = occlusion(study.judged, study.data.x[chosen], targets, **settings)
     assert result.probability is not None
@@ -170,6 +168,15 @@ def guide(study: Study) -> Figure:
         numbers={"pictures": np.array(chosen), "probability": result.probability,
                  "predicted": result.predicted, "boxes": _boxes(result)},
     )  # fmt: skip
+
+
+def guide_settings(study: Study) -> dict[str, Any]:
+    """The guide's square, with its share of the picture."""
+    side = min(study.model.input.shape[:2])
+    settings = dict(OCCLUSION_GUIDE)
+    settings["patch"] = max(1, round(settings["patch"] * side / 28))
+    settings["stride"] = max(1, round(settings["stride"] * side / 28))
+    return settings
 
 
 def _guide_title(study: Study, result: Occlusion, chosen: list[int], targets: Array) -> str:

@@ -156,13 +156,13 @@ def noticed(
     x: Array,
     target: Any,
     first: Attribution,
-    ruin: Model,
+    ruins: Sequence[Model],
     *,
     options: Mapping[str, Any],
     seed: int = 0,
 ) -> Sanity:
     """The short check of one method among many: its maps of `model`, which are there already,
-    beside those of `ruin`, the same network with everything destroyed (`forgotten`).
+    beside those of `ruins`, the same network with everything destroyed (`forgotten`).
 
     x: (N, …), the first N of the pictures that `first` explains. target: one class for each of
     them. See `sanity`.
@@ -172,10 +172,10 @@ def noticed(
     asked = _Asked(x, target, method, options, own)
     return Sanity(
         nodes=learnt(model)[-1:],
-        cascading=asked.alike(ruin)[:, None],
+        cascading=np.mean([asked.alike(ruin) for ruin in ruins], axis=0)[:, None],
         logit=_another_class(model, x, target, own, method, options, seed),
         provenance=replace(
-            first.provenance, node=None, settings={**options, "repeats": 1}, seed=int(seed)
+            first.provenance, node=None, settings={**options, "repeats": len(ruins)}, seed=int(seed)
         ),
     )
 
