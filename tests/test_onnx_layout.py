@@ -276,3 +276,17 @@ def test_bytes_as_pictures_are_taken_from_0_to_255():
     x = RNG.integers(0, 256, (2, 6, 5, 3), np.uint8)
     is_onnxruntimes(model, x)
     np.testing.assert_allclose(nv.from_onnx(model).predict(x), 2.0 * x, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("shape", "ours"),
+    [
+        ((8, 4, 4), (4, 4, 8)),
+        ((8, 8, 3), (8, 8, 3)),
+        ((3, 8, 8), (8, 8, 3)),
+        ((8, 9, 7), (9, 7, 8)),
+    ],
+)
+def test_a_small_map_of_many_channels_is_not_taken_for_channels_last(shape, ours):
+    model = network([("Relu", "x", "y")], inputs=[("x", "N", *shape)])
+    assert nv.from_onnx(model).input.shape == ours

@@ -70,9 +70,8 @@ class InputSpec:
         for label, values in (("mean", self.mean), ("std", self.std)):
             channels = self.shape[-1] if self.shape else 1
             if len(values) not in (1, channels) or not np.isfinite(values).all():
-                raise ArgumentError(
-                    f"{label} of the input must have 1 or {channels} finite numbers, got {values!r}"
-                )
+                count = "1 finite number" if channels == 1 else f"1 or {channels} finite numbers"
+                raise ArgumentError(f"{label} of the input must have {count}, got {values!r}")
         if min(self.std) <= 0:
             raise ArgumentError(f"std of the input must be above 0, got {self.std!r}")
         low, high = self.value_range

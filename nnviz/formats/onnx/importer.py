@@ -324,6 +324,7 @@ def told(shape: Sequence[int]) -> str:
 
 
 def _channels_last(shape: Shape) -> bool:
-    """Whether a picture's shape in the file looks like (N, rows, cols, channels)."""
+    """Whether a picture's shape in the file looks like (N, rows, cols, channels): few of the last,
+    and not as many as there are cols, which is a small map (N, channels, 4, 4)."""
     few = (1, 3, 4)
-    return shape[3] in few and shape[1] not in few
+    return shape[3] in few and shape[1] not in few and shape[2] != shape[3]
