@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 import nnviz.engine.executor as executor
-from nnviz.engine import scratch as scratch_module
 from nnviz.engine.executor import chunk_slices, each, thread_count, threads
 from nnviz.engine.layer import Layer
 from nnviz.engine.layers import Conv2D, Dense, Flatten
@@ -114,19 +113,6 @@ def test_scratch_lends_the_same_memory_again():
     again = [scratch.keep((2, 3), np.float64) for _ in range(2)]
     assert any(np.shares_memory(array, kept) for array in again)
     assert scratch.keep((0, 3), np.float64).shape == (0, 3)
-
-
-def test_sizes_that_nobody_asks_for_any_more_are_let_go(monkeypatch):
-    monkeypatch.setattr(scratch_module, "SPARE", 1000)
-    shelf = ScratchShelf()
-    with shelf.borrow(arena=True) as scratch:
-        scratch.keep((64,), np.uint8)
-        scratch.keep((4096,), np.uint8)
-    with shelf.borrow(arena=True) as scratch:
-        small = scratch.keep((64,), np.uint8)
-    assert set(scratch._free) == {64}
-    with shelf.borrow(arena=True) as scratch:
-        assert np.shares_memory(scratch.keep((64,), np.uint8), small)
 
 
 def test_a_shelf_gives_a_scratch_to_one_program_at_a_time():
