@@ -61,6 +61,7 @@ def report(args: argparse.Namespace) -> None:
         code=code,
         classes=[_class(model, word) for word in args.shown_classes],
         layers=[_layer(model, word) for word in args.layers],
+        lang=args.lang,
         verbose=not args.quiet,
     )
     for path in written:
@@ -220,6 +221,10 @@ def _report_options(sub: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     sub.add_argument("--out", default="gallery", help="the folder to write; default: gallery")
     sub.add_argument("--name", help="what to call the model on the page")
+    sub.add_argument(
+        "--lang", default="en", metavar="LANGUAGE",
+        help="of the page's own words: en or zh (simplified Chinese); default: en",
+    )  # fmt: skip
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
 
 

@@ -11,14 +11,13 @@ import numpy as np
 from ..draw import chart
 from ..engine.layer import Array
 from ..engine.layers.dropout import Dropout
-from ..errors import listing
 from ..inspection.anatomy import Health, summary
 from ..inspection.anatomy.health import Spread
 from . import spare
 from .figure import Figure
 from .inside import few
 from .study import Study
-from .words import say
+from .words import listing, say
 
 LEVEL = 0.001
 """A change of the held-out accuracy below a tenth of a percent counts as none."""

@@ -29,6 +29,7 @@ from .figure import Figure
 from .page import render
 from .plan import Plan, plan
 from .study import Study
+from .words import checked_language, language, speaking
 
 PAGE, MANIFEST = "index.html", "manifest.json"
 STEPS = 23
@@ -46,6 +47,7 @@ def write_report(
     layers: Sequence[str | tuple[str, Sequence[int]]] = (),
     command: str | None = None,
     code: tuple[str, str] = ("import nnviz as nv\nmodel = …", "data = …"),
+    lang: str = "en",
     verbose: bool = True,
 ) -> list[Path]:
     """Write a gallery for a model, seen through the pictures in `data`; the paths written.
@@ -56,9 +58,10 @@ def write_report(
     layers: of which nodes the channels are shown, by name, or a name and channels; the last
         convolution before the answer where nothing is said.
     name: what to call the model on the page. command, code: how to make it again, shown on the
-        page.
+        page. lang: the language of the page's own words, "en" or "zh" (simplified Chinese).
     """
     began = time.perf_counter()
+    checked_language(lang)
     made_again = _checked(model, data, code[0])
     study = Study(
         model, data, seed, name or "A network", made_again, code[1],
@@ -73,12 +76,13 @@ def write_report(
         bar.update()
 
     try:
-        made = plan(study, tell)
-        files = _files(made)
-        manifest = _manifest(study, made, files, command)
-        manifest["seconds"] = round(time.perf_counter() - began, 1)
-        names = {fid: list(part) for fid, part in files.items()}
-        page = render(study, made, names, manifest)
+        with speaking(lang):
+            made = plan(study, tell)
+            files = _files(made)
+            manifest = _manifest(study, made, files, command)
+            manifest["seconds"] = round(time.perf_counter() - began, 1)
+            names = {fid: list(part) for fid, part in files.items()}
+            page = render(study, made, names, manifest)
     finally:
         bar.close()
     written = [folder / n for part in files.values() for n in part]
@@ -141,6 +145,7 @@ def _manifest(
         "written": time.strftime("%Y-%m-%d %H:%M:%S %z"),
         "command": command,
         "seed": study.seed,
+        "lang": language(),
         "model": {
             "name": study.name,
             "fingerprint": study.model.fingerprint(),

@@ -16,14 +16,13 @@ from ..engine.graph import INPUT
 from ..engine.layer import Array
 from ..engine.layers.conv import Conv2D
 from ..engine.model import Model
-from ..errors import listing
 from ..inspection.anatomy import Filters, TopPatches, filters, receptive_field, top_patches
 from ..inspection.attribution import Channel
 from ..inspection.maximize import Decay, Maximized, TotalVariation, maximize
 from .crop import crop
 from .figure import Cell, Figure, Scale, rows_of, short_settings
 from .study import Study
-from .words import ends, say, told
+from .words import ends, listing, say, told
 from .works import which
 
 MOST_CHANNELS, LEAST_CHANNELS = 64, 8

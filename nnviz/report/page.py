@@ -16,7 +16,7 @@ from ..engine.layer import Array
 from .figure import Cell, Figure, Scale
 from .plan import Plan
 from .study import SURE, Study
-from .words import EN, GLOSSARY, say
+from .words import HTML_LANG, language, say, terms, words
 
 
 def data_uri(picture: Array) -> str:
@@ -104,6 +104,7 @@ def render(
         made=made,
         facts=facts(study),
         purpose=purpose(study),
-        glossary=GLOSSARY,
-        words=EN,
+        glossary=terms(),
+        words=words(),
+        lang=HTML_LANG[language()],
     )

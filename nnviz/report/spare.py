@@ -7,12 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..engine.layer import Array
-from ..errors import listing
 from ..inspection.anatomy import Finding, Health
 from ..inspection.anatomy.filters import KINDS
 from .figure import Figure, Table
 from .study import Study
-from .words import heads, say
+from .words import heads, listing, say
 
 FOUND = ("dead", "duplicate", "saturated")
 MOST = 6

@@ -10,13 +10,12 @@ from ..draw import diagram as draw_diagram
 from ..draw import picture
 from ..draw.colour import DIVERGING, SEQUENTIAL, limits
 from ..draw.image import heat, number, pixels, sheet
-from ..errors import listing
 from ..inspection.anatomy import Summary, diagram, feature_maps, filters, summary
 from ..inspection.anatomy.table import COLUMNS, NONE
 from ..inspection.maximize import Maximized, maximize
 from .figure import Cell, Figure, Scale, Table, rows_of, short_settings
 from .study import MOST_CLASSES, Study
-from .words import ends, heads, say, told
+from .words import ends, heads, listing, say, told
 
 LARGE_STEPS = 48
 """Of the climb to the ideal pictures of classes, where the pictures are large."""

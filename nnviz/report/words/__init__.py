@@ -1,0 +1,153 @@
+"""The page's own words, in one place, in every language it speaks.
+
+A sentence has a key; its words stand in English and in Chinese side by side, in one module for each
+chapter, each with two dicts `EN` and `ZH` of the same keys and placeholders. What is filled in was
+computed; nothing is claimed here that a chapter has not measured. Names of classes, nodes, files
+and methods are never translated, nor are settings, which are Python.
+
+The language is chosen for a block of code: `with speaking("zh"):`. It is kept in a context
+variable, so two reports in two threads do not mix. A new thread begins with an empty context, and
+so in English: give its work through `in_this_language`.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar, copy_context
+from typing import Any, ParamSpec, TypeVar
+
+from ...errors import ArgumentError
+from . import adjust, fails, glossary, methods, page, top, why, works
+
+TABLES = (top, works, adjust, fails, why, methods, page)
+"""All modules with words; a part of the page with words of its own adds its module here."""
+GLOSSARIES = {"en": glossary.EN, "zh": glossary.ZH}
+HTML_LANG = {"en": "en", "zh": "zh-Hans"}
+"""What `<html lang>` says: Chinese is the simplified one."""
+
+P = ParamSpec("P")
+T = TypeVar("T")
+_spoken: ContextVar[str] = ContextVar("nnviz_page_language", default="en")
+
+
+def _joined(language: str) -> dict[str, str]:
+    """One table of all modules; an error where two use the same key."""
+    table: dict[str, str] = {}
+    for module in TABLES:
+        part: dict[str, str] = getattr(module, language)
+        twice = table.keys() & part.keys()
+        assert not twice, f"{module.__name__}: these keys stand elsewhere too: {sorted(twice)}"
+        table |= part
+    return table
+
+
+EN, ZH = _joined("EN"), _joined("ZH")
+WORDS = {"en": EN, "zh": ZH}
+
+
+@contextmanager
+def speaking(lang: str) -> Iterator[None]:
+    """Within this block all words are in one language: "en" or "zh"."""
+    checked_language(lang)
+    before = _spoken.set(lang)
+    try:
+        yield
+    finally:
+        _spoken.reset(before)
+
+
+def checked_language(lang: str) -> str:
+    """The language itself; `ArgumentError` for one that the page does not speak."""
+    if not isinstance(lang, str) or lang not in WORDS:
+        raise ArgumentError(f"lang must be one of {', '.join(WORDS)}, got {lang!r}")
+    return lang
+
+
+def language() -> str:
+    """The language that is spoken here."""
+    return _spoken.get()
+
+
+def in_this_language(call: Callable[P, T]) -> Callable[P, T]:
+    """`call` as it may be given to other threads: it speaks there what is spoken here.
+
+    Each run has a copy of the context of its own, as a context cannot be entered twice at once. For
+    other processes give the language itself, and open `speaking` there.
+    """
+    here = copy_context()
+
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        return here.copy().run(call, *args, **kwargs)
+
+    return run
+
+
+def words() -> dict[str, str]:
+    """The table of the language that is spoken here."""
+    return WORDS[_spoken.get()]
+
+
+def terms() -> dict[str, str]:
+    """The glossary: terms and what they mean."""
+    return GLOSSARIES[_spoken.get()]
+
+
+def say(key: str, **values: Any) -> str:
+    """The words of `key`, filled in."""
+    return words()[key].format(**values)
+
+
+def heads(key: str) -> list[str]:
+    """Words with bars between them, as a list: the heads of rows or columns."""
+    return words()[key].split("|")
+
+
+def ends(key: str) -> tuple[str, str]:
+    """What the two ends of a scale mean."""
+    low, high = heads(key)
+    return low, high
+
+
+def place_words(row: float, col: float, rows: int, cols: int) -> str:
+    """Where in a picture a point lies: `upper left`, `middle`, `lower part` …"""
+    down, along = min(2, int(3 * row / rows)), min(2, int(3 * col / cols))
+    return heads("places")[3 * down + along]
+
+
+def listing(names: Iterable[object], limit: int = 12) -> str:
+    """The names in a row, cut after `limit` of them."""
+    every = [str(name) for name in names]
+    shown = say("list.comma").join(every[:limit])
+    more = len(every) - limit
+    return say("list.more", shown=shown, count=more) if more > 0 else shown
+
+
+def isolated(name: str) -> str:
+    """A name for use inside a sentence: one that is written from right to left does not turn what
+    stands beside it."""
+    turns = any(
+        unicodedata.bidirectional(sign) in ("R", "AL", "RLE", "RLO", "RLI") for sign in name
+    )
+    return f"\u2068{name}\u2069" if turns else name
+
+
+def told(warnings: Iterable[str], names: Sequence[str], prefix: str = "") -> list[str]:
+    """A result's warnings for the page: the same words once, with the names of what they are said
+    of.
+
+    names: what the pictures of the result are called, where the result numbers them.
+    """
+    said: dict[str, list[str]] = {}
+    for warning in warnings:
+        numbered = re.match(r"picture (\d+): ", warning)
+        who = said.setdefault(warning[numbered.end() :] if numbered else warning, [])
+        if numbered:
+            who.append(names[int(numbered[1])])
+    colon = say("list.colon")
+    return [
+        colon.join(part for part in (prefix, listing(dict.fromkeys(who)), line) if part)
+        for line, who in said.items()
+    ]

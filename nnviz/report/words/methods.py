@@ -1,0 +1,97 @@
+"""What the methods are called and what they show; how far their maps can be believed."""
+
+from __future__ import annotations
+
+EN: dict[str, str] = {
+    "method.gradient": "gradient|red: more light there would raise the score",
+    "method.integrated_gradients": "integrated gradients|gradients added up on the way from a "
+    "plain picture to this one",
+    "method.deep_lift": "DeepLIFT|the difference from a plain picture, handed back layer by layer",
+    "method.lrp": "LRP|the score, handed back layer by layer to what brought it about",
+    "method.grad_cam": "Grad-CAM|regions whose maps help the class; it knows no against",
+    "method.occlusion": "occlusion|what covering each place costs the score",
+    "method.guide": "large-square occlusion|what covering costs on average",
+    "method.saliency": "plain|its size",
+    "method.guided_backprop": "guided|only what excites",
+    "method.deconvnet": "rectified|only what is positive",
+    "trust.sentence": "Taking the {share:.0%} of the pixels away that the {name} maps of {n} "
+    "pictures show brightest lowers the probability from {before:.2f} to {after:.2f} on average; "
+    "with random maps, to {random:.2f}.",
+    "trust.list": "Taking the {share:.0%} of the pixels away that a map shows brightest lowers "
+    "the probability, on average over {n} pictures, from {before:.2f} to: {each}; with random "
+    "maps, to {random:.2f}.",
+    "trust.marked": "Mark: the {name} map {marks}.",
+    "trust.picture": "shows the picture rather than the network",
+    "trust.any_class": "looks the same whichever class is asked for",
+    "trust.passes": "passes",
+    "trust.none": "none",
+    "trust.range": "{mean} ({low} to {high})",
+    "trust.unchecked": "not checked",
+    "trust.survives": "{rho}: {mark}",
+    "trust.head": "method|probability, 10 % taken away|insertion less deletion|not surely better "
+    "than|network destroyed",
+    "trust.head.known": "at the true place",
+    "trust.head.decoy": "at the decoy",
+    "trust.title": "{good} of {n} methods can be believed here: they beat maps that know nothing, "
+    "and notice when the network is destroyed; best is {best}",
+    "trust.title.no": "Of {n} methods no one is surely better here than maps that know nothing of "
+    "the network",
+    "trust.title.decoy": "The maps show the spurious cue: their brightest pixel lies there in "
+    "{decoy:.0%} of the cases, at the true one in {true:.0%}",
+    "trust.title.true": "The maps show the true cue: their brightest pixel lies there in "
+    "{true:.0%} of the cases, at what only looks like a reason in {decoy:.0%}",
+    "trust.caption": "Every method's maps of the same {n} pictures, spread over the data. Taking "
+    "the brightest {share:.0%} of a map away should lower the probability. Insertion less "
+    "deletion sums that up over all shares of the pixels (higher is better; in brackets the "
+    "mean's 95 % interval). The controls are a random map, the middle of the picture, and its "
+    "edges: a method that is not surely better has shown nothing that one could not guess. "
+    "Network destroyed: how alike a map stays when all that was learnt is shuffled, from 0 (not "
+    "at all) to 1; a map that keeps half of its order or more shows the picture rather than the "
+    "network.",
+    "control.random": "a random map",
+    "control.centre": "the centre",
+    "control.edges": "the edges",
+}
+
+ZH: dict[str, str] = {
+    "method.gradient": "梯度|红色：该处更亮会提高得分",
+    "method.integrated_gradients": "积分梯度|沿着从纯色图片到本图片的路径累加梯度",
+    "method.deep_lift": "DeepLIFT|与纯色图片的差异，逐层向回分配",
+    "method.lrp": "LRP|把得分逐层向回分配给产生它的部分",
+    "method.grad_cam": "Grad-CAM|其特征图有助于该类别的区域；它不显示反对的部分",
+    "method.occlusion": "遮挡|遮住每个位置使得分损失多少",
+    "method.guide": "大方块遮挡|遮住平均损失多少",
+    "method.saliency": "原始|其大小",
+    "method.guided_backprop": "引导|只保留起激活作用的部分",
+    "method.deconvnet": "整流|只保留正的部分",
+    "trust.sentence": "去掉 {n} 张图片的{name}图中最亮的 {share:.0%} 像素，概率平均从 "
+    "{before:.2f} 降到 {after:.2f}；用随机图则降到 {random:.2f}。",
+    "trust.list": "去掉一张图中最亮的 {share:.0%} 像素，{n} 张图片的概率平均从 {before:.2f} 降到："
+    "{each}；用随机图则降到 {random:.2f}。",
+    "trust.marked": "标记：{name}图{marks}。",
+    "trust.picture": "显示的是图片而不是网络",
+    "trust.any_class": "无论针对哪个类别看起来都一样",
+    "trust.passes": "通过",
+    "trust.none": "无",
+    "trust.range": "{mean}（{low} 至 {high}）",
+    "trust.unchecked": "未检验",
+    "trust.survives": "{rho}：{mark}",
+    "trust.head": "方法|去掉 10 % 后的概率|插入减删除|未能确定优于|破坏网络后",
+    "trust.head.known": "在真实位置",
+    "trust.head.decoy": "在伪线索处",
+    "trust.title": "{n} 种方法中有 {good} 种在这里可信：它们优于对网络一无所知的图，并能察觉网络被"
+    "破坏；最好的是{best}",
+    "trust.title.no": "{n} 种方法中，没有一种在这里能确定优于对网络一无所知的图",
+    "trust.title.decoy": "热力图显示了伪线索：其最亮的像素有 {decoy:.0%} 落在伪线索处，{true:.0%} "
+    "落在真实位置",
+    "trust.title.true": "热力图显示了真实线索：其最亮的像素有 {true:.0%} 落在真实位置，"
+    "{decoy:.0%} 落在看似理由之处",
+    "trust.caption": "各种方法对同样 {n} 张图片（在数据中均匀选取）生成的图。去掉一张图中最亮的 "
+    "{share:.0%} 应使概率下降。“插入减删除”把所有像素比例下的变化汇总起来（越高越好；括号内为平均"
+    "值的 95 % 置信区间）。对照是随机图、图片中心和图片边缘：不能确定优于对照的方法，没有显示出任"
+    "何猜不到的东西。“破坏网络后”：打乱所有学得的参数后，图还有多相似，从 0（完全不同）到 1；若图"
+    "仍保持一半或更多的次序，它显示的就是图片而不是网络。",
+    "control.random": "随机图",
+    "control.centre": "中心",
+    "control.edges": "边缘",
+}
