@@ -16,7 +16,19 @@ from ..draw.colour import DIVERGING, limits
 from ..draw.image import heat
 from ..errors import NnvizError
 from ..inspection.anatomy import health
-from . import adjust, answers, excited, fails, firmness, inside, methods, trust, why, works
+from . import (
+    adjust,
+    answers,
+    excited,
+    fails,
+    firmness,
+    inside,
+    methods,
+    removal,
+    trust,
+    why,
+    works,
+)
 from .figure import Cell, Chapter, Figure, Finding
 from .study import Study
 from .words import place_words, say
@@ -191,15 +203,15 @@ def _believed(study: Study, drawn: why.Covered, chapters: list[Chapter]) -> list
     if isinstance(found, Figure):
         return [*before, replace(last, figures=[*last.figures, found])]
     *before, last = [
-        replace(chapter, figures=[_told(figure, found) for figure in chapter.figures])
+        replace(chapter, figures=[_told(study, figure, found) for figure in chapter.figures])
         for chapter in chapters
     ]
     made = _try("trust", lambda: trust.table(study, found))
     return [*before, replace(last, figures=_made([*last.figures, made]))]
 
 
-def _told(figure: Figure, found: trust.Trust) -> Figure:
-    said = found.sentences(figure.id)
+def _told(study: Study, figure: Figure, found: trust.Trust) -> Figure:
+    said = removal.under(study, figure, found.sane)
     return replace(figure, caption=f"{figure.caption} {said}".strip()) if said else figure
 
 

@@ -14,34 +14,24 @@ import numpy as np
 from ..draw.samples import spread
 from ..engine.layer import Array
 from ..errors import NnvizError
-from ..inspection.attribution import RULES, explain
+from ..inspection.attribution import explain
 from ..inspection.evaluation import Sanity, Scores
-from ..inspection.evaluation.sanity import ANY_CLASS, PICTURE, forgotten, learnt, noticed
+from ..inspection.evaluation.sanity import forgotten, learnt, noticed
 from ..inspection.evaluation.scores import Judge, Score
 from .figure import Figure, Table
-from .methods import CONTRAST, NAMES, options_of
+from .methods import CONTRAST, options_of
+from .removal import SHARE, marks_of, name_of
 from .study import Study, fill_for
 from .why import Covered, guide_settings
 from .words import heads, say
 
 JUDGED = (
     "occlusion", "gradient", "saliency", "guided_backprop", "deconvnet", "integrated_gradients",
-    "deep_lift", "lrp", "grad_cam", "guide",
+    "deep_lift", "lrp", "grad_cam", "guided_cam", "rectified_cam", "guide",
 )  # fmt: skip
-"""The methods that the page shows; `guide` is occlusion with the large grey square."""
-OF_FIGURE = {
-    "occlusion": ("occlusion",),
-    "saliency": ("saliency", "guided_backprop", "deconvnet"),
-    "cam": ("grad_cam",),
-    "contrast": ("integrated_gradients",),
-    "occlusion-guide": ("guide",),
-    "mistakes": ("occlusion",),
-    "mistakes-unsure": ("occlusion",),
-    "methods": (*NAMES, "occlusion"),
-}
-"""Which of them each figure shows."""
-SHARE = 0.1
-"""Of the pixels, which are taken away for the sentence under a figure."""
+"""The methods that the page shows; `guide` is occlusion with the large grey square, `guided_cam`
+and `rectified_cam` are Grad-CAM with two other rules."""
+CAMS = {"grad_cam": "plain", "guided_cam": "guided", "rectified_cam": "rectified"}
 STEPS, DRAWS = 10, 10
 PATH = 16
 """Gradients along the path of integrated gradients: by Gauss and Legendre's rule its maps are those
@@ -64,30 +54,6 @@ class Trust:
     sane: Mapping[str, Sanity]
     chosen: list[int]
     decoys: Mapping[str, Array]
-
-    def sentences(self, figure: str) -> str:
-        """What stands under a figure about its methods."""
-        names = [name for name in OF_FIGURE.get(figure, ()) if name in self.scores]
-        if len(names) <= len(RULES):
-            return " ".join(self.sentence(name) for name in names)
-        falls = {name: self.falls(name) for name in names}
-        before, _, random = falls[names[0]]
-        each = ", ".join(f"{name_of(name)} {after:.2f}" for name, (_, after, _) in falls.items())
-        told = say("trust.list", share=SHARE, n=len(self.chosen), before=before, each=each,
-                   random=random)  # fmt: skip
-        return " ".join([told, *filter(None, (self.mark(name) for name in names))])
-
-    def sentence(self, name: str) -> str:
-        """What taking the first pixels of a method's maps away does, beside a random map."""
-        before, after, control = self.falls(name)
-        words = say("trust.sentence", name=name_of(name), share=SHARE, n=len(self.chosen),
-                    before=before, after=after, random=control)  # fmt: skip
-        return " ".join(filter(None, (words, self.mark(name))))
-
-    def mark(self, name: str) -> str:
-        """What the sanity check says against a method, or nothing."""
-        marks = marks_of(self.sane.get(name))
-        return say("trust.marked", name=name_of(name), marks=marks) if marks else ""
 
     def falls(self, name: str) -> tuple[float, float, float]:
         """The mean probability before, after, and after the random control's pixels went."""
@@ -112,7 +78,7 @@ def judged(study: Study, covered: Covered) -> Trust:
     sane: dict[str, Sanity] = {}
     decoys: dict[str, Array] = {}
     for name in JUDGED:
-        if name == "grad_cam" and not study.has_places:
+        if name in CAMS and not study.has_places:
             continue
         method, options = _asked(study, covered, name)
         try:
@@ -138,19 +104,10 @@ def _asked(study: Study, covered: Covered, name: str) -> tuple[str, dict[str, An
     if name == "occlusion":
         settings = covered.result.provenance.settings
         return name, {key: settings[key] for key in ("patch", "stride", "fill")}
+    if name in CAMS and name != "grad_cam":
+        return "grad_cam", {"rule": CAMS[name]}
     more = {"steps": PATH} if name == CONTRAST else {}
     return name, options_of(study, name) | more
-
-
-def name_of(method: str) -> str:
-    """What a method is called on the page."""
-    return heads(f"method.{method}")[0]
-
-
-def marks_of(found: Sanity | None) -> str:
-    """The sanity check's marks in the page's words."""
-    words = {PICTURE: say("trust.picture"), ANY_CLASS: say("trust.any_class")}
-    return "" if found is None else say("and").join(words[mark] for mark in found.marks)
 
 
 def table(study: Study, trust: Trust) -> Figure | None:

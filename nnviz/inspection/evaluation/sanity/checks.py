@@ -27,8 +27,7 @@ from .randomize import forgotten, learnt
 from .similarity import rank_correlation, ssim
 
 SURVIVES = 0.5
-"""A map whose rank correlation with itself on a destroyed network is this or more has survived: the
-picture alone settles half of its order or more."""
+"""A map whose rank correlation with itself on a destroyed network is this or more has survived."""
 DEAF = 0.9
 """The same for another class: such a map does not hear which class is asked for."""
 PICTURE = "shows the picture rather than the network"
@@ -129,7 +128,7 @@ def sanity(
     other class: Sixt, Granz, Landgraf 2020, section 5, arXiv:1912.09818.
     Raises `ArgumentError` for bad options, and where no layer has parameters.
     """
-    whole_number(stages, "stages", "sanity", most=1000)
+    count = whole_number(stages, "stages", "sanity", most=1000)
     repeats = whole_number(repeats, "repeats", "sanity", most=1000)
     generator(seed, "sanity")
     chosen, pixels = dict(options or {}), model.input.check(x)
@@ -139,17 +138,17 @@ def sanity(
     if not homes:
         raise ArgumentError("this model has no parameters: there is nothing to destroy")
     first = explain(model, pixels, target, method=method, **chosen)
-    asked = _Asked(pixels, target, method, chosen, first)
-    count = min(stages, len(homes))
+    asked, count = _Asked(pixels, target, method, chosen, first), min(count, len(homes))
     ends = [-(-k * len(homes) // count) - 1 for k in range(1, count + 1)]
     seeds = [seed * 1_000_003 + k for k in range(repeats)]
-    alone = [(homes[end],) for end in ends] if independent else []
     labels, accuracy = asked.shuffled(forgotten(model, homes, seed), trained_on, epochs, seed)
     cascading = asked.without(model, [homes[: end + 1] for end in ends], seeds)
     return Sanity(
         nodes=tuple(homes[end] for end in ends),
         cascading=cascading.mean(axis=0),
-        independent=asked.without(model, alone, seeds).mean(axis=0) if alone else None,
+        independent=asked.without(model, [(homes[end],) for end in ends], seeds).mean(axis=0)
+        if independent
+        else None,
         logit=_another_class(model, pixels, target, first, method, chosen, seed),
         labels=labels,
         learnt=accuracy,

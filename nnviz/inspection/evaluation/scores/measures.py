@@ -87,10 +87,15 @@ def evidence(result: Attribution) -> Array:
     The values themselves; of a method whose values are slopes their size, since the sign of a slope
     says which way to change a pixel and not whether it speaks for the target. NaN counts as 0.
     """
-    values = np.nan_to_num(result.values.astype(np.float64), posinf=0.0, neginf=0.0)
-    known = METHODS.get(result.provenance.method)
+    return speaking(result.values, result.provenance.method, result.signed)
+
+
+def speaking(values: Array, method: str, signed: bool) -> Array:
+    """The same of a method's bare values."""
+    values = np.nan_to_num(values.astype(np.float64), posinf=0.0, neginf=0.0)
+    known = METHODS.get(method)
     slopes = known is not None and known.slope
-    return np.abs(values) if slopes and result.signed else values
+    return np.abs(values) if slopes and signed else values
 
 
 def picture_seed(picture: Array, seed: int) -> tuple[int, int]:

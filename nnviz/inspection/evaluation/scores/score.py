@@ -123,7 +123,7 @@ class Judge:
         draws = whole_number(draws, "draws", "score", least=1)
         generator(seed, "score")
         truth = _masks(x if masks is None else masks, ready.shape[:3], masks is not None)
-        asker, fills = Asker.of(question), _fills(question, fill)
+        asker, fills = Asker.of(question), fills_of(question, fill)
         rows, cols = ready.shape[1:3]
         side = max(1, min(rows, cols) // 4)
         rng = np.random.default_rng((seed, 2))
@@ -251,7 +251,7 @@ def _masks(given: Any, shape: tuple[int, ...], asked: bool) -> Array | None:
     return masks
 
 
-def _fills(question: Question, fill: Any) -> Array:
+def fills_of(question: Question, fill: Any) -> Array:
     """What pixels that are taken away show, (N, rows, cols, channels)."""
     given = baselines(question, fill, "fill")
     if len(given) > 1:
