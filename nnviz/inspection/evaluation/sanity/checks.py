@@ -153,10 +153,13 @@ def sanity(
         labels=labels,
         learnt=accuracy,
         each=cascading[:, 0, -1],
-        provenance=replace(
-            first.provenance, node=None, settings={**chosen, "repeats": repeats}, seed=int(seed)
-        ),
+        provenance=_made(first, chosen, repeats, seed),
     )
+
+
+def _made(first: Attribution, options: Mapping[str, Any], repeats: int, seed: int) -> Provenance:
+    settings = {**options, "repeats": repeats}
+    return replace(first.provenance, node=None, settings=settings, seed=int(seed))
 
 
 def noticed(
@@ -184,9 +187,7 @@ def noticed(
         cascading=found.mean(axis=0)[:, None],
         each=found[:, 0],
         logit=_another_class(model, x, target, own, method, options, seed),
-        provenance=replace(
-            first.provenance, node=None, settings={**options, "repeats": len(ruins)}, seed=int(seed)
-        ),
+        provenance=_made(first, options, len(ruins), seed),
     )
 
 
