@@ -29,7 +29,7 @@ from .figure import Figure
 from .page import render
 from .plan import Plan, plan
 from .study import Study
-from .words import checked_language, language, speaking
+from .words import WORDS, checked_language, language, speaking
 
 PAGE, MANIFEST = "index.html", "manifest.json"
 STEPS = 23
@@ -64,7 +64,7 @@ def write_report(
     checked_language(lang)
     made_again = _checked(model, data, code[0])
     study = Study(
-        model, data, seed, name or "A network", made_again, code[1],
+        model, data, seed, name or WORDS[lang]["nameless"], made_again, code[1],
         chosen_classes(model, classes), chosen_layers(model, layers),
     )  # fmt: skip
     _ = study.mistakes  # bad labels are found here, before anything is written

@@ -13,10 +13,11 @@ from ..engine.layer import Array
 from ..errors import NnvizError
 from ..inspection.attribution import METHODS, Logit, explain
 from ..inspection.results import Attribution
+from .alts import of_signed
 from .figure import Cell, Figure, Scale, short_settings
 from .study import Study, fill_for
 from .why import Covered, hardest
-from .words import ends, heads, place_words, say, told
+from .words import ends, heads, listing, place_words, say, told
 
 NAMES = ("gradient", "integrated_gradients", "deep_lift", "lrp", "grad_cam")
 """The rows; occlusion comes after them, from the figure that has it already."""
@@ -50,7 +51,7 @@ def beside_each_other(study: Study, covered: Covered | None) -> Figure:
     rows, row_heads = [[study.original(i) for i in chosen]], [say("methods.picture")]
     for name, result in results.items():
         maps = study.maps(result.values)
-        rows.append(_row(name, maps, result.gap, names))
+        rows.append(_row(name, maps, result.gap, names, [study.told(i) for i in chosen]))
         row_heads.append(_head(name, maps))
         warnings += told(result.warnings, names, heads(f"method.{name}")[0])
     title, agreement = _agreement(results)
@@ -69,7 +70,7 @@ def beside_each_other(study: Study, covered: Covered | None) -> Figure:
         zoom=ZOOM,
         wide=study.is_large,
         warnings=list(dict.fromkeys(warnings)),
-        method=", ".join(results),
+        method=listing(results),
         paper="; ".join(dict.fromkeys(METHODS[name].reference for name in results)),
         settings="; ".join(
             f"{name}: {short_settings(result.provenance.settings)}"
@@ -102,14 +103,17 @@ def _explained(
     return results, failed
 
 
-def _row(name: str, maps: Array, gap: Array | None, names: list[str]) -> list[Cell]:
+def _row(
+    name: str, maps: Array, gap: Array | None, names: list[str], seen: list[str]
+) -> list[Cell]:
     low, high = limits(maps, signed=True)
     shown = heads(f"method.{name}")[0]
     gaps = [None] * len(names) if gap is None else gap.tolist()
     return [
         Cell(heat(v, low, high, DIVERGING), "" if missed is None else say(
-            "methods.gap.label", gap=in_words(missed)), f"{shown} map of {of}")
-        for v, of, missed in zip(maps, names, gaps, strict=True)
+            "methods.gap.label", gap=in_words(missed)),
+             of_signed(say("alt.method", method=shown, picture=picture, name=of), v))
+        for v, of, picture, missed in zip(maps, names, seen, gaps, strict=True)
     ]  # fmt: skip
 
 
@@ -193,8 +197,8 @@ def contrast(study: Study) -> Figure | None:
     maps = [
         Cell(heat(v, low, high, DIVERGING),
              say("contrast.label", lead=number(float(lead)), gap=in_words(float(gap))),
-             f"why not the truth: {head}")
-        for v, lead, gap, head in zip(drawn, result.scores, result.gap, titles, strict=True)
+             of_signed(_asked(study, i), v))
+        for v, lead, gap, i in zip(drawn, result.scores, result.gap, chosen, strict=True)
     ]  # fmt: skip
     said = "".join(f", {k}={v!r}" for k, v in options.items())
     return Figure(
@@ -207,7 +211,7 @@ def contrast(study: Study) -> Figure | None:
         scale=Scale(low, high, DIVERGING, ends("scale.contrast")),
         zoom=ZOOM,
         warnings=told(result.warnings, titles),
-        method=f"{CONTRAST} of the difference of two scores",
+        method=say("how.contrast", method=CONTRAST),
         paper=METHODS[CONTRAST].reference,
         settings=short_settings(result.provenance.settings),
         code=f"{study.model_code}\n{study.data_code}\n"
@@ -216,6 +220,12 @@ def contrast(study: Study) -> Figure | None:
         numbers={"pictures": np.array(chosen), "values": result.values, "leads": result.scores,
                  "gap": result.gap},
     )  # fmt: skip
+
+
+def _asked(study: Study, i: int) -> str:
+    """The question about a mistake, for a reader who cannot see its map."""
+    answer, true = (study.class_name(int(v[i])) for v in (study.predicted, study.labels))
+    return say("alt.contrast", answer=answer, true=true, picture=study.told(i))
 
 
 def _tipped(study: Study, values: Array, i: int) -> str:

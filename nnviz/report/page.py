@@ -16,7 +16,7 @@ from ..engine.layer import Array
 from .figure import Cell, Figure, Scale
 from .plan import Plan
 from .study import SURE, Study
-from .words import HTML_LANG, language, say, terms, words
+from .words import HTML_LANG, language, say, terms, tight, words
 
 
 def data_uri(picture: Array) -> str:
@@ -90,6 +90,7 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["tight"] = tight
     environment.globals.update(
         data_uri=data_uri,
         bar_uri=bar_uri,

@@ -185,13 +185,17 @@ class Study:
         """What one dot of a map is, for captions; nothing where it is a pixel."""
         return "" if self.dot == 1 else " " + say("block", block=self.dot)
 
+    def told(self, i: int) -> str:
+        """Picture i in words, for a reader who cannot see it."""
+        return say("alt.picture", i=i, name=self.shown_as(i))
+
     def original(self, i: int) -> Cell:
         """Picture i as a cell, as large as the maps beside it."""
         x = self.data.x[i : i + 1]
         if self.block > 1:
             scale = np.float32(255) if x.dtype == np.uint8 else np.float32(1)
             x = coarse(x, self.block) / scale
-        return Cell(pixels(x[0]), "", f"picture {i}: {self.shown_as(i)}")
+        return Cell(pixels(x[0]), "", self.told(i))
 
     @cached_property
     def sure_and_right(self) -> float | None:

@@ -23,7 +23,7 @@ from .methods import CONTRAST, options_of
 from .removal import SHARE, marks_of, name_of
 from .study import Study, fill_for
 from .why import Covered, guide_settings
-from .words import heads, say
+from .words import heads, listing, say
 
 JUDGED = (
     "occlusion", "gradient", "saliency", "guided_backprop", "deconvnet", "integrated_gradients",
@@ -129,7 +129,7 @@ def table(study: Study, trust: Trust) -> Figure | None:
         if sane is not None:
             checked = say("trust.survives", rho=_plain(sane.survival[0]), mark=passed)
         row = [name_of(name), f"{before:.2f} → {after:.2f}", _ranged(one),
-               ", ".join(unbeaten) or say("trust.none"), checked]  # fmt: skip
+               listing(unbeaten) or say("trust.none"), checked]  # fmt: skip
         row += [f"{found['pointing'].mean:.0%}"] if known else []
         row += [f"{trust.decoys[name].mean():.0%}"] if trust.decoys else []
         rows.append(row)
@@ -145,7 +145,7 @@ def table(study: Study, trust: Trust) -> Figure | None:
         title=_title(trust, names, known),
         caption=say("trust.caption", n=len(trust.chosen), share=SHARE),
         table=Table(head, rows, foot),
-        method="insertion minus deletion; controls; cascading randomization of all layers",
+        method=say("how.trust"),
         paper="Petsiuk et al. 2018, arXiv:1806.07421; Adebayo et al. 2018, arXiv:1810.03292; "
         "Sixt et al. 2020, arXiv:1912.09818",
         settings=f"steps {STEPS}, fill {fill_for(study)}",
