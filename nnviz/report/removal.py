@@ -15,8 +15,9 @@ from ..inspection.evaluation import Sanity
 from ..inspection.evaluation.sanity import ANY_CLASS, PICTURE
 from ..inspection.evaluation.scores import falls, speaking
 from .figure import Figure
+from .methods import name_of
 from .study import Study, fill_for
-from .words import heads, say
+from .words import say
 
 SHARE = 0.1
 """Of the pixels, which are taken away for the sentence under a figure."""
@@ -46,16 +47,19 @@ class Told:
     random: float
 
 
-def under(study: Study, figure: Figure, sane: Mapping[str, Sanity]) -> str:
-    """The sentences about a figure's own maps; nothing for a figure without maps."""
+def under(study: Study, figure: Figure, marks: Mapping[str, str]) -> str:
+    """The sentences about a figure's own maps; nothing for a figure without maps.
+
+    marks: what speaks against each method.
+    """
     rows = rows_of(figure)
     if not rows or "pictures" not in figure.numbers:
         return ""
     found = told(study, figure)
     n = len(figure.numbers["pictures"])
     said = [*_said(figure.id, found, n)]
-    marks = (marked(name, sane.get(name)) for name in dict.fromkeys(rows.values()))
-    return " ".join([*said, *filter(None, marks)])
+    against = (marks.get(name, "") for name in dict.fromkeys(rows.values()))
+    return " ".join([*said, *filter(None, against)])
 
 
 def rows_of(figure: Figure) -> dict[str, str]:
@@ -129,11 +133,6 @@ def _said(figure: str, found: Sequence[Told], n: int) -> list[str]:
             before=one.before, after=one.after, random=one.random)
         for one in found
     ]  # fmt: skip
-
-
-def name_of(method: str) -> str:
-    """What a method is called on the page."""
-    return heads(f"method.{method}")[0]
 
 
 def marks_of(found: Sanity | None) -> str:

@@ -14,15 +14,16 @@ import numpy as np
 from ..draw.samples import spread
 from ..engine.layer import Array
 from ..errors import NnvizError
-from ..inspection.attribution import explain
+from ..inspection.attribution import METHODS, explain
 from ..inspection.evaluation import Sanity, Scores
 from ..inspection.evaluation.sanity import forgotten, learnt, noticed
 from ..inspection.evaluation.scores import Judge, Score
 from .figure import Figure, Table
-from .methods import CONTRAST, options_of
-from .removal import SHARE, marks_of, name_of
+from .methods import CONTRAST, name_of, options_of
+from .plain import kept
+from .removal import SHARE, marked, marks_of
 from .study import Study, fill_for
-from .why import Covered, guide_settings
+from .why import guide_settings, hardest
 from .words import heads, listing, say
 
 JUDGED = (
@@ -63,11 +64,27 @@ class Trust:
         return float(np.mean([b for b, _ in every])), float(after[0]), float(after[random])
 
 
-def judged(study: Study, covered: Covered) -> Trust:
+@kept
+@dataclass(frozen=True)
+class Told:
+    """What the page says of it: what speaks against a method, wherever its maps stand, and the
+    table of all methods."""
+
+    marks: dict[str, str]
+    table: Figure | None
+
+
+def told(study: Study) -> Told:
+    """All that the page says of how far its maps can be believed."""
+    found = judged(study)
+    marks = {name: marked(name, sane) for name, sane in found.sane.items()}
+    return Told(marks, table(study, found))
+
+
+def judged(study: Study) -> Trust:
     """All methods of the page on right answers spread over the data, where there are any."""
-    right = np.flatnonzero(study.predicted == study.labels)
     few = math.prod(study.model.input.shape[:2]) > SMALL
-    chosen = spread(right, len(covered.chosen) if few else PICTURES).tolist() or covered.chosen
+    chosen = _judged_by(study, few)
     data = study.data[chosen]
     targets = study.predicted[chosen]
     judge = Judge.of(study.judged, data, targets, steps=STEPS, draws=DRAWS, fill=fill_for(study),
@@ -77,10 +94,8 @@ def judged(study: Study, covered: Covered) -> Trust:
     scores: dict[str, Scores] = {}
     sane: dict[str, Sanity] = {}
     decoys: dict[str, Array] = {}
-    for name in JUDGED:
-        if name in CAMS and not study.has_places:
-            continue
-        method, options = _asked(study, covered, name)
+    for name in _names(study):
+        method, options = _asked(study, name)
         try:
             result = explain(study.judged, data.x, targets, method=method, **options)
             scores[name] = judge.scores(result)
@@ -89,7 +104,7 @@ def judged(study: Study, covered: Covered) -> Trust:
                 decoys[name] = other.scores(result).of("pointing")
             # Occlusion asks the network again for every place: dear where the picture is large.
             if homes and (method != "occlusion" or not few):
-                n, k = (SANE, 1) if name in DEAR else (len(data), RUINS)
+                n, k = (SANE, 1) if _is_dear(name) else (len(data), RUINS)
                 sane[name] = noticed(study.judged, data.x[:n], targets[:n], result, ruins[:k],
                                      options=options, seed=study.seed)  # fmt: skip
         except NnvizError:
@@ -97,13 +112,32 @@ def judged(study: Study, covered: Covered) -> Trust:
     return Trust(scores, sane, chosen, decoys)
 
 
-def _asked(study: Study, covered: Covered, name: str) -> tuple[str, dict[str, Any]]:
+def _judged_by(study: Study, few: bool) -> list[int]:
+    """The pictures that the methods are judged by."""
+    explained = hardest(study)
+    if few and study.pick:
+        return explained
+    right = np.flatnonzero(study.predicted == study.labels)
+    return spread(right, len(explained) if few else PICTURES).tolist() or explained
+
+
+def _names(study: Study) -> list[str]:
+    """The methods that are judged: those of the page, or those chosen, each with its figures."""
+    names = list(JUDGED) if study.has_places else [n for n in JUDGED if n not in CAMS]
+    if not study.methods:
+        return names
+    also = {"occlusion": ("guide",), "grad_cam": tuple(CAMS)[1:]}
+    return [*study.methods, *(n for m in study.methods for n in also.get(m, ()))]
+
+
+def _is_dear(name: str) -> bool:
+    return name in DEAR or (name not in CAMS and METHODS[name].family == "perturbation")
+
+
+def _asked(study: Study, name: str) -> tuple[str, dict[str, Any]]:
     """The method of a name in `JUDGED`, with the options that its figure has."""
     if name == "guide":
         return "occlusion", guide_settings(study)
-    if name == "occlusion":
-        settings = covered.result.provenance.settings
-        return name, {key: settings[key] for key in ("patch", "stride", "fill")}
     if name in CAMS and name != "grad_cam":
         return "grad_cam", {"rule": CAMS[name]}
     more = {"steps": PATH} if name == CONTRAST else {}
