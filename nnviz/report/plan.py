@@ -16,6 +16,7 @@ import numpy as np
 from ..draw.colour import DIVERGING, limits
 from ..draw.image import heat
 from ..errors import NnvizError
+from ..inspection.anatomy import Health
 from . import (
     adjust,
     answers,
@@ -30,12 +31,17 @@ from . import (
     works,
 )
 from .figure import Cell, Chapter, Figure, Finding
+from .helper import helpers
 from .steps import Answers, Step, run
 from .study import Study
 from .words import place_words, say
 
 CHAPTERS = ("works", "adjust", "fails", "why")
 """In reading order."""
+HEALTH, COVERED = "for-adjust", "for-why"
+"""What several steps of a chapter need."""
+WITHOUT = ("advice-", "findings-", "for-")
+"""How the ids of steps begin that make no figure."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,8 @@ def plan(
     """
     wanted = [chapter for chapter in CHAPTERS if chapter in set(chapters)]
     steps = [step for chapter in wanted for step in STEPS[chapter](study)]
-    made = run(study, steps, begun(steps))
+    with helpers(study, tuple(wanted)) as hands:
+        made = run(study, steps, begun(steps), hands)
     told = made.get("trust")
     shown = tuple(_chapter(study, chapter, steps, made) for chapter in wanted)
     if isinstance(told, trust.Told):
@@ -83,14 +90,14 @@ def _chapter(study: Study, name: str, steps: list[Step], made: Answers) -> Chapt
     figures: list[Figure] = []
     for step in steps:
         answer = made[step.id]
-        if step.chapter != name or step.id.startswith(("advice-", "findings-")):
+        if step.chapter != name:
             continue
-        if isinstance(answer, NnvizError):
+        if isinstance(answer, NnvizError) and not step.id.startswith(WITHOUT):
             reason = say("missing", reason=answer)
             answer = Figure(id=step.id, title=say("missing.title"), caption="", warnings=[reason])
         elif isinstance(answer, trust.Told):
             answer = answer.table
-        if answer is not None:
+        if isinstance(answer, Figure):
             figures.append(answer)
     return Chapter(name, say(name), _lead(study, name, figures), figures,
                    _listed(made, f"advice-{name}"))  # fmt: skip
@@ -158,12 +165,14 @@ def _deep(study: Study, node: str, channels: tuple[int, ...] | None, which: str)
 
 
 def _adjust(study: Study) -> Iterable[Step]:
+    yield Step("adjust", HEALTH, lambda: adjust.found(study), Health, None, early=True)
     yield Step("adjust", "training", lambda: adjust.curves(study), reads=())
     yield Step("adjust", "activations", lambda: adjust.answers(study, adjust.found(study)),
-               reads=(), early=True)  # fmt: skip
-    yield Step("adjust", "weights", lambda: adjust.weights(study, adjust.found(study)), reads=())
+               reads=(), needs=(HEALTH,), early=True)  # fmt: skip
+    yield Step("adjust", "weights", lambda: adjust.weights(study, adjust.found(study)), reads=(),
+               needs=(HEALTH,))  # fmt: skip
     yield Step("adjust", "advice-adjust", lambda: adjust.advice(study, adjust.found(study)),
-               list[str], ())  # fmt: skip
+               list[str], (), needs=(HEALTH,))  # fmt: skip
 
 
 def _fails(study: Study) -> Iterable[Step]:
@@ -192,10 +201,13 @@ def _of_mistakes(study: Study, make: Callable[..., Any]) -> Any:
 def _why(study: Study) -> Iterable[Step]:
     if not study.is_classifier:
         return
-    of_pictures = ("methods", "pick")
+    of_pictures, covered = ("methods", "pick"), (COVERED,)
+    yield Step("why", COVERED, lambda: why.covered(study), why.Covered, None, early=True)
     if methods.is_chosen(study, "occlusion"):
-        yield Step("why", "occlusion", lambda: why.covered(study).figure, reads=("pick",))
-    yield Step("why", "methods", lambda: methods.beside_each_other(study), reads=of_pictures)
+        yield Step("why", "occlusion", lambda: why.covered(study).figure, reads=("pick",),
+                   needs=covered)  # fmt: skip
+    yield Step("why", "methods", lambda: methods.beside_each_other(study), reads=of_pictures,
+               needs=covered)  # fmt: skip
     if methods.is_chosen(study, methods.CONTRAST):
         yield Step("why", "contrast", lambda: methods.contrast(study), reads=())
     if methods.is_chosen(study, "occlusion"):
@@ -206,8 +218,9 @@ def _why(study: Study) -> Iterable[Step]:
         yield Step("why", "saliency", lambda: why.matrix(study, "saliency"), reads=("pick",))
     yield Step("why", "trust", lambda: trust.told(study), trust.Told, of_pictures, early=True)
     yield Step("why", "advice-why", lambda: why.advice(study, why.covered(study)), list[str],
-               ("pick",))  # fmt: skip
-    yield Step("why", "findings-why", lambda: list(_about_parts(study)), list[Finding], ("pick",))
+               ("pick",), covered)  # fmt: skip
+    yield Step("why", "findings-why", lambda: list(_about_parts(study)), list[Finding], ("pick",),
+               covered)  # fmt: skip
 
 
 STEPS: dict[str, Callable[[Study], Iterable[Step]]] = {
