@@ -15,7 +15,6 @@ import numpy as np
 from ..draw.colour import DIVERGING, limits
 from ..draw.image import heat
 from ..errors import NnvizError
-from ..inspection.anatomy import health
 from . import adjust, answers, excited, fails, firmness, inside, methods, trust, why, works
 from .figure import Cell, Chapter, Figure, Finding
 from .study import Study
@@ -114,7 +113,7 @@ def _deep(
 
 def _adjust(study: Study, tell: Tell) -> Chapter:
     tell("health")
-    found = health(study.model, study.data.x)
+    found = study.health
     curves = adjust.curves(study)
     figures = _made(
         [

@@ -13,6 +13,7 @@ from ..engine.layer import Array
 from ..engine.layers.conv import Conv2D
 from ..engine.layers.rectifier import ReLU
 from ..engine.model import Model
+from ..inspection.anatomy import Health, health
 from ..inspection.evaluation import Mistakes, as_classifier, is_classifier, mistakes
 from ..inspection.probability import probabilities
 from .figure import Cell
@@ -70,6 +71,11 @@ class Study:
         if self.data.y is None or not self.is_classifier:
             return None
         return mistakes(self.model, self.data.x, self.data.y)
+
+    @cached_property
+    def health(self) -> Health:
+        """Which parts of the network do no work of their own, over all pictures."""
+        return health(self.model, self.data.x)
 
     @property
     def is_classifier(self) -> bool:
