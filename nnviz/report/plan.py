@@ -165,7 +165,7 @@ def _deep(study: Study, node: str, channels: tuple[int, ...] | None, which: str)
 
 
 def _adjust(study: Study) -> Iterable[Step]:
-    yield Step("adjust", HEALTH, lambda: adjust.found(study), Health, None, early=True)
+    yield Step("adjust", HEALTH, lambda: study.health, Health, None, early=True)
     yield Step("adjust", "training", lambda: adjust.curves(study), reads=())
     yield Step("adjust", "activations", lambda: adjust.answers(study, adjust.found(study)),
                reads=(), needs=(HEALTH,), early=True)  # fmt: skip
