@@ -24,6 +24,8 @@ MEMORY = 4 << 30
 """Bytes that a file may ask for, unless the caller says otherwise."""
 DOMAINS = ("", "ai.onnx")
 MOST_STEPS = 100_000
+WITHDRAWN = "nnviz.withdrawn"
+"""Where the operators that ONNX has taken back stand for the checker."""
 
 
 @dataclass(frozen=True)
@@ -302,6 +304,10 @@ def _official_check(proto: Any, steps: Sequence[Step], label: str) -> None:
     bare.opset_import.extend(proto.opset_import)
     bare.graph.name = proto.graph.name or "graph"
     bare.graph.node.extend(proto.graph.node[step.place] for step in steps)
+    for node, step in zip(bare.graph.node, steps, strict=True):
+        if _withdrawn(step):  # the checker refuses it, though it had a meaning, which nnviz knows
+            node.domain = WITHDRAWN
+    bare.opset_import.add(domain=WITHDRAWN, version=1)
     named = {value.name for value in proto.graph.input}
     bare.graph.input.extend(proto.graph.input)
     bare.graph.output.extend(proto.graph.output)
@@ -317,6 +323,16 @@ def _official_check(proto: Any, steps: Sequence[Step], label: str) -> None:
     except onnx.checker.ValidationError as error:
         detail = " ".join(str(error).split("==>")[0].split())
         raise FileError(f"{label} is damaged, says onnx {onnx.__version__}: {detail}") from None
+
+
+def _withdrawn(step: Step) -> bool:
+    """Whether ONNX has taken the operator back in this very version, as GroupNormalization until
+    opset 21."""
+    defs = need_onnx().defs
+    try:
+        return bool(defs.get_schema(step.op, step.opset, step.domain).deprecated)
+    except defs.SchemaError:
+        return False
 
 
 def _port(value: Any) -> Port:

@@ -174,8 +174,7 @@ class Importer:
 
     def shape_of(self, value: Value) -> Const:
         """A value's shape as the file's operator Shape gives it."""
-        every = [np.array([n if s == BATCH else s for s in value.shape], np.int64) for n in TRIED]
-        return Const.tried(every)
+        return Const.tried([np.array(value.lengths(n), np.int64) for n in TRIED])
 
     # What handlers ask for ----------------------------------------------------------------------
 
@@ -300,11 +299,11 @@ class Importer:
             raise ArgumentError(
                 f"it needs pictures (N, channels, rows, cols), got shape {told(value.shape)}"
             )
-        return self.arranged(step, value, PICTURE)
+        return self.arranged(step, value.plain(), PICTURE)
 
     def raw(self, step: Step, value: Value) -> Value:
         """The value with all its axes in the file's order."""
-        return self.arranged(step, value, tuple(range(1 if value.batched else 0, value.rank)))
+        return self.arranged(step, value, value.axes)
 
 
 def as_float(array: Array) -> Array:
@@ -320,7 +319,8 @@ def legal(name: str) -> str:
 
 def told(shape: Sequence[int]) -> str:
     """A shape for messages, with N for the batch."""
-    return "(" + ", ".join("N" if s == BATCH else str(s) for s in shape) + ")"
+    words = ["N" if s == BATCH else f"{-s} N" if s < 0 else str(s) for s in shape]
+    return f"({', '.join(words)})"
 
 
 def _channels_last(shape: Shape) -> bool:

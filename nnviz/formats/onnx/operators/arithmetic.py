@@ -11,7 +11,7 @@ from ....engine.layer import Layer
 from ....errors import ArgumentError
 from ..graph import Step
 from ..importer import Importer, as_float, operator
-from ..values import BATCH, NEW, Array, Const, NotBatched, Shape, Value
+from ..values import NEW, Array, Const, NotBatched, Shape, Value
 
 OPERATIONS = {
     "Add": "add",
@@ -74,15 +74,13 @@ def common(imp: Importer, values: list[Value], shape: Shape) -> tuple[list[Value
     lined = []
     for value in values:
         missing = rank - value.rank
-        if missing and value.batched:
-            raise NotBatched("it stretches the batch")
         lined.append(
             value.named((1,) * missing + value.shape, [-1] * missing + list(range(value.rank)))
         )
-    widest = max(lined, key=lambda v: int(np.prod([s for s in v.shape if s != BATCH], dtype=float)))
+    widest = max(lined, key=lambda v: float(np.prod(np.abs(v.shape), dtype=float)))
     order = list(widest.order)
     for axis in range(rank - 1, -1, -1):
-        if axis not in order and shape[axis] not in (1, BATCH):
+        if axis not in order and abs(shape[axis]) != 1:
             order.insert(0, axis)
     return lined, tuple(order)
 
@@ -91,11 +89,14 @@ def stretched(shapes: list[Shape]) -> Shape:
     """One shape for all of these; the batch stays the batch."""
     rank = max(map(len, shapes))
     every = [(1,) * (rank - len(s)) + tuple(s) for s in shapes]
-    if any(BATCH in s for s in every):
-        if any(s[0] not in (BATCH, 1) for s in every) or any(BATCH in s[1:] for s in every):
-            raise NotBatched("it stretches the batch")
-        return (BATCH, *np.broadcast_shapes(*(s[1:] for s in every)))
-    return np.broadcast_shapes(*every)
+    along = {(a, length) for s in every for a, length in enumerate(s) if length < 0}
+    if not along:
+        return np.broadcast_shapes(*every)
+    (axis, length), *others = along
+    if others or any(s[axis] not in (length, 1) for s in every):
+        raise NotBatched("it stretches the batch")
+    rest = np.broadcast_shapes(*(s[:axis] + s[axis + 1 :] for s in every))
+    return (*rest[:axis], length, *rest[axis:])
 
 
 def merged(

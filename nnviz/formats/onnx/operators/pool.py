@@ -58,7 +58,7 @@ def lp_pool(imp: Importer, step: Step) -> Value:
 @operator("GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool")
 def global_pool(imp: Importer, step: Step) -> Value:
     """One number a channel is left; the file keeps the axes, of length 1."""
-    value = imp.value(step, 0)
+    value = imp.value(step, 0).plain()
     if value.rank < 3:
         raise ArgumentError(f"it pools an input of {value.rank} axes")
     shape = (*value.shape[:2], *(1 for _ in value.shape[2:]))

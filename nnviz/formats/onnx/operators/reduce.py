@@ -20,6 +20,12 @@ REDUCTIONS = {
     "ReduceSum": "sum",
     "ReduceSumSquare": "sum_square",
 }
+ALONE = {
+    "ReduceL1": "absolute",
+    "ReduceL2": "absolute",
+    "ReduceLogSum": "log",
+    "ReduceSumSquare": "square",
+}
 POOLS = {"mean": L.GlobalAveragePooling2D, "max": L.GlobalMaxPooling2D}
 
 
@@ -30,7 +36,8 @@ def reduce(imp: Importer, step: Step) -> Value:
     value = imp.value(step, 0)
     axes = imp.ints(step, 1, "axes")
     if not axes and step.get("noop_with_empty_axes", 0):
-        return imp.pointwise(step, L.Linear())
+        alone = ALONE.get(step.op)  # what the operation makes of a single number
+        return imp.pointwise(step, L.Linear() if alone is None else L.Function(alone))
     gone = {value.axis(a) for a in (axes or range(value.rank))}
     return reduced(imp, step, REDUCTIONS[step.op], value, gone, bool(step.get("keepdims", 1)))
 
@@ -59,8 +66,7 @@ def reduced(
 def with_axes(imp: Importer, step: Step, value: Value, axes: set[int]) -> Value:
     """The value with these axes of the file present in our array."""
     value = imp.settled(step, value)
-    inside = {a for a in axes if not (a == 0 and value.batched)}
-    return value if inside <= set(value.order) else imp.raw(step, value)
+    return value if axes - {value.batch} <= set(value.order) else imp.raw(step, value)
 
 
 def without(value: Value, node: str, gone: set[int], keep: bool) -> Value:

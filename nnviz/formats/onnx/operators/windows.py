@@ -47,7 +47,7 @@ class Laid(NamedTuple):
 
 def laid(imp: Importer, step: Step) -> Laid:
     """Input 0 as pictures (rows, cols, channels)."""
-    value = imp.value(step, 0)
+    value = imp.value(step, 0).plain()
     if value.rank > 4:
         raise ArgumentError(
             f"it works on volumes, shape {told(value.shape)}: nnviz reads pictures (N, channels, "
