@@ -70,11 +70,11 @@ def to_ours(array: Array, layout: Mapping[str, Any]) -> Array:
 def to_file(array: Array, layout: Mapping[str, Any]) -> Array:
     """What a node gave, as the file has it."""
     value = Value("", tuple(layout["shape"]), tuple(layout["order"]))
-    n, at = len(array), value.batch
+    n, ahead = len(array), 1 if value.batch is None else value.ahead * layout.get("before", 1)
     array = array.squeeze(tuple(i + 1 for i, a in enumerate(value.order) if a == NEW))
-    # N stands right before the axis that it is a part of, if it shares one.
-    present = [-1 if at is None else at - 0.5, *(a for a in value.order if a != NEW)]
-    return array.transpose(np.argsort(present).tolist()).reshape(value.lengths(n))
+    present = [a for a in value.order if a != NEW]
+    moved = array.transpose(0, *(i + 1 for i in np.argsort(present)))
+    return moved.reshape(n, ahead, -1).swapaxes(0, 1).reshape(value.lengths(n))
 
 
 def _typed(array: Array, layout: Mapping[str, Any], exact: bool) -> Array:

@@ -8,6 +8,7 @@ needs its axes in a certain order, `Importer.arranged` inserts what it takes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -18,7 +19,7 @@ from ...errors import NnvizError
 Array = np.ndarray
 Shape = tuple[int, ...]
 BATCH = -1
-"""The length of an axis that is the batch: any. −k stands for N k: the batch with k others behind
+"""The length of an axis that is the batch: any. −k stands for N k: the batch with k others around
 it, as (N, heads, …) is reshaped to (N heads, …)."""
 TRIED = (2, 3)
 """The lengths of a batch for which shapes are worked out; what is alike for both holds for all."""
@@ -86,13 +87,15 @@ class Value:
     at any axis of the file's; in our array it is the first. order: the file's axis of each axis of
     our sample, or `NEW` for one of length 1 that the file has not; axes that are left out have
     length 1 (or are the batch). shuffle: for a vector that was a picture: the shape (as the file
-    had it) and the order in which our numbers stand instead.
+    had it) and the order in which our numbers stand instead. before: of an axis of N k numbers, how
+    many of the k vary slower than the batch.
     """
 
     node: str
     shape: Shape
     order: Shape
     shuffle: tuple[Shape, Shape] | None = None
+    before: int = 1
 
     @property
     def rank(self) -> int:
@@ -115,8 +118,7 @@ class Value:
 
     @property
     def axes(self) -> Shape:
-        """The file's axes that are our sample's: all but the batch (but what lies behind it in
-        N k, too)."""
+        """The file's axes that are our sample's: all but the batch (N k is one for its k)."""
         return tuple(a for a, s in enumerate(self.shape) if s != BATCH)
 
     def plain(self) -> Value:
@@ -124,6 +126,11 @@ class Value:
         if self.batched and self.shape[0] != BATCH:
             raise NotBatched("it needs the batch in front")
         return self
+
+    @property
+    def ahead(self) -> int:
+        """How many numbers of a sample stand before the batch."""
+        return math.prod(self.shape[: self.batch]) * self.before
 
     def lengths(self, n: int) -> Shape:
         """The shape for a batch of n."""

@@ -105,6 +105,8 @@ def merged(
     """A layer with all the values as its inputs."""
     shape = stretched([v.shape for v in values])
     lined, order = common(imp, values, shape)
+    if len({v.before for v in lined if v.batched}) > 1:
+        raise NotBatched("it joins batches that lie otherwise")
     ready = []
     for value in lined:
         # NumPy lines arrays up from the right, so what is missing in front needs no axis.
@@ -120,7 +122,7 @@ def merged(
     else:
         layer = L.Arithmetic(operation, broadcast=not alike)
     node = imp.emit(step, layer, *(v.node for v in ready), tail=tail)
-    return Value(node, shape, order)
+    return Value(node, shape, order, before=max(v.before for v in ready))
 
 
 def with_constant(
@@ -141,7 +143,7 @@ def with_constant(
     (lined,), order = common(imp, [value], shape)
     lined = imp.arranged(step, lined, order)
     layer = L.WithConstant.of(operation, laid_out(array, len(shape), order), first=first)
-    return Value(imp.emit(step, layer, lined.node, tail=tail), shape, order)
+    return replace(lined, node=imp.emit(step, layer, lined.node, tail=tail), shape=shape)
 
 
 def laid_out(array: Array, rank: int, order: Shape) -> Array:

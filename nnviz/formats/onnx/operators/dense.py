@@ -42,7 +42,7 @@ def dense(
     if bias is not None:
         layer.params["bias"] = np.ascontiguousarray(bias)
     node = imp.emit(step, layer, value.node, tail=tail)
-    return Value(node, (*value.shape[:-1], weight.shape[1]), value.order)
+    return replace(value, node=node, shape=(*value.shape[:-1], weight.shape[1]))
 
 
 def turned(imp: Importer, step: Step, value: Value) -> Value:
@@ -113,7 +113,7 @@ def matrix_product(
     """A layer that multiplies two matrices, or stacks of them."""
     left, right = (imp.raw(step, v) for v in (left, right))
     at = left.batch
-    alike = left.rank == right.rank and at == right.batch
+    alike = (left.rank, at, left.before) == (right.rank, right.batch, right.before)
     if at is not None and not (alike and at < left.rank - 2 and left.shape[at] == right.shape[at]):
         raise NotBatched("it multiplies along the batch")
     node = imp.emit(step, L.MatMul(), left.node, right.node, tail=tail)
@@ -121,5 +121,5 @@ def matrix_product(
     if at is not None:  # N stands before its axis, or in it, as in the factors
         length = left.shape[at]
         shape = (*shape[:at], length, *shape[at + (length != BATCH) :])
-    made = Value(node, shape, ())
+    made = replace(left, node=node, shape=shape)
     return replace(made, order=made.axes)

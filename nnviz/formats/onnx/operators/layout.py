@@ -96,29 +96,42 @@ def reshape(imp: Importer, step: Step) -> Value:
     fixed = imp.fixed_batches[0]
     if fixed not in found:
         raise NotBatched("it reshapes the batch")
-    return resized(imp, step, value, [freed(value, found[fixed], fixed, n) for n in TRIED])
+    product = any({"Gemm", "MatMul"} & {s.op} and step.outputs[0] in s.inputs
+                  for s in imp.graph.steps)  # fmt: skip
+    at = freed(value, found[fixed], fixed, first=product)
+    shapes = [list(found[fixed]) for _ in TRIED]
+    for n, shape in zip(TRIED, shapes, strict=True):
+        shape[at] = shape[at] // fixed * n
+    return resized(imp, step, value, [tuple(shape) for shape in shapes])
 
 
-def freed(value: Value, shape: Shape, fixed: int, n: int) -> Shape:
-    """A shape that was written down for a batch of `fixed`, as it must be for one of n.
+def freed(value: Value, shape: Shape, fixed: int, first: bool) -> int:
+    """Which axis is the batch in a shape that was written down for a batch of `fixed`.
 
-    The batch is the axis of that length (or of a multiple of it) with as many numbers before it as
-    stand before the batch now: then the same numbers meet whatever the batch.
+    It is one of that length (or of a multiple of it) before which as many numbers stand as before
+    the batch now: then the same numbers meet whatever the batch. Of several, all of which do, one
+    of that very length, else the first or the last, as it suits what comes next: a matrix product
+    leaves the first axes alone, a transposition parts heads that stand behind the batch.
     """
-    assert value.batch is not None
-    before = math.prod(value.shape[: value.batch])
-    fits = [a for a in range(len(shape)) if math.prod(shape[:a]) == before]
-    whole = [a for a in fits if shape[a] == fixed] + [a for a in fits if shape[a] % fixed == 0]
-    if not whole or not before:
+    fits = [a for a, s in enumerate(shape) if s and s % fixed == 0 and meets(value, shape, a)]
+    whole = [a for a in fits if shape[a] == fixed] or fits[:: 1 if first else -1]
+    if not whole:
         raise NotBatched("it reshapes the batch")
-    return tuple(s // fixed * n if a == whole[0] else s for a, s in enumerate(shape))
+    return whole[0]
+
+
+def meets(value: Value, shape: Shape, axis: int) -> int:
+    """How many numbers vary slower than the batch inside this axis of the new shape; 0 where the
+    batch is not in it."""
+    front = math.prod(shape[:axis])
+    return 0 if not front or value.ahead % front else value.ahead // front
 
 
 def resized(imp: Importer, step: Step, value: Value, shapes: Sequence[Shape]) -> Value:
     """The value in the shapes that it takes for each length of `TRIED`.
 
     It is the same for every batch where one axis alone grows with it, in the same measure, and as
-    many numbers stand before that axis as stood before the batch.
+    many numbers of a sample stand before the batch as did.
     """
     if not value.batched:
         return reshaped(imp, step, value, shapes[0])
@@ -127,12 +140,11 @@ def resized(imp: Importer, step: Step, value: Value, shapes: Sequence[Shape]) ->
     if len(first) != len(second) or len(moved) != 1:
         raise NotBatched("it reshapes the batch")
     times, rest = divmod(first[moved[0]], TRIED[0])
-    before = math.prod(value.shape[: value.batch])
-    if rest or second[moved[0]] != times * TRIED[1] or math.prod(first[: moved[0]]) != before:
+    before = meets(value, first, moved[0])
+    if rest or second[moved[0]] != times * TRIED[1] or not before or times % before:
         raise NotBatched("it reshapes the batch")
-    return reshaped(imp, step, value, tuple(
-        BATCH * times if a == moved[0] else s for a, s in enumerate(first)
-    ))  # fmt: skip
+    shape = tuple(BATCH * times if a == moved[0] else s for a, s in enumerate(first))
+    return replace(reshaped(imp, step, value, shape), before=before)
 
 
 def reshaped(imp: Importer, step: Step, value: Value, shape: Shape) -> Value:
@@ -172,7 +184,7 @@ def take_slice(imp: Importer, step: Step) -> Value:
         if cut == (None, None, None):
             continue
         if axis == value.batch:
-            if cut[0] == 0 and cut[1] is not None and cut[1] >= 1 << 31 and cut[2] == 1:
+            if cut[0] == 0 and cut[1] is not None and cut[1] >= (1 << 31) - 1 and cut[2] == 1:
                 continue
             raise NotBatched("it slices the batch")
         start, stop, by = slice(*cut).indices(value.shape[axis])
@@ -222,7 +234,7 @@ def concat(imp: Importer, step: Step) -> Value:
     values = [imp.as_value(step, m) for m in made]
     first = values[0]
     axis = first.axis(int(step.get("axis", 1)))
-    alike = {None if v.batch is None else (v.batch, v.shape[v.batch]) for v in values}
+    alike = {None if v.batch is None else (v.batch, v.shape[v.batch], v.before) for v in values}
     if axis == first.batch or len(alike) > 1:
         raise NotBatched("it joins batches")
     order = first.order
@@ -237,7 +249,7 @@ def concat(imp: Importer, step: Step) -> Value:
     along = order.index(axis) + 1
     layer = L.Concatenate() if along == len(order) else L.Concatenate(along)
     node = imp.emit(step, layer, *(v.node for v in ready))
-    return Value(node, shape, order)
+    return replace(ready[0], node=node, shape=shape)
 
 
 def along_batch(const: Const) -> Const:
@@ -312,7 +324,7 @@ def gather(imp: Importer, step: Step) -> Value:
         else:
             order.append(a + more if a > axis else a)
     shape = (*value.shape[:axis], *indices.shape, *value.shape[axis + 1 :])
-    return Value(node, shape, tuple(order))
+    return replace(value, node=node, shape=shape, order=tuple(order))
 
 
 @operator("DepthToSpace", "SpaceToDepth")

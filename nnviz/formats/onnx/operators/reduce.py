@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ....engine import layers as L
 from ....engine.layer import Layer
 from ..graph import Step
@@ -74,10 +76,10 @@ def without(value: Value, node: str, gone: set[int], keep: bool) -> Value:
     order = tuple(a for a in value.order if a not in gone)
     if keep:
         shape: Shape = tuple(1 if a in gone else s for a, s in enumerate(value.shape))
-        return Value(node, shape, order)
+        return replace(value, node=node, shape=shape, order=order)
     kept = [a for a in range(value.rank) if a not in gone]
     shape = tuple(value.shape[a] for a in kept)
-    return Value(node, shape, tuple(kept.index(a) for a in order))
+    return replace(value, node=node, shape=shape, order=tuple(kept.index(a) for a in order))
 
 
 @operator("ArgMax", "ArgMin")
