@@ -55,8 +55,8 @@ class Form(NamedTuple):
     """A tile, `step` rows of outputs from `read` rows of inputs, and how it is computed.
 
     input: Bᵀ (read, read). kernel: G (read, 3). output: Aᵀ (step, read).
-    units: so many products of one size (see `SMALL`) are made by one call: Python's part of the
-        work is small so, and what they read and write stays in the second-level cache.
+    units: so many products of one size (see `SMALL`) are made by one call: with fewer the threads
+        wait for each other's Python, with more they leave the second-level cache.
     """
 
     input: Array
@@ -90,14 +90,14 @@ FOUR = Form(
         [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]],
         np.float64,
     ),
-    units=2,
+    units=4,
 )
 """F(4, 3): the quickest."""
 TWO = Form(
     np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]], np.float64),
     np.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]]) / 2,
     np.array([[1, 1, 1, 0], [0, 1, -1, -1]], np.float64),
-    units=4,
+    units=8,
 )
 """F(2, 3): a plain ground stays plain."""
 
@@ -134,11 +134,10 @@ def correlate(
     plan = _Plan.of(form, x.shape[1:3], kw, pads)
     y = mode.new((n, *plan.out, filters), x.dtype)
     shift = None if bias is None else spread(bias, y)
-    kernels = _transformed(form, weight).reshape(form.read, 1, kw * channels, filters)
+    kernels = _transformed(form, weight).reshape(form.read, 1, 1, kw * channels, filters)
     for block, (given, made) in _blocks(plan, n, (channels, filters), x.dtype, mode):
         given.lay(form.input, block.strips(x, plan.top, form.read), plan.left, x.shape[2])
-        for j in range(kw):
-            np.matmul(given.windows(plan.gap + j), kernels, out=made.every(j))
+        np.matmul(given.windows(plan.gap), kernels, out=made.places())
         grid, outputs = made.grid(0, plan.out[1]), form.output.astype(x.dtype)
         for strip, rows, tiles in block.strips(y, 0, form.step):
             np.matmul(outputs[rows], grid[:, tiles], out=strip)
@@ -156,11 +155,10 @@ def scatter(dy: Array, weight: Array, *, pads: Pads, size: Size, mode: Mode) -> 
     dx[...] = 0
     # What a cell gets comes from the kw places before it: the kernels lie turned.
     turned = _transformed(FOUR, weight)[:, ::-1].swapaxes(2, 3)
-    turned = turned.reshape(FOUR.read, 1, kw * filters, channels)
+    turned = turned.reshape(FOUR.read, 1, 1, kw * filters, channels)
     for block, (made, given) in _blocks(plan, n, (channels, filters), dy.dtype, mode):
         given.lay(FOUR.output.T, block.strips(dy, 0, FOUR.step), 0, dy.shape[2])
-        for j in range(kw):
-            np.matmul(given.windows(j), turned, out=made.every(j))
+        np.matmul(given.windows(0), turned, out=made.places())
         grid, inputs = made.grid(plan.left, size[1]), FOUR.input.T.astype(dy.dtype)
         for strip, rows, tiles in block.strips(dx, plan.top, FOUR.read):
             shares = inputs[rows] @ grid[:, tiles]
@@ -177,9 +175,9 @@ def kernel_gradient(x: Array, dy: Array, *, kernel: Size, pads: Pads, mode: Mode
     for block, (given, back) in _blocks(plan, len(x), (channels, filters), dy.dtype, mode):
         given.lay(FOUR.input, block.strips(x, plan.top, FOUR.read), plan.left, x.shape[2])
         back.lay(FOUR.output.T, block.strips(dy, 0, FOUR.step), 0, dy.shape[2])
-        for j in range(kernel[1]):
-            windows = given.windows(plan.gap + j).swapaxes(2, 3)
-            total += np.matmul(windows, back.every(j)).sum(axis=1)
+        windows, places = given.windows(plan.gap).swapaxes(3, 4), back.places()
+        for j in range(kernel[1]):  # their products are larger than what they are made of
+            total += np.matmul(windows[:, :, j], places[:, :, j]).sum(axis=1)
     flat = FOUR.kernel.T.astype(dy.dtype) @ total.reshape(FOUR.read, -1)
     return flat.reshape(*kernel, channels, filters)
 
@@ -301,32 +299,33 @@ def _spans(
 class _Cells:
     """The rows of a block's tiles, `read` a tile, one after the other with their gaps.
 
-    array: (read, gap + places + gap, channels); places: pictures · tiles · length, and so many more
+    array: (read, gap + cells + gap, channels); cells: pictures · tiles · length, and so many more
     that all products are alike.
     """
 
     def __init__(self, plan: _Plan, block: _Block, channels: int, room: Array) -> None:
         self.plan, self.block, self.channels = plan, block, channels
         self.units, self.rows = block.rows(plan)
-        self.places = self.units * self.rows * plan.kw
+        self.cells = self.units * self.rows * plan.kw
         read = plan.form.read
-        cells = read * (self.places + 2 * plan.gap)
+        cells = read * (self.cells + 2 * plan.gap)
         self.array = room[: cells * channels].reshape(read, -1, channels)
 
     def windows(self, first: int) -> Array:
-        """(read, units, rows, kw · channels): every kw-th window, from the cell `first` on."""
+        """(read, units, kw, rows, kw · channels): the windows from the cell `first` on. Windows
+        that follow each other overlap; every kw-th of them are a matrix."""
         return self._every(first, self.plan.kw)
 
-    def every(self, j: int) -> Array:
-        """(read, units, rows, channels): every kw-th place from the j-th on."""
-        return self._every(self.plan.gap + j, 1)
+    def places(self) -> Array:
+        """(read, units, kw, rows, channels): the places, in the order of the windows."""
+        return self._every(self.plan.gap, 1)
 
     def _every(self, first: int, cells: int) -> Array:
-        read, array = self.plan.form.read, self.array
-        shape = (read, self.units, self.rows, cells * self.channels)
+        kw, array = self.plan.kw, self.array
+        shape = (self.plan.form.read, self.units, kw, self.rows, cells * self.channels)
         sa, sp, sc = array.strides
-        row = self.plan.kw * sp
-        return np.ndarray(shape, array.dtype, array, first * sp, (sa, self.rows * row, row, sc))
+        strides = (sa, self.rows * kw * sp, sp, kw * sp, sc)
+        return np.ndarray(shape, array.dtype, array, first * sp, strides)
 
     def grid(self, start: int, width: int) -> Array:
         """(pictures, tiles, read, width · channels): `width` cells of each row from `start` on."""
