@@ -159,6 +159,8 @@ def test_an_output_that_ends_with_the_batch_elsewhere(shape, perm):
         [node], "g", [onnx.helper.make_tensor_value_info("x", 1, free)],
         [onnx.helper.make_tensor_value_info("y", 1, None)],
     )  # fmt: skip
-    model = nv.from_onnx(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)]))
+    model = nv.from_onnx(
+        onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)])
+    )
     x = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
     np.testing.assert_array_equal(model.run_onnx(x)[0], x.transpose(perm))

@@ -153,7 +153,9 @@ def dense() -> list[Case]:
 
 
 def functions() -> list[Case]:
-    names = "Relu Sigmoid Softplus Softsign Tanh Exp Neg Abs Identity LeakyRelu Elu Selu HardSigmoid"
+    names = (
+        "Relu Sigmoid Softplus Softsign Tanh Exp Neg Abs Identity LeakyRelu Elu Selu HardSigmoid"
+    )
     made = [case(op, shape) for op in names.split() for shape in (PICTURE, (3, 5))]
     made += [case("Sqrt", PICTURE, positive=True), case("Erf", PICTURE, first=9)]
     made += [
@@ -194,7 +196,16 @@ def arithmetic() -> list[Case]:
         kind = {"positive": op == "Pow"}
         made += [
             case(op, PICTURE, f(*shape, **right), first=7, **kind)
-            for shape in ((), (1,), (7,), (6, 1), (4, 1, 1), (1, 4, 1, 1), (2, 4, 6, 7), (1, 1, 6, 7))
+            for shape in (
+                (),
+                (1,),
+                (7,),
+                (6, 1),
+                (4, 1, 1),
+                (1, 4, 1, 1),
+                (2, 4, 6, 7),
+                (1, 1, 6, 7),
+            )
         ]
         made += [
             case(op, f(4, 1, 1, **right), PICTURE, first=7, positive=True),
@@ -320,7 +331,9 @@ def resizes() -> list[Case]:
     for where in ("half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel"):
         for scales in (up, down) if where != "align_corners" else (whole, half):
             given = {"coordinate_transformation_mode": where, "first": 11}
-            made += [case("Resize", PICTURE, none, scales, mode=m, **given) for m in ("linear", "cubic")]
+            made += [
+                case("Resize", PICTURE, none, scales, mode=m, **given) for m in ("linear", "cubic")
+            ]
             made += [
                 case("Resize", PICTURE, none, scales, mode="nearest", nearest_mode=near, **given)
                 for near in ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil")

@@ -167,11 +167,11 @@ def _deep(study: Study, node: str, channels: tuple[int, ...] | None, which: str)
 def _adjust(study: Study) -> Iterable[Step]:
     yield Step("adjust", HEALTH, lambda: study.health, Health, None, early=True)
     yield Step("adjust", "training", lambda: adjust.curves(study), reads=())
-    yield Step("adjust", "activations", lambda: adjust.answers(study, adjust.found(study)),
+    yield Step("adjust", "activations", lambda: adjust.answers(study, study.health),
                reads=(), needs=(HEALTH,), early=True)  # fmt: skip
-    yield Step("adjust", "weights", lambda: adjust.weights(study, adjust.found(study)), reads=(),
+    yield Step("adjust", "weights", lambda: adjust.weights(study, study.health), reads=(),
                needs=(HEALTH,))  # fmt: skip
-    yield Step("adjust", "advice-adjust", lambda: adjust.advice(study, adjust.found(study)),
+    yield Step("adjust", "advice-adjust", lambda: adjust.advice(study, study.health),
                list[str], (), needs=(HEALTH,))  # fmt: skip
 
 

@@ -206,9 +206,7 @@ class Carried:
         rows, cols, _ = self._room(name)
         return Region(None, ((0, 0, rows, cols),) * self.count)
 
-    def _parts(
-        self, block: str, region: Region, whole: set[str] | None = None
-    ) -> Iterator[int]:
+    def _parts(self, block: str, region: Region, whole: set[str] | None = None) -> Iterator[int]:
         """The bytes of a block's parts. whole: which inputs are carried anyway; None: all."""
         yield from ()
         for name, home in self.homes.items():
@@ -227,9 +225,7 @@ class Carried:
             if name == block and whole is not None:
                 yield from self._read_bytes(self.model.node(name), step, region, whole)
 
-    def _read_bytes(
-        self, node: Node, step: Step, region: Region, whole: set[str]
-    ) -> Iterator[int]:
+    def _read_bytes(self, node: Node, step: Step, region: Region, whole: set[str]) -> Iterator[int]:
         for name in node.inputs:
             if name in whole:
                 continue
