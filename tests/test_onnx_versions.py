@@ -103,6 +103,8 @@ def wanted_of(one: Case, opset: int) -> list[np.ndarray] | None:
     given = list(graph(one, opset)[1].values())
     if one.op in ARITHMETIC:
         return along(one, given[0]) if len(given) == 1 else [ARITHMETIC[one.op](*given)]
+    if one.op == "PRelu":
+        return [np.where(given[0] < 0, one.inputs[1].reshape(-1, 1, 1) * given[0], given[0])]
     return oracle(*graph(one, 7))
 
 

@@ -44,8 +44,9 @@ def to_onnx(model: Model, path: str | Path, outputs: Sequence[str] | None = None
     nodes named in `outputs` give. N is free; parameters of other dtypes become float32. The file is
     checked by `onnx.checker` before it is written.
 
-    Raises `ArgumentError` for a node that the model has not, for a layer that has no form in ONNX, for a model whose weights do not
-    fit into one file (2 GB), and where the package onnx is missing.
+    Raises `ArgumentError` for a node that the model has not, for a layer that has no form in ONNX,
+    for a model whose weights do not fit into one file (2 GB), and where the package onnx is
+    missing.
     """
     path = with_suffix(str(path), ".onnx")
     write_bytes(path, to_proto(model, outputs).SerializeToString())
