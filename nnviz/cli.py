@@ -27,12 +27,11 @@ from .cli_data import (
     load_line,
 )
 from .cli_explain import MODEL_HELP, explain, explain_options
-from .cli_input import input_options, model_for, model_line, read_onnx
+from .cli_input import bare_model, input_options, model_for, model_line, onnx_options
 from .cli_selftest import selftest, selftest_options
 from .engine.model import Model
 from .errors import ArgumentError, FileError, NnvizError, unknown
 from .files import make_folder, with_suffix
-from .formats import load
 from .training import Callback, Checkpoint, CSVLog
 
 
@@ -168,8 +167,7 @@ def summary(args: argparse.Namespace) -> None:
     """Print a model's layers, shapes and parameters."""
     from .inspection.anatomy.table import COLUMNS
 
-    is_onnx = Path(args.model).suffix.lower() == ".onnx"
-    model = read_onnx(args.model, partial=True) if is_onnx else load(args.model)
+    model = bare_model(args, args.model, partial=True)
     every = tuple(COLUMNS) if args.columns == "all" else (args.columns or "").split(",")
     print(model.summary(None if args.columns is None else every))
 
@@ -179,7 +177,7 @@ def diagram(args: argparse.Namespace) -> None:
     from .draw import save_picture
     from .inspection.anatomy import diagram as draw
 
-    print(save_picture(draw(load(args.model)), args.out))
+    print(save_picture(draw(bare_model(args, args.model, partial=True)), args.out))
 
 
 def _command(args: argparse.Namespace) -> str:
@@ -261,6 +259,7 @@ def _evaluate_options(sub: argparse.ArgumentParser) -> None:
 def _diagram_options(sub: argparse.ArgumentParser) -> None:
     _model_option(sub)
     sub.add_argument("--out", default="diagram.svg", help=".svg or .png; default: diagram.svg")
+    onnx_options(sub)
 
 
 def _model_option(sub: argparse.ArgumentParser) -> None:
@@ -269,6 +268,7 @@ def _model_option(sub: argparse.ArgumentParser) -> None:
 
 def _summary_options(sub: argparse.ArgumentParser) -> None:
     _model_option(sub)
+    onnx_options(sub)
     sub.add_argument(
         "--columns",
         help="kernel,parameters,trainable,mult_adds,flops,memory,receptive_field,stride,centre, or "

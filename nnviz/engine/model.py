@@ -355,11 +355,14 @@ class Model:
 
         save(self, path)
 
-    def to_onnx(self, path: str | Path) -> Path:
-        """Write the model as an ONNX file for other runtimes, N free; the path written."""
+    def to_onnx(self, path: str | Path, *, outputs: Sequence[str] | None = None) -> Path:
+        """Write the model as an ONNX file for other runtimes, N free; the path written.
+
+        outputs: the nodes that the file gives, the model's own output where nothing is said.
+        """
         from ..formats.onnx import export
 
-        return export.to_onnx(self, path)
+        return export.to_onnx(self, path, outputs)
 
     def run_onnx(self, *inputs: Any) -> list[Array]:
         """All outputs of the ONNX file that the model was read from, for its inputs in its order.
