@@ -153,7 +153,8 @@ class Attribution(Result):
     """A map over the input for each picture.
 
     values: (N, rows, cols), signed where the method is signed, never rescaled.
-    scores: (N,), the target's value for each picture.
+    scores: (N,), the target's value for each picture: what the network says of the class (the
+        scores *of the map* are in `quality`).
     raw: (N, rows, cols, channels) where the method has channels. It is of the network's input, as
         `Model.input` prepares it: in the network's channel order (BGR where it wants that) and in
         its units (after range, mean and std). `model.input.pixel_gradient` makes a gradient there
@@ -166,7 +167,8 @@ class Attribution(Result):
         draws.
     warnings: what is degenerate, why, and what to do about it.
     signed: whether negative values mean evidence against the target.
-    quality: how far the maps can be believed, where `scored` has found out.
+    quality: the numbers of how far the maps can be believed, a `Scores`: deletion, insertion and
+        the others of every picture, beside the controls'; None until `nnviz.scored` has found out.
     """
 
     values: Array
