@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import ArgumentError, unknown
 from .executor import Program, chunk_slices, lockstep, shelf
 from .fingerprint import fingerprint
-from .folding import folded_nodes
+from .folding import folded_nodes, pooled_first
 from .graph import INPUT, Node, Symbol, nodes_of, out_shape
 from .head import guess_head, head_kind, head_node
 from .input import InputSpec
@@ -252,6 +252,8 @@ class Model:
             nodes = [(i, node) for i, node in nodes if node.name in needed]
         if private and not mode.train and len(batch) >= FOLD_FROM:
             nodes = folded_nodes(nodes, self.shapes, self.output_name)
+        if wanted is not None:
+            nodes = pooled_first(nodes, wanted)
 
         def program(i: int) -> Program[tuple[Array, dict[str, Call]]]:
             # With names to keep, all arrays come from the scratch; what is kept is copied out.

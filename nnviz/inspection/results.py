@@ -190,7 +190,13 @@ def degenerate(values: Array, cause: str, *, flat: str | None = None) -> tuple[s
     same for a map that is constant but not zero, where that has a cause of its own.
     """
     found = []
-    for i, map_ in enumerate(values):
+    # Most maps are fine, which is seen for all of them at once.
+    axes = tuple(range(1, values.ndim))
+    fine = np.isfinite(values).all(axis=axes) & (np.count_nonzero(values, axis=axes) > 1)
+    if values.size:
+        fine &= values.max(axis=axes) > values.min(axis=axes)
+    for i in np.flatnonzero(~fine).tolist():
+        map_ = values[i]
         why, bad = cause, ~np.isfinite(map_)
         if bad.any():
             what = f"{int(bad.sum())} of {map_.size} values are NaN or infinite"
