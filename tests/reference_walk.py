@@ -1,4 +1,4 @@
-"""The walk-through's numbers, read and added up again as the page's script does it, loop by loop."""
+"""The walk-through's numbers, read and added up again loop by loop, as the page's script does."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ class Walker:
         raise AssertionError("no such channel")
 
     def same(self, node, xs, picture, row, col, k, own):
-        rows, cols, depth = node["shape"]
+        _, cols, depth = node["shape"]
         _, along, inside = self.nodes[node["from"][0]]["shape"]
         flat = (row * cols + col) * depth + k
         return xs[0].at(flat // inside // along, flat // inside % along, flat % inside)

@@ -157,9 +157,7 @@ def _dense(layer: Any, shapes: list[Shape]) -> Step:
 
 def _subsampling(layer: Any, shapes: list[Shape]) -> Step:
     arrays, channels = _params(layer), shapes[0][2]
-    arrays["weight"] = np.broadcast_to(
-        arrays["weight"], (*layer.pool_size, 1, channels)
-    )
+    arrays["weight"] = np.broadcast_to(arrays["weight"], (*layer.pool_size, 1, channels))
     return Step("sum", layer.window(), arrays=arrays, groups=channels)
 
 

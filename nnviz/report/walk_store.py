@@ -62,8 +62,9 @@ class Carried:
     def __init__(self, model: Model, x: Array, homes: Mapping[str, str], budget: int) -> None:
         self.model, self.count, self.homes = model, len(x), homes
         shapes = model.shapes
-        self.steps: dict[str, Step | None] = {INPUT: None} | {
-            n.name: step_of(n.layer, [shapes[i] for i in n.inputs]) for n in model.nodes
+        self.steps: dict[str, Step | None] = {
+            INPUT: None,
+            **{n.name: step_of(n.layer, [shapes[i] for i in n.inputs]) for n in model.nodes},
         }
         self.whole: set[str] = set()
         """Nodes of which every number is carried."""
@@ -206,9 +207,7 @@ class Carried:
         rows, cols, _ = self._room(name)
         return Region(None, ((0, 0, rows, cols),) * self.count)
 
-    def _parts(
-        self, block: str, region: Region, whole: set[str] | None = None
-    ) -> Iterator[int]:
+    def _parts(self, block: str, region: Region, whole: set[str] | None = None) -> Iterator[int]:
         """The bytes of a block's parts. whole: which inputs are carried anyway; None: all."""
         yield from ()
         for name, home in self.homes.items():
@@ -227,9 +226,7 @@ class Carried:
             if name == block and whole is not None:
                 yield from self._read_bytes(self.model.node(name), step, region, whole)
 
-    def _read_bytes(
-        self, node: Node, step: Step, region: Region, whole: set[str]
-    ) -> Iterator[int]:
+    def _read_bytes(self, node: Node, step: Step, region: Region, whole: set[str]) -> Iterator[int]:
         for name in node.inputs:
             if name in whole:
                 continue
@@ -303,7 +300,7 @@ def _crops(y: Array, boxes: Sequence[Box], channels: Array | None) -> Iterator[d
 def _looks(y: Array, channels: Array | None) -> dict[str, Any]:
     """The maps of a few channels as bytes, coarse where they are large, on one scale."""
     channels = strongest(y, 4) if channels is None else channels
-    maps = coarse(y[..., channels], block_for(*y.shape[1:3], LOOK))
+    maps = coarse(y[..., channels], block_for(y.shape[1], y.shape[2], LOOK))
     low, high = limits(maps, signed=bool((maps < 0).any()))
     share = np.nan_to_num((maps - low) / (high - low or 1.0))
     dots = (share.clip(0, 1) * 255).round().astype(np.uint8)
