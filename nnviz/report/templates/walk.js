@@ -4,7 +4,7 @@ const panel = document.getElementById("walk"), island = document.getElementById(
 if (!panel || !island) return;
 const data = JSON.parse(island.textContent), {blocks, nodes, words} = data, now = {block: data.start, picture: 0, fresh: true};
 const fill = (text, values) => text.replace(/{(\w+)}/g, (_, key) => typeof values[key] === "number" && !Number.isInteger(values[key]) ? number(values[key]) : values[key]);
-const say = (key, values) => fill(words[key], values), named = k => blocks[now.block].classes?.[k] ?? say("channel", {k});
+const say = (key, values) => fill(words[key], values), named = k => blocks[now.block].classes?.[k] ?? say(now.many ? "channel" : "unit", {k});
 const number = (x, digits = 8) => String(+x.toPrecision(digits)).replace(/-/g, "−");
 const range = n => [...Array(n).keys()], total = list => list.reduce((sum, x) => sum + x, 0), {floor, max, min, abs} = Math;
 const by = (list, size) => [...list].sort((a, b) => size(b) - size(a)), best = (list, size) => list.reduce((a, b) => size(b) > size(a) ? b : a, list[0]);
@@ -179,7 +179,7 @@ async function showPlace(block, map, shape) {
   const {row, col} = now, value = (await output(block.nodes.at(-1)))?.at(row, col, channel), steps = block.nodes.filter(name => nodes[name].step);
   const able = steps.length && (!block.channels || block.channels.includes(channel)), found = able ? await Promise.all(steps.map(explain)) : [];
   if (mine !== turn) return;
-  const k = named(channel), said = value == null ? "–" : number(value), many = rows * cols > 1, text = many ? say("place", {k, row, col, value: said}) : `${k}: ${said}`;
+  const k = named(channel), said = value == null ? "–" : number(value), {many} = now, text = many ? say("place", {k, row, col, value: said}) : `${k}: ${said}`;
   const field = (key, low, end) => h("label", say(key), " ", h("input", {type: "number", min: low, max: end - 1, value: now[key], id: "walk-" + key,
     onchange: async event => { now[key] = floor(event.target.value); await again(); document.getElementById("walk-" + key).focus(); }}));
   const box = (kind, t, l, b, r) => h("i." + kind, {style: `top: ${100 * t / rows}%; left: ${100 * l / cols}%; height: ${100 * (b - t) / rows}%; width: ${100 * (r - l) / cols}%`});
@@ -195,27 +195,28 @@ async function showPlace(block, map, shape) {
 }
 
 function showMaps(block, map, shape) {
-  const {channels, tops, low, high} = map, many = shape[0] * shape[1] > 1, top = k => tops.get(k), order = many ? channels : by(channels, top);
+  const {channels, tops, low, high} = map, {many} = now, top = k => tops.get(k), order = many ? channels : by(channels, top);
   if (now.fresh) now.channel = best(order.filter(k => !block.channels || block.channels.includes(k)), top) ?? order[0];
   const tile = k => button(event => {
     Object.assign(now, {channel: k, row: null});
     for (const other of event.currentTarget.parentNode.children) other.setAttribute("aria-pressed", other === event.currentTarget);
     showPlace(block, map, shape);
   }, many ? draw(map, k) : `${named(k)}: ${number(top(k), 4)}`, {class: many ? "thumb" : "", title: named(k), "aria-pressed": k === now.channel, "data-channel": k});
-  return h("div", h("h5", say(order.length < shape[2] ? "maps.some" : "maps", {n: order.length, of: shape[2]})),
+  return h("div", h("h5", say(order.length < shape[2] ? "maps.some" : many ? "maps" : "units", {n: order.length, of: shape[2]})),
     pager(order.length, many ? 32 : 12, (a, b) => h("div.grids", order.slice(a, b).map(tile))), many && h("p", say("scale", {low, high})));
 }
 
 async function show() {
-  const block = blocks[now.block], last = block.nodes.at(-1), {shape} = nodes[last], mine = ++turn, map = await maps(last);
+  const block = blocks[now.block], last = block.nodes.at(-1), {shape} = nodes[last], [rows, cols] = shape, mine = ++turn, map = await maps(last);
   if (mine !== turn) return;
   const pictures = data.pictures.map(({name, uri}, i) => button(async () => { Object.assign(now, {picture: i, row: null}); await show(); body.querySelectorAll("[data-picture]")[i].focus(); },
     h("img", {src: uri, alt: ""}), {class: "thumb", title: name, "aria-pressed": i === now.picture, "data-picture": i}));
   const layers = h("select", Object.keys(blocks).map(name => h("option", blocks[name].name, {value: name})), {onchange: async () => { await choose(layers.value); body.querySelector("select").focus(); }});
   layers.value = now.block;
+  now.many = rows * cols > 1;
   place.replaceChildren();
   numbers.replaceChildren(map ? "" : h("p", say(block.large ? "large" : "none")));
-  body.replaceChildren(h("h4", `${block.name}: ${block.kind}`), h("div.row", h("label", say("layer"), " ", layers), block.reads.length && say("reads"), block.reads.map(name => button(() => choose(name), blocks[name].name))),
+  body.replaceChildren(h("h4", `${block.name}: ${block.kind}`), h("div.row", h("label", say("layer"), " ", layers), block.reads.length > 0 && say("reads"), block.reads.map(name => button(() => choose(name), blocks[name].name))),
     h("p", block.what), h("p", block.facts), h("p", block.health), h("div.row", say("picture"), pictures, data.pictures[now.picture].name), h("div.cols", map && showMaps(block, map, shape), place), numbers);
   now.fresh = false;
   if (map) await showPlace(block, map, shape);
