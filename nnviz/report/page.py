@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,13 @@ from .packed import island
 from .plan import Plan
 from .study import SURE, Study
 from .words import HTML_LANG, language, say, terms, tight, words
+
+
+def squeezed(text: str) -> str:
+    """A style or a script without its comments and without the white space at its lines' ends: they
+    are for whoever writes them."""
+    text = re.sub(r"^\s*/\*.*?\*/", "", text, flags=re.DOTALL | re.MULTILINE)
+    return "\n".join(line.strip() for line in text.splitlines() if line.strip())
 
 
 def bar_uri(scale: Scale) -> str:
@@ -94,6 +102,7 @@ def render(
         chart_width=chart_width,
         finding_width=finding_width,
     )
+    environment.filters["squeezed"] = squeezed
     return environment.get_template("page.html").render(
         study=study,
         plan=plan,
