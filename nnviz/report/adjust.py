@@ -32,9 +32,7 @@ GAP = 0.02
 
 def found(study: Study) -> Health:
     """What is wrong with the layers, computed once for all that need it."""
-    answer: Health = study.once(
-        "health", lambda: health(study.model, study.data.x), Health, ()
-    )
+    answer: Health = study.once("health", lambda: health(study.model, study.data.x), Health, ())
     return answer
 
 

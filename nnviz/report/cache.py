@@ -79,7 +79,7 @@ def _version(library: str) -> str:
         return ""
 
 
-class Stopped(Exception):  # noqa: N818 - no error: somebody has pressed Ctrl-C
+class Stopped(Exception):
     """The report was given up while this thread was at work."""
 
 

@@ -119,8 +119,16 @@ def _explained(
     failed = []
     for name in shown(study):
         try:
-            results[name] = covered(study).result if name == "occlusion" else explain(
-                study.judged, study.data.x[chosen], targets, method=name, **options_of(study, name)
+            results[name] = (
+                covered(study).result
+                if name == "occlusion"
+                else explain(
+                    study.judged,
+                    study.data.x[chosen],
+                    targets,
+                    method=name,
+                    **options_of(study, name),
+                )
             )
         except NnvizError as error:
             if name != "occlusion" or study.methods:
