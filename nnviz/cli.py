@@ -60,11 +60,37 @@ def report(args: argparse.Namespace) -> None:
         code=code,
         classes=[_class(model, word) for word in args.shown_classes],
         layers=[_layer(model, word) for word in args.layers],
+        chapters=_words(args.chapters),
+        methods=_words(args.methods),
+        pick=_numbers(args.pick),
         lang=args.lang,
         verbose=not args.quiet,
     )
     for path in written:
         print(path)
+    if args.open:
+        _open(written[-1])
+
+
+def _open(page: Path) -> None:
+    """Show the page in the reader's browser; one line where there is none."""
+    import webbrowser
+
+    if not webbrowser.open(page.resolve().as_uri()):
+        print(f"nnviz: found no browser to open {page} with", file=sys.stderr)
+
+
+def _words(given: str | None) -> list[str]:
+    """`a,b,c` as a list; nothing where nothing was said."""
+    return [] if given is None else [word.strip() for word in given.split(",")]
+
+
+def _numbers(given: str | None) -> list[int]:
+    """`3,17,42` as numbers."""
+    words = _words(given)
+    if not all(word.isdecimal() for word in words):
+        raise ArgumentError(f"--pick wants numbers of pictures like 3,17,42, got {given!r}")
+    return [int(word) for word in words]
 
 
 def _class(model: Model, word: str) -> str | int:
@@ -217,7 +243,26 @@ def _report_options(sub: argparse.ArgumentParser) -> None:
         help="whose channels are shown; default: the first convolution and the last one before "
         "the answer",
     )  # fmt: skip
-    sub.add_argument("--out", default="gallery", help="the folder to write; default: gallery")
+    group.add_argument(
+        "--chapters", metavar="NAME,NAME",
+        help="of works, adjust, fails and why; default: all four",
+    )  # fmt: skip
+    group.add_argument(
+        "--methods", metavar="NAME,NAME",
+        help="which attribution methods stand beside each other and are judged, by the names that "
+        "`explain` knows; default: the usual ones",
+    )  # fmt: skip
+    group.add_argument(
+        "--pick", metavar="NUMBER,NUMBER",
+        help="which pictures of --data are explained, counted from 0; default: the first of each "
+        "class",
+    )  # fmt: skip
+    sub.add_argument(
+        "--out", default="gallery",
+        help="the folder to write; default: gallery. What was computed stays in its .nnviz-cache, "
+        "so that a report goes on where it was; safe to delete",
+    )  # fmt: skip
+    sub.add_argument("--open", action="store_true", help="open the page in the browser")
     sub.add_argument("--name", help="what to call the model on the page")
     sub.add_argument(
         "--lang", default="en", metavar="LANGUAGE",

@@ -29,7 +29,7 @@ def fooled():
     model.fit(train.x, train.y, epochs=3, batch_size=32, optimizer=nv.Adam(5e-3), verbose=False)
     test = nv.data.load("planted-spurious", n=60, seed=1)
     study = Study(model, test, 0, "fooled", "model = …", "data = …")
-    return study, trust.judged(study, why.cover(study))
+    return study, trust.judged(study)
 
 
 def test_the_page_says_that_the_maps_show_the_spurious_cue(fooled):
