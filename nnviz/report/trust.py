@@ -77,8 +77,12 @@ class Told:
 def told(study: Study) -> Told:
     """All that the page says of how far its maps can be believed."""
     found = judged(study)
-    marks = {name: marked(name, sane) for name, sane in found.sane.items()}
-    return Told(marks, table(study, found))
+    return Told(against(found.sane), table(study, found))
+
+
+def against(sane: Mapping[str, Sanity]) -> dict[str, str]:
+    """What the sanity check says against each method."""
+    return {name: marked(name, one) for name, one in sane.items()}
 
 
 def judged(study: Study) -> Trust:
