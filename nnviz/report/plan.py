@@ -1,4 +1,4 @@
-"""The plan: which chapters, figures and findings this model and these pictures get.
+"""The plan: which chapters and figures this model and these pictures get.
 
 A figure that a model cannot have (filters without a convolution) is left out; one that fails for a
 reason of the data shows that reason in the picture's place. Nothing is ever an empty frame.
@@ -10,16 +10,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-import numpy as np
-
-from ..draw.colour import DIVERGING, limits
-from ..draw.image import heat
 from ..errors import NnvizError
 from ..inspection.anatomy import health
 from . import adjust, answers, excited, fails, firmness, inside, methods, trust, why, works
-from .figure import Cell, Chapter, Figure, Finding
+from .figure import Chapter, Figure
 from .study import Study
-from .words import place_words, say
+from .verdict import Verdict, verdict
+from .words import say
 
 T = TypeVar("T")
 Tell = Callable[[str], None]
@@ -31,7 +28,7 @@ class Plan:
     """Everything that the page shows."""
 
     chapters: tuple[Chapter, ...]
-    findings: tuple[Finding, ...]
+    verdict: Verdict
 
     def figures(self) -> Iterable[Figure]:
         """All figures, in reading order."""
@@ -51,10 +48,13 @@ def plan(study: Study, tell: Tell) -> Plan:
         _fails(study, tell),
         _why(study, tell, covered),
     ]
+    found = None
     if isinstance(covered, why.Covered):
         tell("trust")
-        chapters = _believed(study, covered, chapters)
-    return Plan(tuple(chapters), tuple(_findings(study, covered)))
+        drawn = covered
+        found = _try("trust", lambda: trust.judged(study, drawn))
+        chapters = _believed(study, found, chapters)
+    return Plan(tuple(chapters), verdict(study, covered, found))
 
 
 def _made(figures: Iterable[Figure | None]) -> list[Figure]:
@@ -90,7 +90,7 @@ def _works(study: Study, tell: Tell) -> Chapter:
     for ident, make in makers:
         tell(ident)
         figures.append(_try(ident, make))
-    return Chapter("works", say("works"), concluded("works"), figures)
+    return Chapter("works", say("works"), concluded("works"), figures, works.advice(study))
 
 
 def _deep(
@@ -124,7 +124,8 @@ def _adjust(study: Study, tell: Tell) -> Chapter:
         ]
     )
     lead = concluded("adjust", "adjust.lead" if curves else "adjust.lead.plain")
-    return Chapter("adjust", say("adjust"), lead, figures, adjust.advice(study, found))
+    advice = adjust.advice(study, found) or [say("todo.adjust.nothing")]
+    return Chapter("adjust", say("adjust"), lead, figures, advice)
 
 
 def _fails(study: Study, tell: Tell) -> Chapter:
@@ -132,7 +133,8 @@ def _fails(study: Study, tell: Tell) -> Chapter:
     if found is None:
         key = "fails.unlabelled" if study.is_classifier else "fails.plain"
         shown = [_try("answers", lambda: answers.top(study))] if answers.wanted(study) else []
-        return Chapter("fails", say("fails"), say(key), shown)
+        advice = [say("todo.fails.label")] if study.is_classifier else []
+        return Chapter("fails", say("fails"), say(key), shown, advice)
     makers: list[tuple[str, Callable[[], Figure | None]]] = [
         ("confusion", lambda: fails.confusion(study, found)),
         ("per-class", lambda: fails.per_class(study, found)),
@@ -147,7 +149,7 @@ def _fails(study: Study, tell: Tell) -> Chapter:
     for ident, make in makers:
         tell(ident)
         figures.append(_try(ident, make))
-    advice = fails.advice(study, found)
+    advice = fails.advice(study, found) or [say("todo.fails.nothing")]
     return Chapter("fails", say("fails"), concluded("fails"), _made(figures), advice)
 
 
@@ -183,10 +185,9 @@ def concluded(chapter: str, lead: str = "") -> str:
     return f"{say(lead or f'{chapter}.lead')} {say(f'{chapter}.conclude')}"
 
 
-def _believed(study: Study, drawn: why.Covered, chapters: list[Chapter]) -> list[Chapter]:
+def _believed(study: Study, found: trust.Trust | Figure, chapters: list[Chapter]) -> list[Chapter]:
     """The chapters, their figures with what the network says of their maps; the last one with the
     table of all methods."""
-    found = _try("trust", lambda: trust.judged(study, drawn))
     *before, last = chapters
     if isinstance(found, Figure):
         return [*before, replace(last, figures=[*last.figures, found])]
@@ -201,58 +202,3 @@ def _believed(study: Study, drawn: why.Covered, chapters: list[Chapter]) -> list
 def _told(figure: Figure, found: trust.Trust) -> Figure:
     said = found.sentences(figure.id)
     return replace(figure, caption=f"{figure.caption} {said}".strip()) if said else figure
-
-
-def _findings(study: Study, covered: why.Covered | Figure | None) -> Iterable[Finding]:
-    found = study.mistakes
-    if found is not None:
-        yield from _about_mistakes(study)
-    if not isinstance(covered, why.Covered):
-        return
-    result, chosen = covered.result, covered.chosen
-    k, (row, col), drop = why.strongest(result)
-    i = chosen[k]
-    if drop <= 0 or study.predicted[i] != study.labels[i]:
-        return
-    rows, cols = result.values.shape[1:]
-    drawn = study.maps(result.values)
-    low, high = limits(drawn, signed=True)
-    name = study.class_name(int(study.predicted[i]))
-    yield Finding(
-        [study.original(i), Cell(heat(drawn[k], low, high, DIVERGING), "", "its map")],
-        say(
-            "finding.part",
-            true=name,
-            place=place_words(row, col, rows, cols),
-            before=why.in_steps_of(drop, float(result.scores[k])),
-            after=why.in_steps_of(drop, float(result.scores[k]) - drop),
-        ),
-        "occlusion",
-    )
-
-
-def _about_mistakes(study: Study) -> Iterable[Finding]:
-    found = study.mistakes
-    assert found is not None
-    n = len(found.labels)
-    if not len(found.wrong):
-        i = int(found.confidence.argmin())
-        true, sure = study.class_name(int(found.labels[i])), float(found.confidence[i])
-        words = say("finding.none", n=n, true=true, sure=sure)
-        yield Finding([study.original(i)], words, "confusion")
-        return
-    a, b, count = found.mixed_up()[0]
-    pair = [
-        int(i) for i in found.wrong if {int(found.labels[i]), int(found.predicted[i])} == {a, b}
-    ][:2]
-    yield Finding(
-        [study.original(i) for i in pair],
-        say("finding.pair", a=study.class_name(a), b=study.class_name(b), count=count, n=n),
-        "confusion",
-    )
-    i = int(found.wrong[0])
-    true, answer = (study.class_name(int(v[i])) for v in (found.labels, found.predicted))
-    sure = float(np.floor(found.confidence[i] * 1000) / 1000)  # never "100 % sure" by rounding up
-    yield Finding(
-        [study.original(i)], say("finding.wrong", sure=sure, true=true, answer=answer), "mistakes"
-    )

@@ -84,6 +84,17 @@ class Trust:
                     before=before, after=after, random=control)  # fmt: skip
         return " ".join(filter(None, (words, self.mark(name))))
 
+    def believed(self) -> list[str]:
+        """The methods that are surely better than every control and pass the sanity check, the best
+        first."""
+        good = [
+            name
+            for name, found in self.scores.items()
+            if all(c.beaten for c in found["insertion_minus_deletion"].controls)
+            and not marks_of(self.sane.get(name))
+        ]
+        return sorted(good, key=lambda name: -_quality(self.scores[name]))
+
     def mark(self, name: str) -> str:
         """What the sanity check says against a method, or nothing."""
         marks = marks_of(self.sane.get(name))
@@ -229,11 +240,7 @@ def _title(trust: Trust, names: list[str], known: bool) -> str:
         true = np.mean([trust.scores[name]["pointing"].mean for name in names])
         key = "trust.title.decoy" if seen > true else "trust.title.true"
         return say(key, decoy=seen, true=true)
-    good = [
-        name for name in names
-        if all(c.beaten for c in trust.scores[name]["insertion_minus_deletion"].controls)
-        and not marks_of(trust.sane.get(name))
-    ]  # fmt: skip
+    good = trust.believed()
     if not good:
         return say("trust.title.no", n=len(names))
     return say("trust.title", good=len(good), n=len(names), best=name_of(good[0]))
