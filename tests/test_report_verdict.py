@@ -26,7 +26,7 @@ def page(galleries, case):
 
 
 def test_three_weak_spots_each_with_a_picture_of_its_own():
-    found = verdict(study_of(lambda answers: (answers + 1) % 3))
+    found = verdict(study_of(lambda answers: (answers + 1 + np.arange(12) % 2) % 3))
     assert len(found.weak) == 3
     assert [one.link for one in found.weak] == ["confusion", "per-class", "mistakes"]
     pictures = [cell.picture.tobytes() for one in found.weak for cell in one.cells]
