@@ -10,7 +10,7 @@ import pytest
 from pages import CASES, Page, cnn, dataset
 
 from nnviz.report.study import Study
-from nnviz.report.verdict import verdict
+from nnviz.report.verdict import good, weak
 from nnviz.report.words import EN
 
 
@@ -26,22 +26,23 @@ def page(galleries, case):
 
 
 def test_three_weak_spots_each_with_a_picture_of_its_own():
-    found = verdict(study_of(lambda answers: (answers + 1 + np.arange(12) % 2) % 3))
-    assert len(found.weak) == 3
-    assert [one.link for one in found.weak] == ["confusion", "per-class", "mistakes"]
-    pictures = [cell.picture.tobytes() for one in found.weak for cell in one.cells]
+    study = study_of(lambda answers: (answers + 1 + np.arange(12) % 2) % 3)
+    found = weak(study)
+    assert len(found) == 3
+    assert [one.link for one in found] == ["confusion", "per-class", "mistakes"]
+    pictures = [cell.picture.tobytes() for one in found for cell in one.cells]
     assert len(set(pictures)) >= 3
-    assert all(cell.alt for one in found.weak for cell in one.cells)
+    assert all(cell.alt for one in found for cell in one.cells)
     assert re.fullmatch(r"It overlooks \d most often: it recognizes 0 of \d+; this one .*",
-                        found.weak[1].sentence)  # fmt: skip
-    assert "between 0.0%" in found.good
+                        found[1].sentence)  # fmt: skip
+    assert "between 0.0%" in good(study)
 
 
 def test_without_a_mistake_the_least_sure_answers_are_named():
-    found = verdict(study_of())
-    assert found.weak
-    assert all("Right, but hardly sure" in one.sentence for one in found.weak)
-    shares = [float(re.search(r"([\d.]+)%", one.sentence)[1]) for one in found.weak]
+    found = weak(study_of())
+    assert found
+    assert all("Right, but hardly sure" in one.sentence for one in found)
+    shares = [float(re.search(r"([\d.]+)%", one.sentence)[1]) for one in found]
     assert shares == sorted(shares)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +17,7 @@ from ..engine.layers.rectifier import ReLU
 from ..engine.model import Model
 from ..inspection.evaluation import Mistakes, as_classifier, is_classifier, mistakes
 from ..inspection.probability import probabilities
+from .cache import Cache
 from .figure import Cell
 from .words import isolated, say
 
@@ -27,6 +30,8 @@ SMALL, DOTS = 120, 48
 """How wide a large picture is drawn beside its maps at the most, in pixels, and a map, in dots."""
 FEW_CLASSES = 6
 """How many classes' ideal pictures are made of such a size, where nobody has chosen."""
+OPTIONS = ("classes", "layers", "methods", "pick")
+"""What the reader may choose of a study, by the names of its fields."""
 GREY = 0.5
 SURE = 0.95
 """From which probability on an answer counts as sure."""
@@ -38,7 +43,9 @@ class Study:
 
     seed: of everything random. name: what to call the model. source: where the pictures are from.
     classes, layers: what the reader wants to see of classes (by number) and of layers (a node, and
-    its channels or None for the first ones); empty for what suits the model and the pictures.
+    its channels or None for the first ones); of methods, and of pictures to be explained (by
+    number); empty for what suits the model and the pictures.
+    cache: what is computed once, see `once`.
     """
 
     model: Model
@@ -49,13 +56,32 @@ class Study:
     data_code: str
     classes: tuple[int, ...] = ()
     layers: tuple[tuple[str, tuple[int, ...] | None], ...] = ()
+    methods: tuple[str, ...] = ()
+    pick: tuple[int, ...] = ()
+    cache: Cache = field(default_factory=Cache, compare=False)
 
-    @cached_property
+    def once(
+        self, name: str, make: Callable[[], Any], hint: Any = Any, reads: Iterable[str] = OPTIONS
+    ) -> Any:
+        """What `make` gives, made once and kept under this name for the next report.
+
+        hint: its type; plain data, results, and dataclasses of these. reads: the options that it
+        depends on, in truth: what is not named may change without it.
+        """
+        return self.cache.once(name, make, hint, reads)
+
+    @property
     def probabilities(self) -> Array:
         """(N, classes): how sure the network is of each class, for all pictures."""
         if self.mistakes is not None:
             return self.mistakes.probabilities
-        return probabilities(self.judged, self.judged.predict(self.data.x))
+        found: Array = self.once(
+            "study-probabilities",
+            lambda: probabilities(self.judged, self.judged.predict(self.data.x)),
+            np.ndarray,
+            (),
+        )
+        return found
 
     @cached_property
     def predicted(self) -> Array:
@@ -64,14 +90,23 @@ class Study:
             return np.zeros(len(self.data), np.int64)
         return self.probabilities.argmax(axis=1)
 
-    @cached_property
+    @property
     def mistakes(self) -> Mistakes | None:
         """Answers beside the truth, or None where the pictures have no labels."""
-        if self.data.y is None or not self.is_classifier:
+        y = self.data.y
+        if y is None or not self.is_classifier:
             return None
-        return mistakes(self.model, self.data.x, self.data.y)
+        found: Mistakes = self.once(
+            "study-mistakes", lambda: mistakes(self.model, self.data.x, y), Mistakes, ()
+        )
+        return found
 
     @property
+    def is_labelled(self) -> bool:
+        """Whether there are mistakes to be found."""
+        return self.data.y is not None and self.is_classifier
+
+    @cached_property
     def is_classifier(self) -> bool:
         """Whether the output means classes: several, or two by a single sigmoid."""
         return is_classifier(self.model)
@@ -89,7 +124,10 @@ class Study:
 
     @cached_property
     def picks(self) -> list[int]:
-        """The first picture of each class, as they come: nobody has chosen the pretty ones."""
+        """The pictures chosen; else the first one of each class, as they come: nobody has chosen
+        the pretty ones."""
+        if self.pick:
+            return list(self.pick)
         found: dict[int, int] = {}
         for i, label in enumerate(self.labels.tolist()):
             found.setdefault(label, i)

@@ -14,14 +14,15 @@ import numpy as np
 from ..draw.samples import spread
 from ..engine.layer import Array
 from ..errors import NnvizError
-from ..inspection.attribution import RULES, explain
+from ..inspection.attribution import METHODS, RULES, explain
 from ..inspection.evaluation import Sanity, Scores
 from ..inspection.evaluation.sanity import ANY_CLASS, PICTURE, forgotten, learnt, noticed
 from ..inspection.evaluation.scores import Judge, Score
 from .figure import Figure, Table
-from .methods import CONTRAST, NAMES, options_of
+from .methods import CONTRAST, name_of, options_of, shown
+from .plain import kept
 from .study import Study, fill_for
-from .why import Covered, guide_settings
+from .why import guide_settings, hardest
 from .words import heads, listing, say
 
 JUDGED = (
@@ -37,9 +38,8 @@ OF_FIGURE = {
     "occlusion-guide": ("guide",),
     "mistakes": ("occlusion",),
     "mistakes-unsure": ("occlusion",),
-    "methods": (*NAMES, "occlusion"),
 }
-"""Which of them each figure shows."""
+"""Which of them each figure shows; that of the methods, those that stand there."""
 SHARE = 0.1
 """Of the pixels, which are taken away for the sentence under a figure."""
 STEPS, DRAWS = 10, 10
@@ -64,10 +64,13 @@ class Trust:
     sane: Mapping[str, Sanity]
     chosen: list[int]
     decoys: Mapping[str, Array]
+    of_figure: Mapping[str, tuple[str, ...]]
 
     def sentences(self, figure: str) -> str:
         """What stands under a figure about its methods."""
-        names = [name for name in OF_FIGURE.get(figure, ()) if name in self.scores]
+        names = [name for name in self.of_figure.get(figure, ()) if name in self.scores]
+        if not names:
+            return ""
         if len(names) <= len(RULES):
             return " ".join(self.sentence(name) for name in names)
         falls = {name: self.falls(name) for name in names}
@@ -95,6 +98,17 @@ class Trust:
         ]
         return sorted(good, key=lambda name: -_quality(self.scores[name]))
 
+    def verdict(self) -> str:
+        """How many methods can be believed, and which one best, in one line."""
+        good, n = self.believed(), len(self.chosen)
+        if not self.scores:
+            return say("verdict.trust.unknown")
+        if not good:
+            return say("verdict.trust.none", of=len(self.scores), n=n)
+        before, after, random = self.falls(good[0])
+        return say("verdict.trust", good=len(good), of=len(self.scores), n=n, share=SHARE,
+                   best=name_of(good[0]), before=before, after=after, random=random)  # fmt: skip
+
     def mark(self, name: str) -> str:
         """What the sanity check says against a method, or nothing."""
         marks = marks_of(self.sane.get(name))
@@ -108,11 +122,32 @@ class Trust:
         return float(np.mean([b for b, _ in every])), float(after[0]), float(after[random])
 
 
-def judged(study: Study, covered: Covered) -> Trust:
+@kept
+@dataclass(frozen=True)
+class Told:
+    """What the page says of it: under each figure, in the table of all methods, at the top."""
+
+    sentences: dict[str, str]
+    table: Figure | None
+    verdict: str
+
+
+def told(study: Study) -> Told:
+    """All that the page says of how far its maps can be believed."""
+    found = judged(study)
+    said = {figure: found.sentences(figure) for figure in of_figure(study)}
+    return Told(said, table(study, found), found.verdict())
+
+
+def of_figure(study: Study) -> dict[str, tuple[str, ...]]:
+    """Which methods each figure shows."""
+    return OF_FIGURE | {"methods": shown(study)}
+
+
+def judged(study: Study) -> Trust:
     """All methods of the page on right answers spread over the data, where there are any."""
-    right = np.flatnonzero(study.predicted == study.labels)
     few = math.prod(study.model.input.shape[:2]) > SMALL
-    chosen = spread(right, len(covered.chosen) if few else PICTURES).tolist() or covered.chosen
+    chosen = _judged_by(study, few)
     data = study.data[chosen]
     targets = study.predicted[chosen]
     judge = Judge.of(study.judged, data, targets, steps=STEPS, draws=DRAWS, fill=fill_for(study),
@@ -122,10 +157,8 @@ def judged(study: Study, covered: Covered) -> Trust:
     scores: dict[str, Scores] = {}
     sane: dict[str, Sanity] = {}
     decoys: dict[str, Array] = {}
-    for name in JUDGED:
-        if name == "grad_cam" and not study.has_places:
-            continue
-        method, options = _asked(study, covered, name)
+    for name in _names(study):
+        method, options = _asked(study, name)
         try:
             result = explain(study.judged, data.x, targets, method=method, **options)
             scores[name] = judge.scores(result)
@@ -134,28 +167,42 @@ def judged(study: Study, covered: Covered) -> Trust:
                 decoys[name] = other.scores(result).of("pointing")
             # Occlusion asks the network again for every place: dear where the picture is large.
             if homes and (method != "occlusion" or not few):
-                n, k = (SANE, 1) if name in DEAR else (len(data), RUINS)
+                n, k = (SANE, 1) if _is_dear(name) else (len(data), RUINS)
                 sane[name] = noticed(study.judged, data.x[:n], targets[:n], result, ruins[:k],
                                      options=options, seed=study.seed)  # fmt: skip
         except NnvizError:
             continue
-    return Trust(scores, sane, chosen, decoys)
+    return Trust(scores, sane, chosen, decoys, of_figure(study))
 
 
-def _asked(study: Study, covered: Covered, name: str) -> tuple[str, dict[str, Any]]:
+def _judged_by(study: Study, few: bool) -> list[int]:
+    """The pictures that the methods are judged by."""
+    explained = hardest(study)
+    if few and study.pick:
+        return explained
+    right = np.flatnonzero(study.predicted == study.labels)
+    return spread(right, len(explained) if few else PICTURES).tolist() or explained
+
+
+def _names(study: Study) -> list[str]:
+    """The methods that are judged: those of the page, or those chosen, each with its figures."""
+    names = list(JUDGED) if study.has_places else [n for n in JUDGED if n != "grad_cam"]
+    if not study.methods:
+        return names
+    guide = ["guide"] if "occlusion" in study.methods else []
+    return [*study.methods, *guide]
+
+
+def _is_dear(name: str) -> bool:
+    return name in DEAR or METHODS[name].family == "perturbation"
+
+
+def _asked(study: Study, name: str) -> tuple[str, dict[str, Any]]:
     """The method of a name in `JUDGED`, with the options that its figure has."""
     if name == "guide":
         return "occlusion", guide_settings(study)
-    if name == "occlusion":
-        settings = covered.result.provenance.settings
-        return name, {key: settings[key] for key in ("patch", "stride", "fill")}
     more = {"steps": PATH} if name == CONTRAST else {}
     return name, options_of(study, name) | more
-
-
-def name_of(method: str) -> str:
-    """What a method is called on the page."""
-    return heads(f"method.{method}")[0]
 
 
 def marks_of(found: Sanity | None) -> str:

@@ -4,7 +4,7 @@ be known is said not to be known."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,10 +13,9 @@ from ..draw.colour import DIVERGING, limits
 from ..draw.image import heat
 from ..inspection.evaluation import Mistakes
 from .alts import of_signed
-from .figure import Cell, Figure, Finding
+from .figure import Cell, Finding
 from .study import Study
-from .trust import SHARE, Trust, name_of
-from .why import Covered, in_steps_of, strongest
+from .why import covered, in_steps_of, strongest
 from .words import isolated, place_words, say
 
 SPOTS = 3
@@ -28,29 +27,16 @@ class Verdict:
     """What a reader with half a minute should know.
 
     good: how good it is, and on what. weak: its weakest spots, each with a picture. trust: how far
-    the explanations can be believed. part: what mattered most in one answer, with its map.
+    the explanations can be believed. parts: what mattered most in one answer, with its map.
     """
 
     good: str
-    weak: tuple[Finding, ...]
+    weak: Sequence[Finding]
     trust: str
-    part: Finding | None
+    parts: Sequence[Finding]
 
 
-def verdict(
-    study: Study, covered: Covered | Figure | None = None, trust: Trust | Figure | None = None
-) -> Verdict:
-    """The verdict; covered, trust: what the last chapter found, where it found anything."""
-    shown = covered if isinstance(covered, Covered) else None
-    return Verdict(
-        _good(study),
-        tuple(_first(_weak(study), SPOTS)),
-        _trusted(study, trust if isinstance(trust, Trust) else None),
-        None if shown is None else _part(study, shown),
-    )
-
-
-def _good(study: Study) -> str:
+def good(study: Study) -> str:
     """How often it is right, on which pictures."""
     found, name = study.mistakes, isolated(study.data.name)
     if not study.is_classifier:
@@ -75,8 +61,12 @@ def _first(findings: Iterable[Finding], most: int) -> Iterator[Finding]:
 # Weak spots -------------------------------------------------------------------------------------
 
 
+def weak(study: Study) -> list[Finding]:
+    """The weakest spots, the gravest kind first; without mistakes, the least sure answers."""
+    return list(_first(_weak(study), SPOTS))
+
+
 def _weak(study: Study) -> Iterator[Finding]:
-    """The weak spots, the gravest kind first."""
     found = study.mistakes
     if found is None:
         if study.is_classifier:
@@ -145,28 +135,18 @@ def _both(found: Mistakes, i: int) -> tuple[int, int]:
     return int(found.labels[i]), int(found.predicted[i])
 
 
-# The explanations -------------------------------------------------------------------------------
+# The explanations ---------------------------------------------------------------------------------
 
 
-def _trusted(study: Study, trust: Trust | None) -> str:
-    """How many methods can be believed, and which one best, by the numbers of the table."""
-    if trust is None or not trust.scores:
-        return say("verdict.trust.unknown") if study.is_classifier else ""
-    good, every = trust.believed(), len(trust.scores)
-    if not good:
-        return say("verdict.trust.none", of=every, n=len(trust.chosen))
-    before, after, random = trust.falls(good[0])
-    return say("verdict.trust", good=len(good), of=every, n=len(trust.chosen), share=SHARE,
-               best=name_of(good[0]), before=before, after=after, random=random)  # fmt: skip
-
-
-def _part(study: Study, covered: Covered) -> Finding | None:
-    """The part of one picture that matters most to its answer, beside its map."""
-    result, chosen = covered.result, covered.chosen
+def parts(study: Study) -> list[Finding]:
+    """The part of one picture that matters most to its answer, beside its map; nothing where none
+    does."""
+    found = covered(study)
+    result, chosen = found.result, found.chosen
     k, (row, col), drop = strongest(result)
     i = chosen[k]
     if drop <= 0 or study.predicted[i] != study.labels[i]:
-        return None
+        return []
     drawn = study.maps(result.values)
     low, high = limits(drawn, signed=True)
     name, score = study.class_name(int(study.predicted[i])), float(result.scores[k])
@@ -179,4 +159,4 @@ def _part(study: Study, covered: Covered) -> Finding | None:
         after=in_steps_of(drop, score - drop),
     )
     map_ = Cell(heat(drawn[k], low, high, DIVERGING), "", alt)
-    return Finding([study.original(i), map_], words, "occlusion")
+    return [Finding([study.original(i), map_], words, "occlusion")]

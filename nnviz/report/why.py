@@ -22,6 +22,7 @@ from ..inspection.attribution import (
 from ..inspection.results import same_for_every_class
 from .alts import of_map, of_signed, place_of
 from .figure import Cell, Figure, Scale, short_settings
+from .plain import kept
 from .study import GREY, MOST_CLASSES, Study, fill_for, patch_for
 from .words import ends, heads, listing, place_words, say, told
 
@@ -32,12 +33,16 @@ MOST_COVERED = 5
 
 
 def hardest(study: Study) -> list[int]:
-    """The right answers among the picks that were least sure: there is something to see in them."""
+    """The pictures chosen; else the right answers among the picks that were least sure: there is
+    something to see in them."""
+    if study.pick:
+        return list(study.pick)
     right = [i for i in study.picks if study.predicted[i] == study.labels[i]] or study.picks
     sure = study.probabilities.max(axis=1)
     return sorted(right, key=lambda i: float(sure[i]))[:MOST_COVERED]
 
 
+@kept
 @dataclass(frozen=True)
 class Covered:
     """The occlusion figure, with what the top and the advice need of it."""
@@ -45,6 +50,12 @@ class Covered:
     figure: Figure
     result: Occlusion
     chosen: list[int]
+
+
+def covered(study: Study) -> Covered:
+    """Occlusion with a small patch, computed once for all that need it."""
+    found: Covered = study.once("covered", lambda: cover(study), Covered, ("pick",))
+    return found
 
 
 def cover(study: Study) -> Covered:
