@@ -47,10 +47,10 @@ ZH: dict[str, str] = {
     "purpose": "它查看一张 {rows}×{cols} 像素的图片，判断图中是 {classes} 个类别中的哪一个："
     "{names}。",
     "purpose.plain": "它查看一张 {rows}×{cols} 像素的图片，给出 {outputs} 个数值。",
-    "fact.accuracy": "的图片（共 {n:,} 张）回答正确",
-    "fact.params": "个由训练学得的参数",
+    "fact.accuracy": "正确率（{n:,} 张图片）",
+    "fact.params": "由训练学得的参数个数",
     "fact.input": "图片尺寸：行 × 列 × 通道",
-    "fact.sure": "的图片：既有把握（概率不低于 95 %）又答对",
+    "fact.sure": "既有把握（概率不低于 95 %）又答对的图片",
     "finding.pair": "最常混淆的是 {a} 和 {b}：{n:,} 张图片中有 {count} 张。",
     "finding.wrong": "它以 {sure:.1%} 的把握把这个 {true} 认作 {answer}，结果错了。",
     "finding.none": "在这 {n:,} 张图片上它没有出错；最没有把握的是这个 {true}，概率为 {sure:.1%}。",
