@@ -13,6 +13,7 @@ from checked_html import Checked
 from pages import CASES, Page, write_case
 
 import nnviz.report
+from nnviz.draw.chart import INK
 from nnviz.draw.colour import CATEGORIES, DIVERGING, SEQUENTIAL, table
 from nnviz.report.words import WORDS
 
@@ -192,6 +193,11 @@ def test_text_stands_out_from_its_paper(scheme, ink, paper):
     assert contrast("#000000", "#ffffff") == pytest.approx(21)
     colours = palettes()[scheme]
     assert contrast(colours[ink], colours[paper]) >= 4.5
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_words_of_charts_stand_out_from_their_sheet(scheme):
+    assert contrast(INK, palettes()[scheme]["sheet"]) >= 4.5
 
 
 # Machado, Oliveira, Fernandes 2009, table 1, severity 1.0: what is left of linear RGB.
