@@ -54,8 +54,7 @@ def facts(study: Study) -> list[tuple[str, str]]:
     found, model = study.mistakes, study.model
     shown = []
     if found is not None:
-        low, high = found.interval
-        words = say("fact.accuracy", n=len(found.labels), low=low, high=high)
+        words = say("fact.accuracy", n=len(found.labels))
         shown.append((f"{found.accuracy:.1%}", words))
     count = sum(array.size for array in model.parameters().values())
     shown.append((f"{count:,}", say("fact.params")))
