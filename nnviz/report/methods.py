@@ -13,7 +13,7 @@ from ..engine.layer import Array
 from ..errors import NnvizError
 from ..inspection.attribution import METHODS, Logit, explain
 from ..inspection.results import Attribution
-from .figure import Cell, Figure, Scale, short_settings
+from .figure import Cell, Figure, Look, Scale, short_settings
 from .study import Study, fill_for
 from .why import Covered, hardest
 from .words import ends, heads, place_words, say, told
@@ -50,7 +50,9 @@ def beside_each_other(study: Study, covered: Covered | None) -> Figure:
     rows, row_heads = [[study.original(i) for i in chosen]], [say("methods.picture")]
     for name, result in results.items():
         maps = study.maps(result.values)
-        rows.append(_row(name, maps, result.gap, names))
+        again = None if name == "occlusion" else _once(study, name)
+        looks = _looks(study, name, limits(maps, signed=True), chosen, targets.tolist(), again)
+        rows.append(_row(name, maps, result.gap, looks))
         row_heads.append(_head(name, maps))
         warnings += told(result.warnings, names, heads(f"method.{name}")[0])
     title, agreement = _agreement(results)
@@ -102,15 +104,34 @@ def _explained(
     return results, failed
 
 
-def _row(name: str, maps: Array, gap: Array | None, names: list[str]) -> list[Cell]:
+def _row(name: str, maps: Array, gap: Array | None, looks: list[Look]) -> list[Cell]:
     low, high = limits(maps, signed=True)
     shown = heads(f"method.{name}")[0]
-    gaps = [None] * len(names) if gap is None else gap.tolist()
+    gaps = [None] * len(looks) if gap is None else gap.tolist()
     return [
         Cell(heat(v, low, high, DIVERGING), "" if missed is None else say(
-            "methods.gap.label", gap=in_words(missed)), f"{shown} map of {of}")
-        for v, of, missed in zip(maps, names, gaps, strict=True)
+            "methods.gap.label", gap=in_words(missed)), f"{shown} map of {look.target}", look)
+        for v, look, missed in zip(maps, looks, gaps, strict=True)
     ]  # fmt: skip
+
+
+def _looks(
+    study: Study, name: str, range_: tuple[float, float], chosen: list[int], targets: list[int],
+    again: str | None,
+) -> list[Look]:  # fmt: skip
+    """What the viewer knows of a row: its numbers lie under the method's name."""
+    scale = Scale(*range_, DIVERGING, ends("scale.against_for"))
+    return [
+        Look(i, heads(f"method.{name}")[0], study.class_name(t), name, (k,), None, scale,
+             study.dot, again="" if again is None else again.format(i, i + 1, t))
+        for k, (i, t) in enumerate(zip(chosen, targets, strict=True))
+    ]  # fmt: skip
+
+
+def _once(study: Study, name: str) -> str:
+    """The Python that makes one map, with places for the picture and the class."""
+    options = "".join(f", {k}={v!r}" for k, v in options_of(study, name).items())
+    return f"nv.explain(model, data.x[{{0}}:{{1}}], {{2}}, method={name!r}{options}).values[0]"
 
 
 def in_words(gap: float) -> str:
@@ -190,13 +211,23 @@ def contrast(study: Study) -> Figure | None:
         for i, t, p in zip(chosen, truths, answers, strict=True)
     ]  # fmt: skip
     assert result.gap is not None
+    said = "".join(f", {k}={v!r}" for k, v in options.items())
+    scale = Scale(low, high, DIVERGING, ends("scale.contrast"))
+    looks = [
+        Look(i, heads("method.integrated_gradients")[0],
+             say("look.contrast", answer=study.class_name(p), true=study.class_name(t)), "values",
+             (k,), None, scale, study.dot,
+             again=f"nv.explain(model, data.x[{i}:{i + 1}], nv.Logit({p}) - nv.Logit({t}), "
+             f"method={CONTRAST!r}{said}).values[0]")
+        for k, (i, p, t) in enumerate(zip(chosen, answers, truths, strict=True))
+    ]  # fmt: skip
     maps = [
         Cell(heat(v, low, high, DIVERGING),
              say("contrast.label", lead=number(float(lead)), gap=in_words(float(gap))),
-             f"why not the truth: {head}")
-        for v, lead, gap, head in zip(drawn, result.scores, result.gap, titles, strict=True)
+             f"why not the truth: {head}", look)
+        for v, lead, gap, head, look in zip(drawn, result.scores, result.gap, titles, looks,
+                                            strict=True)
     ]  # fmt: skip
-    said = "".join(f", {k}={v!r}" for k, v in options.items())
     return Figure(
         id="contrast",
         title=_tipped(study, result.values[0], chosen[0]),
@@ -204,7 +235,7 @@ def contrast(study: Study) -> Figure | None:
         cells=[[study.original(i) for i in chosen], maps],
         row_heads=heads("contrast.rows"),
         col_heads=titles,
-        scale=Scale(low, high, DIVERGING, ends("scale.contrast")),
+        scale=scale,
         zoom=ZOOM,
         warnings=told(result.warnings, titles),
         method=f"{CONTRAST} of the difference of two scores",

@@ -16,7 +16,7 @@ from ..draw.colour import DIVERGING, limits
 from ..draw.image import heat
 from ..errors import NnvizError
 from ..inspection.anatomy import health
-from . import adjust, answers, excited, fails, firmness, inside, methods, trust, why, works
+from . import adjust, answers, excited, explore, fails, firmness, inside, methods, trust, why, works
 from .figure import Cell, Chapter, Figure, Finding
 from .study import Study
 from .words import place_words, say
@@ -131,13 +131,16 @@ def _fails(study: Study, tell: Tell) -> Chapter:
     found = study.mistakes
     if found is None:
         key = "fails.unlabelled" if study.is_classifier else "fails.plain"
+        tell("pictures")
         shown = [_try("answers", lambda: answers.top(study))] if answers.wanted(study) else []
+        shown += _made([_try("pictures", lambda: explore.pictures(study))])
         return Chapter("fails", say("fails"), say(key), shown)
     makers: list[tuple[str, Callable[[], Figure | None]]] = [
         ("confusion", lambda: fails.confusion(study, found)),
         ("per-class", lambda: fails.per_class(study, found)),
         ("mistakes", lambda: fails.worst(study, found)),
         ("mistakes-unsure", lambda: fails.unsure(study, found)),
+        ("pictures", lambda: explore.pictures(study)),
         ("calibration", lambda: firmness.reliability(study, found)),
         ("flips", lambda: firmness.shaken(study)),
     ]
