@@ -42,6 +42,8 @@ def confusion(study: Study, found: Mistakes) -> Figure:
     ]
     part = _most_mixed(found) if len(found.confusion) > MOST_CLASSES_DRAWN else None
     caption = say("confusion.caption")
+    if len(found.labels) > 1:
+        caption += " " + say("look.pairs.caption")
     if part is not None:
         caption += " " + say("confusion.part", shown=len(part), of=len(found.confusion))
     return Figure(

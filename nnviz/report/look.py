@@ -73,8 +73,8 @@ class Island:
         told: dict[str, Any] = {"p": look.picture, "name": look.name, "target": look.target}
         told["again"] = look.again
         told |= {"label": label, "block": look.block if look.block > 1 else None}
-        told |= {"frame": look.frame, "hidden": not shown}
-        one |= {key: value for key, value in told.items() if value not in ("", None, False)}
+        told |= {"frame": look.frame, "hidden": None if shown else 1}
+        one |= {key: value for key, value in told.items() if value is not None and value != ""}
         if look.key:
             one |= self._numbers(look, figure)
         self.looks.append(one)

@@ -27,7 +27,7 @@ const state = {look: null, map: null, base: null, grid: null};
 
 const data = () => island ??= JSON.parse(document.getElementById("look-data").textContent);
 const say = (key, values = {}) => data().words[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
-const percent = p => (Math.floor(p * 1000) / 10).toFixed(1) + " %";
+const percent = p => (Math.floor(p * 1000) / 10).toFixed(1) + "%";
 const short = v => v === 0 ? "0" : String(Number(v.toPrecision(3)));
 function unpacked(record) {
   if (!all.has(record)) all.set(record, unpack(record));
@@ -94,7 +94,8 @@ function original(p) {
 async function show(k) {
   now = k;
   const look = state.look = data().looks[k], own = document.querySelector(`img[data-look="${k}"]`);
-  const from = look.p === undefined ? own : original(look.p) ?? own, mine = ++ticket;
+  const from = new Image(), mine = ++ticket; // one of its own: a lazy one further down may never load
+  from.src = (look.p === undefined ? own : original(look.p) ?? own).src;
   await from.decode();
   if (mine !== ticket) return;
   const base = state.base = document.createElement("canvas");
@@ -204,7 +205,7 @@ function read([row, col]) {
       const [, , [top, left, bottom, right]] = map.chance, c = state.chance, middle = [(edge[0] + edge[2]) / 2, (edge[1] + edge[3]) / 2];
       const at = (x, low, high, n) => Math.min(n - 1, Math.max(0, Math.floor((x - low) / (high - low) * n)));
       const p = c.values[at(middle[0], top, bottom, c.rows) * c.cols + at(middle[1], left, right, c.cols)];
-      parts.push(say("chance", {p: (100 * p).toPrecision(4) + " %"}));
+      parts.push(say("chance", {p: (100 * p).toPrecision(4) + "%"}));
     }
   } else {
     const [r, g, b] = state.base.getContext("2d").getImageData(col, row, 1, 1).data;
@@ -223,13 +224,14 @@ function source(look) {
   $("code").textContent = [data().code, look.again].filter(Boolean).join("\n");
 }
 
-/* All maps of the picture on one scale. */
+/* Maps of the picture on one scale; probabilities are of another kind. */
 async function beside() {
   const {maps, map} = state, which = $("which").value, mine = ticket;
   $("side").hidden = !maps.length;
   const target = map?.target ?? data().pictures[state.look.p]?.a;
-  let shown = maps.filter(m => which === "all" || m[which] === (which === "name" ? map?.name : target));
-  if (!shown.length) shown = maps;
+  const alike = maps.filter(m => m.cmap !== "viridis");
+  let shown = alike.filter(m => which === "all" || m[which] === (which === "name" ? map?.name : target));
+  if (!shown.length) shown = alike;
   const grids = await Promise.all(shown.map(m => grid(m.map))), sign = shown.find(m => m.low < 0);
   const tops = grids.map(g => g.values.reduce((top, v) => Number.isFinite(v) ? Math.max(top, Math.abs(v)) : top, 0));
   const one = Math.max(...tops, 0), own = $("own").checked;
@@ -288,7 +290,7 @@ const leaf = by => show(order[(order.indexOf(now) + by + order.length) % order.l
 $("previous").onclick = () => leaf(-1);
 $("next").onclick = () => leaf(1);
 $("close").onclick = () => dialog.close();
-dialog.onclick = event => event.target === dialog && dialog.close();
+dialog.onclick = event => { if (event.target === dialog) dialog.close(); };
 $("opacity").oninput = opacity;
 $("which").onchange = $("own").onchange = beside;
 const moves = {ArrowRight: [0, 1], ArrowLeft: [0, -1], ArrowDown: [1, 0], ArrowUp: [-1, 0]};
