@@ -75,7 +75,8 @@ def test_no_words_are_forgotten_in_chinese():
     assert plain == {
         "answers.top.line", "classes.label.plain", "gap.all", "gap.little", "gap.share",
         "list.comma", "mistakes.head", "perclass.right", "spare.none", "trust.survives",
-        "list.colon", "spare.which", "alt.top", "list.semicolon",
+        "list.colon", "spare.which", "alt.top", "list.semicolon", "look.ruled", "look.thumb",
+        "look.thumb.wrong", "look.js.ends",
     }  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from ..draw.image import heat
 from ..engine.layer import Array
 from ..inspection.evaluation import ClassScore, Mistakes, explain_mistakes
 from .alts import of_signed
-from .figure import Cell, Figure, Scale, Table, short_settings
+from .figure import Cell, Figure, Look, Pairs, Scale, Table, short_settings
 from .firmness import agreement
 from .study import Study, fill_for, patch_for
 from .words import ends, heads, listing, say, told
@@ -43,21 +43,47 @@ def confusion(study: Study, found: Mistakes) -> Figure:
     ]
     part = _most_mixed(found) if len(found.confusion) > MOST_CLASSES_DRAWN else None
     caption = say("confusion.caption")
+    if len(found.labels) > 1:
+        caption += " " + say("look.pairs.caption")
     if part is not None:
         caption += " " + say("confusion.part", shown=len(part), of=len(found.confusion))
     return Figure(
         id="confusion",
         title=title,
         caption=caption,
-        legend=[("transparent", f"{c} {study.class_name(c)}") for c in part or ()],
+        legend=[("transparent", f"{c} {study.class_name(c)}") for c in part or _few(study, found)],
         alt=say("alt.confusion", pairs=listing(spoken)) if spoken else say("alt.confusion.none"),
         chart=chart.confusion(found.confusion)
         if part is None
         else chart.confusion(found.confusion[np.ix_(part, part)], part),
+        pairs=_pairs(study, found, part),
         method=say("how.confusion", n=len(found.labels)),
         code=f"{study.model_code}\n{study.data_code}\nnv.mistakes(model, data.x, data.y).confusion",
         numbers={"confusion": found.confusion, "predicted": found.predicted},
     )
+
+
+def _few(study: Study, found: Mistakes) -> range:
+    """The classes of a table, where their names are more than their numbers."""
+    count = len(found.confusion)
+    plain = all(study.class_name(c) == str(c) for c in range(count))
+    return range(0 if plain or count > MOST_ROWS else count)
+
+
+def _pairs(study: Study, found: Mistakes, part: list[int] | None) -> Pairs:
+    """The counts that lead to their pictures: a table of few classes, the pairs of many."""
+    count = len(found.confusion)
+    shown = list(range(count)) if part is None else part
+    if len(shown) <= MOST_ROWS:
+        counts = found.confusion[np.ix_(shown, shown)].tolist()
+        return Pairs(shown, [study.class_name(c) for c in shown], counts)
+    wrong = found.confusion.copy()
+    np.fill_diagonal(wrong, 0)
+    first = np.argsort(-wrong, axis=None, kind="stable")[:MOST_ROWS]
+    mixed = [(int(t), int(a), int(wrong[t, a])) for t, a in
+             zip(*np.unravel_index(first, wrong.shape), strict=True) if wrong[t, a]]  # fmt: skip
+    seen = sorted({c for pair in mixed for c in pair[:2]})
+    return Pairs(seen, [study.class_name(c) for c in seen], (), mixed)
 
 
 def _most_mixed(found: Mistakes) -> list[int]:
@@ -161,12 +187,32 @@ def _explained(
         )
     ]
     rows = [[study.original(int(i)) for i in result.numbers]]
-    both = ((result.for_answer, result.predicted), (result.for_truth, result.labels))
-    for maps, classes in both:
+    scale = Scale(low, high, DIVERGING, ends("scale.lowers"))
+    numbers = {
+        "pictures": result.numbers,
+        "for_answer": result.for_answer,
+        "for_truth": result.for_truth,
+    }
+    asked = ", ".join(f"{key}={value!r}" for key, value in options.items())
+    for key, classes in (("for_answer", result.predicted), ("for_truth", result.labels)):
+        looks = [
+            Look(i, heads("method.occlusion")[0], study.class_name(c), key, (k,), None, scale,
+                 study.dot, again=f"nv.occlusion(model, data.x[{i}:{i + 1}], {c}, {asked})"
+                 ".values[0]")
+            for k, (i, c) in enumerate(
+                zip(result.numbers.tolist(), classes.tolist(), strict=True))
+        ]  # fmt: skip
         rows.append(
             [
-                Cell(heat(values, low, high, DIVERGING), "", _told(study, cell.alt, int(c), values))
-                for cell, values, c in zip(rows[0], study.maps(maps), classes, strict=True)
+                Cell(
+                    heat(values, low, high, DIVERGING),
+                    "",
+                    _told(study, cell.alt, int(c), values),
+                    look,
+                )
+                for cell, values, c, look in zip(
+                    rows[0], study.maps(numbers[key]), classes, looks, strict=True
+                )
             ]
         )
     return Figure(
@@ -176,7 +222,7 @@ def _explained(
         cells=rows,
         row_heads=heads("mistakes.rows"),
         col_heads=titles,
-        scale=Scale(low, high, DIVERGING, ends("scale.lowers")),
+        scale=scale,
         zoom=140,
         warnings=told([*result.answer_warnings, *result.truth_warnings], titles),
         method=say("how.mistakes"),
@@ -185,11 +231,7 @@ def _explained(
         code=f"{study.model_code}\n{study.data_code}\n"
         f"maps = nv.explain_mistakes(model, data.x, data.y, most={count}, order={order!r}, "
         f'method="occlusion", options={options})',
-        numbers={
-            "pictures": result.numbers,
-            "for_answer": result.for_answer,
-            "for_truth": result.for_truth,
-        },
+        numbers=numbers,
         wide=True,
     )
 

@@ -12,16 +12,6 @@ from ..engine.layer import Array
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One small picture: RGBA at its own size, what stands under it, and what a reader who cannot
-    see it is told."""
-
-    picture: Array
-    label: str = ""
-    alt: str = ""
-
-
-@dataclass(frozen=True)
 class Scale:
     """What the colours mean: the ends of the table, and words for them.
 
@@ -42,6 +32,63 @@ class Scale:
         return f"{low} ({self.words[0]})", f"{high} ({self.words[1]})"
 
 
+Frame = tuple[float, float, float, float]
+"""Where a map lies on its picture: top, left, bottom, right in pixels."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a large look at a cell tells: the numbers behind its colours and where they come from.
+
+    picture: the number of the data's picture that is shown, or that the map is of. name, target:
+    what the map is called and which class it speaks of. key, index, channel: where its numbers lie
+    in the figure's: `numbers[key][index]`, of that the channel if one is named. block: of how many
+    pixels' sides the drawn values are means. frame: where the map lies on the picture, all over it
+    where nothing is said. chance: key, index and frame of the probabilities while each place was
+    covered. again: the line of Python that makes it. named: the map's values are numbers of these
+    (number, name, colour).
+    """
+
+    picture: int | None = None
+    name: str = ""
+    target: str = ""
+    key: str = ""
+    index: tuple[int, ...] = ()
+    channel: int | None = None
+    scale: Scale | None = None
+    block: int = 1
+    frame: Frame | None = None
+    chance: tuple[str, tuple[int, ...], tuple[int, int], Frame] | None = None
+    again: str = ""
+    named: Sequence[tuple[int, str, str]] = ()
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One small picture: RGBA at its own size, what stands under it, and what a reader who cannot
+    see it is told; and what a large look at it tells, where there is more than the picture."""
+
+    picture: Array
+    label: str = ""
+    alt: str = ""
+    look: Look | None = None
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Counts of pictures by true class and answer, each leading to its pictures.
+
+    classes: their numbers; names: what they are called; counts: (classes, classes) as rows of
+    numbers. mixed: (true, answer, count) of the most frequent mistakes, where a table would be too
+    large.
+    """
+
+    classes: Sequence[int]
+    names: Sequence[str]
+    counts: Sequence[Sequence[int]] = ()
+    mixed: Sequence[tuple[int, int, int]] = ()
+
+
 @dataclass(frozen=True)
 class Table:
     """A table of text; numbers are right-aligned from the second column on."""
@@ -60,6 +107,9 @@ class Figure:
     differs. chart: a drawn chart. zoom: how large one cell's picture is
     drawn, in pixels (a whole multiple of its size is taken). legend: colours with their meaning.
     numbers: the arrays behind it. walk: what the walk through the network needs, see `walk`.
+    looks: maps of pictures that only a large look shows. pairs: the
+    confusion matrix that leads to its pictures, in the place of its chart. open: how many cells
+    stand there at once; the others are unfolded.
     """
 
     id: str
@@ -87,6 +137,9 @@ class Figure:
     wide: bool = False
     legend: Sequence[tuple[str, str]] = ()
     walk: dict[str, Any] | None = None
+    looks: Sequence[Look] = ()
+    pairs: Pairs | None = None
+    open: int = 0
 
     def picture(self) -> Array | None:
         """The whole figure as one picture for the PNG file, without words."""

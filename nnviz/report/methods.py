@@ -14,7 +14,7 @@ from ..errors import NnvizError
 from ..inspection.attribution import METHODS, Logit, explain
 from ..inspection.results import Attribution
 from .alts import of_signed
-from .figure import Cell, Figure, Scale, short_settings
+from .figure import Cell, Figure, Look, Scale, short_settings
 from .study import Study, fill_for, patch_for
 from .why import covered, hardest
 from .words import ends, heads, listing, place_words, say, told, words
@@ -79,7 +79,9 @@ def beside_each_other(study: Study) -> Figure:
     rows, row_heads = [[study.original(i) for i in chosen]], [say("methods.picture")]
     for name, result in results.items():
         maps = study.maps(result.values)
-        rows.append(_row(name, maps, result.gap, names, [study.told(i) for i in chosen]))
+        again = None if name == "occlusion" else _once(study, name)
+        looks = _looks(study, name, limits(maps, signed=True), chosen, targets.tolist(), again)
+        rows.append(_row(name, maps, result.gap, looks, [study.told(i) for i in chosen]))
         row_heads.append(_head(name, maps))
         warnings += told(result.warnings, names, name_of(name))
     title, agreement = _agreement(results)
@@ -138,17 +140,37 @@ def _explained(
 
 
 def _row(
-    name: str, maps: Array, gap: Array | None, names: list[str], seen: list[str]
+    name: str, maps: Array, gap: Array | None, looks: list[Look], seen: list[str]
 ) -> list[Cell]:
     low, high = limits(maps, signed=True)
     called = name_of(name)
-    gaps = [None] * len(names) if gap is None else gap.tolist()
+    gaps = [None] * len(looks) if gap is None else gap.tolist()
     return [
         Cell(heat(v, low, high, DIVERGING), "" if missed is None else say(
             "methods.gap.label", gap=in_words(missed)),
-             of_signed(say("alt.method", method=called, picture=picture, name=of), v))
-        for v, of, picture, missed in zip(maps, names, seen, gaps, strict=True)
+             of_signed(say("alt.method", method=called, picture=picture, name=look.target), v),
+             look)
+        for v, look, picture, missed in zip(maps, looks, seen, gaps, strict=True)
     ]  # fmt: skip
+
+
+def _looks(
+    study: Study, name: str, range_: tuple[float, float], chosen: list[int], targets: list[int],
+    again: str | None,
+) -> list[Look]:  # fmt: skip
+    """What the viewer knows of a row: its numbers lie under the method's name."""
+    scale = Scale(*range_, DIVERGING, ends("scale.against_for"))
+    return [
+        Look(i, name_of(name), study.class_name(t), name, (k,), None, scale,
+             study.dot, again="" if again is None else again.format(i, i + 1, t))
+        for k, (i, t) in enumerate(zip(chosen, targets, strict=True))
+    ]  # fmt: skip
+
+
+def _once(study: Study, name: str) -> str:
+    """The Python that makes one map, with places for the picture and the class."""
+    options = "".join(f", {k}={v!r}" for k, v in options_of(study, name).items())
+    return f"nv.explain(model, data.x[{{0}}:{{1}}], {{2}}, method={name!r}{options}).values[0]"
 
 
 def in_words(gap: float) -> str:
@@ -228,14 +250,23 @@ def contrast(study: Study) -> Figure | None:
         for i, t, p in zip(chosen, truths, answers, strict=True)
     ]  # fmt: skip
     assert result.gap is not None
+    said = "".join(f", {k}={v!r}" for k, v in options.items())
+    scale = Scale(low, high, DIVERGING, ends("scale.contrast"))
+    looks = [
+        Look(i, name_of(CONTRAST),
+             say("look.contrast", answer=study.class_name(p), true=study.class_name(t)), "values",
+             (k,), None, scale, study.dot,
+             again=f"nv.explain(model, data.x[{i}:{i + 1}], nv.Logit({p}) - nv.Logit({t}), "
+             f"method={CONTRAST!r}{said}).values[0]")
+        for k, (i, p, t) in enumerate(zip(chosen, answers, truths, strict=True))
+    ]  # fmt: skip
     maps = [
         Cell(heat(shown, low, high, DIVERGING),
              _reason(study, i, v, number(float(lead)), in_words(float(gap))),
-             of_signed(_asked(study, i), v))
-        for i, shown, v, lead, gap in zip(
-            chosen, drawn, result.values, result.scores, result.gap, strict=True)
+             of_signed(_asked(study, i), v), look)
+        for i, shown, v, lead, gap, look in zip(
+            chosen, drawn, result.values, result.scores, result.gap, looks, strict=True)
     ]  # fmt: skip
-    said = "".join(f", {k}={v!r}" for k, v in options.items())
     return Figure(
         id="contrast",
         title=_tipped(study, result.values[0], chosen[0]),
@@ -243,7 +274,7 @@ def contrast(study: Study) -> Figure | None:
         cells=[[study.original(i) for i in chosen], maps],
         row_heads=heads("contrast.rows"),
         col_heads=titles,
-        scale=Scale(low, high, DIVERGING, ends("scale.contrast")),
+        scale=scale,
         zoom=ZOOM,
         warnings=told(result.warnings, titles),
         method=say("how.contrast", method=CONTRAST),

@@ -13,7 +13,9 @@ from ..draw.colour import table
 from ..draw.image import factor_for, opaque
 from ..draw.png import data_uri
 from ..engine.layer import Array
+from .explore import classes_of
 from .figure import Cell, Figure, Scale
+from .look import Island
 from .packed import island
 from .plan import Plan
 from .study import SURE, Study
@@ -102,7 +104,13 @@ def render(
         finding_width=finding_width,
     )
     environment.filters["squeezed"] = squeezed
+    from markupsafe import Markup  # a part of jinja2
+
+    looks = Island(study, files)
     return environment.get_template("page.html").render(
+        look=looks,
+        look_data=lambda: Markup(island(looks.finish(plan))),
+        classes_of=classes_of,
         study=study,
         plan=plan,
         files=files,

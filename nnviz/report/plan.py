@@ -17,6 +17,7 @@ from . import (
     adjust,
     answers,
     excited,
+    explore,
     fails,
     firmness,
     inside,
@@ -198,7 +199,9 @@ def _fails(study: Study) -> Iterable[Step]:
         yield Step("fails", "answers", lambda: answers.top(study), reads=())
     if study.is_classifier:
         yield Step("fails", "findings-fails", lambda: verdict.weak(study), list[Finding], ())
+    pictures = Step("fails", "pictures", lambda: explore.pictures(study), reads=())
     if not study.is_labelled:
+        yield pictures
         return
     makers: dict[str, Callable[..., Figure | None]] = {
         "confusion": fails.confusion,
@@ -209,6 +212,8 @@ def _fails(study: Study) -> Iterable[Step]:
     }
     for name, make in makers.items():
         yield Step("fails", name, partial(_of_mistakes, study, make), reads=())
+        if name == "mistakes-unsure":
+            yield pictures
     yield Step("fails", "flips", lambda: firmness.shaken(study), reads=(), dear=10)
     yield Step("fails", "advice-fails", partial(_of_mistakes, study, fails.advice), list[str], ())
 

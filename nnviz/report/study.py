@@ -19,7 +19,7 @@ from ..inspection.anatomy import Health, health
 from ..inspection.evaluation import Mistakes, as_classifier, is_classifier, mistakes
 from ..inspection.probability import probabilities
 from .cache import Cache
-from .figure import Cell
+from .figure import Cell, Look
 from .words import isolated, say
 
 MOST_CLASSES = 10
@@ -240,7 +240,8 @@ class Study:
         if self.block > 1:
             scale = np.float32(255) if x.dtype == np.uint8 else np.float32(1)
             x = coarse(x, self.block) / scale
-        return Cell(pixels(x[0]), "", self.told(i))
+        look = Look(picture=i, block=self.block, again=f"data.x[{i}]")
+        return Cell(pixels(x[0]), "", self.told(i), look)
 
     @cached_property
     def sure_and_right(self) -> float | None:

@@ -21,7 +21,8 @@ from ..inspection.attribution import (
 )
 from ..inspection.results import same_for_every_class
 from .alts import of_map, of_signed, place_of
-from .figure import Cell, Figure, Scale, short_settings
+from .asked import every_class
+from .figure import Cell, Figure, Frame, Look, Scale, short_settings
 from .plain import kept
 from .study import GREY, MOST_CLASSES, Study, fill_for, patch_for
 from .words import ends, heads, listing, place_words, say, told
@@ -70,10 +71,17 @@ def cover(study: Study) -> Covered:
     drawn = study.maps(result.values)
     low, high = limits(drawn, signed=True)
     names = [study.class_name(int(t)) for t in targets]
+    scale = Scale(low, high, DIVERGING, ends("scale.lowers"))
+    places = (result.grid, frame_of(_boxes(result), result.grid))
     maps = [
         Cell(heat(v, low, high, DIVERGING), "",
-             of_signed(say("alt.covering", picture=study.told(i), name=name), v))
-        for i, v, name in zip(chosen, drawn, names, strict=True)
+             of_signed(say("alt.covering", picture=study.told(i), name=name), v),
+             Look(i, heads("method.occlusion")[0], name, "values", (k,), None, scale, study.dot,
+                  chance=("probability", (k,), *places),
+                  again=f"nv.occlusion(model, data.x[{i}:{i + 1}], {t}, patch={patch}, "
+                  f"stride={stride}, fill={fill}).values[0]"))
+        for k, (i, t, v, name) in enumerate(zip(chosen, targets.tolist(), drawn, names,
+                                                strict=True))
     ]  # fmt: skip
     k, (row, col), drop = strongest(result)
     rows, cols = result.values.shape[1:]
@@ -97,7 +105,7 @@ def cover(study: Study) -> Covered:
         caption=caption,
         cells=[[study.original(i) for i in chosen], maps],
         col_heads=names,
-        scale=Scale(low, high, DIVERGING, ends("scale.lowers")),
+        scale=scale,
         zoom=112,
         wide=study.is_large,
         warnings=told(result.warnings, names),
@@ -107,7 +115,8 @@ def cover(study: Study) -> Covered:
         code=f"{study.model_code}\n{study.data_code}\n"
         f"map_ = nv.occlusion(model, data.x[{chosen}], {targets.tolist()}, "
         f"patch={patch}, stride={stride}, fill={fill})",
-        numbers={"pictures": np.array(chosen), "values": result.values, "boxes": _boxes(result)},
+        numbers={"pictures": np.array(chosen), "values": result.values, "boxes": _boxes(result),
+                 "probability": _probability(result)},
     )  # fmt: skip
     return Covered(figure, result, chosen)
 
@@ -132,6 +141,22 @@ def _boxes(result: Occlusion) -> Array:
     return result.boxes
 
 
+def _probability(result: Occlusion) -> Array:
+    assert result.probability is not None
+    return result.probability
+
+
+def frame_of(boxes: Array, grid: tuple[int, int]) -> Frame:
+    """The frame of a grid of places whose middles are those of their boxes (P, 4)."""
+    middles = (boxes[:, :2] + boxes[:, 2:]).reshape(*grid, 2) / 2
+    first, last = middles[0, 0], middles[-1, -1]
+    half = (last - first) / np.maximum(np.array(grid) - 1, 1) / 2
+    alone = np.array(grid) == 1  # a single place speaks for all of its box
+    half[alone] = (boxes[0, 2:] - boxes[0, :2])[alone] / 2
+    (top, left), (low, right) = (first - half).tolist(), (last + half).tolist()
+    return top, left, low, right
+
+
 def guide(study: Study) -> Figure:
     """Occlusion in the guide's form: large patch, probability and answer at each place, and the
     count.
@@ -149,18 +174,32 @@ def guide(study: Study) -> Figure:
     sure, answered = [], []
     counts = result.counts(study.judged.output_shape[0])
     palette = class_colours(result.predicted)
+    scale = Scale(0, 1, "viridis", ends("scale.lost_sure"))
+    asked = ", ".join(f"{key}={value!r}" for key, value in settings.items())
+    named = [(int(c), study.class_name(int(c)), f"#{palette[c].tobytes().hex()}")
+             for c in np.unique(result.predicted)]  # fmt: skip
     for k, name in enumerate(names):
         grid = result.probability[k].reshape(down, along)
         flat = ".flat" if grid.max() == grid.min() else ""
         alt = say(f"alt.sure{flat}", name=name, place=place_of(-grid))
-        sure.append(Cell(heat(grid, 0, 1, "viridis"), "", alt))
+        i, t = chosen[k], int(targets[k])
+        once = f"nv.occlusion(model, data.x[{i}:{i + 1}], {t}, {asked})"
+        sure.append(
+            Cell(heat(grid, 0, 1, "viridis"), "", alt,
+                 Look(i, say("look.sure"), name, "probability", (k,), None, scale,
+                      again=f"{once}.probability[0].reshape({down}, {along})"))
+        )  # fmt: skip
         classes = result.predicted[k].reshape(down, along)
         colours = opaque(palette[classes])
         order = np.argsort(-counts[k], kind="stable")[:3]
         parts = [f"{study.class_name(int(c))}: {counts[k][c]}" for c in order if counts[k][c]]
         rest = int(counts[k].sum() - counts[k][order].sum())
         tally = listing([*parts, say("guide.others", count=rest)] if rest else parts)
-        answered.append(Cell(colours, tally, say("alt.answers", tally=tally)))
+        answered.append(
+            Cell(colours, tally, say("alt.answers", tally=tally),
+                 Look(i, say("look.answers"), name, "predicted", (k,), named=named,
+                      again=f"{once}.predicted[0].reshape({down}, {along})"))
+        )  # fmt: skip
     return Figure(
         id="occlusion-guide",
         title=_guide_title(study, result, chosen, targets),
@@ -169,7 +208,7 @@ def guide(study: Study) -> Figure:
         cells=[[study.original(i) for i in chosen], sure, answered],
         row_heads=heads("guide.rows"),
         col_heads=names,
-        scale=Scale(0, 1, "viridis", ends("scale.lost_sure")),
+        scale=scale,
         legend=_legend(study, result),
         zoom=112,
         wide=study.is_large,
@@ -178,10 +217,10 @@ def guide(study: Study) -> Figure:
         paper="Zeiler and Fergus 2013, arXiv:1311.2901",
         settings=short_settings(result.provenance.settings),
         code=f"{study.model_code}\n{study.data_code}\n"
-        f"map_ = nv.occlusion(model, data.x[{chosen}], {targets.tolist()}, "
-        + ", ".join(f"{key}={value!r}" for key, value in settings.items()) + ")",
-        numbers={"pictures": np.array(chosen), "probability": result.probability,
-                 "predicted": result.predicted, "boxes": _boxes(result)},
+        f"map_ = nv.occlusion(model, data.x[{chosen}], {targets.tolist()}, {asked})",
+        numbers={"pictures": np.array(chosen), "boxes": _boxes(result)}
+        | {"probability": result.probability.reshape(-1, down, along),
+           "predicted": result.predicted.reshape(-1, down, along)},
     )  # fmt: skip
 
 
@@ -237,7 +276,9 @@ def matrix(study: Study, method: str) -> Figure:
     explain = {"saliency": saliency, "cam": grad_cam}[method]
     rows, warnings = [[study.original(i) for i in picks]], []
     names = [study.class_name(int(t)) for t in targets]
-    numbers = {"pictures": np.array(picks)}
+    plain = map_name(method, next(iter(RULES)))
+    numbers, looks = every_class(study, explain, hardest(study), plain)
+    numbers["pictures"] = np.array(picks)
     called = "Grad-CAM" if method == "cam" else heads("method.gradient")[0]
     result, tops = None, []
     for rule in RULES:
@@ -246,12 +287,17 @@ def matrix(study: Study, method: str) -> Figure:
         low, high = limits(drawn, signed=False)
         tops.append(high)
         numbers[rule] = result.values
+        scale = Scale(low, high, SEQUENTIAL, ends("scale.little_much"))
         rows.append(
             [
                 Cell(heat(v, low, high, SEQUENTIAL), "",
                      of_map(say("alt.method", method=f"{called} ({say(f'rule.{rule}')})",
-                                picture=study.told(i), name=name), v))
-                for i, v, name in zip(picks, drawn, names, strict=True)
+                                picture=study.told(i), name=name), v),
+                     Look(i, map_name(method, rule), name, rule, (k,), None, scale, study.dot,
+                          again=f"nv.{explain.__name__}(model, data.x[{i}:{i + 1}], {t}, "
+                          f"rule={rule!r}).values[0]"))
+                for k, (i, t, v, name) in enumerate(
+                    zip(picks, targets.tolist(), drawn, names, strict=True))
             ]
         )  # fmt: skip
         warnings += told(result.warnings, names, say(f"rule.{rule}"))
@@ -280,8 +326,14 @@ def matrix(study: Study, method: str) -> Figure:
         code=f"{study.model_code}\n{study.data_code}\n"
         f'map_ = nv.{explain.__name__}(model, data.x[{picks}], {targets.tolist()}, rule="guided")',
         numbers=numbers,
+        looks=looks,
         wide=True,
     )
+
+
+def map_name(method: str, rule: str) -> str:
+    """What the viewer calls a map of the matrix."""
+    return say("look.ruled", name=heads(f"look.{method}")[0], rule=heads(f"look.{rule}")[0])
 
 
 def _same(study: Study, method: str, rule: str) -> list[str]:

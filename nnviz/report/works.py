@@ -11,11 +11,18 @@ from ..draw import diagram as draw_diagram
 from ..draw import picture
 from ..draw.colour import DIVERGING, SEQUENTIAL, limits
 from ..draw.image import heat, number, pixels, sheet
-from ..inspection.anatomy import Summary, diagram, feature_maps, filters, summary
+from ..inspection.anatomy import (
+    Summary,
+    diagram,
+    feature_maps,
+    filters,
+    receptive_field,
+    summary,
+)
 from ..inspection.anatomy.table import COLUMNS, NONE
 from ..inspection.maximize import Maximized, maximize
 from .alts import of_map, of_signed, place_of
-from .figure import Cell, Figure, Scale, Table, rows_of, short_settings
+from .figure import Cell, Figure, Frame, Look, Scale, Table, rows_of, short_settings
 from .study import MOST_CLASSES, Study
 from .walk import walk
 from .words import ends, heads, listing, say, told
@@ -132,10 +139,14 @@ def features(study: Study, node: str, ident: str, channels: Sequence[int] | None
     low, high = limits(maps, signed)
     every = range(maps.shape[-1])
     shown = every[:MOST_CHANNELS] if channels is None else channels
-    tell, seen = of_signed if signed else of_map, study.told(i)
+    scale = Scale(low, high, name, ends("scale.below_above" if signed else "scale.little_much"))
+    frame, (tell, seen) = _frame(study, node), (of_signed if signed else of_map, study.told(i))
     cells = [
         Cell(heat(maps[..., k], low, high, name), "",
-             tell(say("alt.channel", k=k, node=node, picture=seen), maps[..., k]))
+             tell(say("alt.channel", k=k, node=node, picture=seen), maps[..., k]),
+             Look(i, say("look.channel", channel=k, node=node), "", "values", (0,), k, scale,
+                  frame=frame,
+                  again=f"nv.feature_maps(model, data.x[{i}], {node!r}).values[0, :, :, {k}]"))
         for k in shown
     ]  # fmt: skip
     return Figure(
@@ -150,7 +161,7 @@ def features(study: Study, node: str, ident: str, channels: Sequence[int] | None
         caption=say("features.caption.signed" if signed else "features.caption")
         + which(shown, len(every)),
         cells=[[study.original(i)], *rows_of(cells, 8 if len(cells) <= 32 else 16)],
-        scale=Scale(low, high, name, ends("scale.below_above" if signed else "scale.little_much")),
+        scale=scale,
         zoom=56,
         wide=len(cells) > 32,
         method=say("how.output_of", node=node, i=i),
@@ -158,6 +169,16 @@ def features(study: Study, node: str, ident: str, channels: Sequence[int] | None
         f"maps = nv.feature_maps(model, data.x[{i}], {node!r})",
         numbers={"values": result.values},
     )
+
+
+def _frame(study: Study, node: str) -> Frame:
+    """Where a node's maps lie on the picture: by the middles of what its places see."""
+    seen, ends_ = receptive_field(study.model, node), []
+    for middles in (seen.row_centres, seen.col_centres):
+        half = (middles[-1] - middles[0]) / max(len(middles) - 1, 1) / 2 or len(middles) / 2
+        ends_.append((float(middles[0] + 0.5 - half), float(middles[-1] + 0.5 + half)))
+    (top, bottom), (left, right) = ends_
+    return top, left, bottom, right
 
 
 def which(shown: Sequence[int], count: int) -> str:
@@ -178,7 +199,8 @@ def ideal_classes(study: Study) -> Figure:
     names = [study.class_name(c) for c in classes]
     cells = [
         Cell(pixels(value), _label(result, c, name),
-             say("alt.ideal", name=name, place=place_of(value)))
+             say("alt.ideal", name=name, place=place_of(value)),
+             Look(name=say("look.ideal"), target=name))
         for c, (value, name) in enumerate(zip(result.values, names, strict=True))
     ]  # fmt: skip
     title, caption = _reached(study, result)
