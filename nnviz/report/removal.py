@@ -108,10 +108,11 @@ def _maps(study: Study, figure: Figure, row: str, method: str) -> Array:
 
 def _cost(probability: Array, boxes: Array, size: Sequence[int]) -> Array:
     """(N, rows, cols): how much less sure the answer is on average with a square over this place,
-    from the probability (N, P) with each of the boxes (P, 4) covered."""
+    from the probability (N, …) with each of the boxes (P, 4) covered, P in all."""
     found, over = np.zeros((len(probability), *size)), np.zeros(tuple(size))
-    for lost, (top, left, bottom, right) in zip(1 - probability.T, boxes.tolist(), strict=True):
-        found[:, top:bottom, left:right] += lost[:, None, None]
+    lost = 1 - probability.reshape(len(probability), -1)
+    for one, (top, left, bottom, right) in zip(lost.T, boxes.tolist(), strict=True):
+        found[:, top:bottom, left:right] += one[:, None, None]
         over[top:bottom, left:right] += 1
     return found / np.maximum(over, 1)
 
