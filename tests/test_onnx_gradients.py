@@ -46,7 +46,8 @@ def test_backward_is_the_derivative(one):
         model, x, rng = opened(one)
         trace = model.run(x, prepared=True)
     except nv.ArgumentError as error:  # the batch is worked along: there is no model, only run_onnx
-        assert "can only be run" in str(error)
+        if "can only be run" not in str(error):
+            raise
         pytest.skip("no model for one picture at a time")
     seed, way = rng.standard_normal(trace.output.shape), rng.standard_normal(x.shape)
     gradient = model.backward(trace, {model.output_name: seed})["input"]
@@ -60,5 +61,5 @@ def test_backward_is_the_derivative(one):
 def test_where_there_is_no_derivative_an_error_says_so(one):
     model, x, _ = opened(one)
     trace = model.run(x, prepared=True)
-    with pytest.raises(nv.ArgumentError, match="node 'it' .* has no derivative"):
+    with pytest.raises(nv.ArgumentError, match=r"node 'it' .* has no derivative"):
         model.backward(trace, {model.output_name: np.ones_like(trace.output)})
