@@ -83,7 +83,9 @@ def _try(ident: str, make: Callable[[], T]) -> T | Figure:
 
 
 def _works(study: Study, tell: Tell) -> Chapter:
-    makers: list[tuple[str, Callable[[], Figure]]] = [("structure", lambda: works.structure(study))]
+    makers: list[tuple[str, Callable[[], Figure | None]]] = [
+        ("structure", lambda: works.structure(study))
+    ]
     if study.is_classifier:
         makers.append(("ideal-classes", lambda: works.ideal_classes(study)))
     if study.convolutions:
@@ -102,7 +104,7 @@ def _works(study: Study, tell: Tell) -> Chapter:
     for ident, make in makers:
         tell(ident)
         figures.append(_try(ident, make))
-    return Chapter("works", say("works"), concluded("works"), figures)
+    return Chapter("works", say("works"), concluded("works"), _made(figures))
 
 
 def _deep(
