@@ -11,7 +11,7 @@ import nnviz as nv
 from nnviz.inspection.evaluation import score
 from nnviz.inspection.evaluation.scores import falls
 from nnviz.report import fails, methods, removal, trust, why
-from nnviz.report.plan import concluded
+from nnviz.report.plan import concluded, plan
 from nnviz.report.study import Study
 
 
@@ -116,6 +116,24 @@ def test_a_mark_stands_wherever_the_methods_pictures_stand(fooled):
         assert said.count("shows the picture rather than the network") == len(shown)
     table = trust.table(study, replace(found, sane=marked))
     assert all("shows the picture" in " ".join(row) for row in table.table.rows)
+
+
+@pytest.mark.parametrize("layers", [
+    [nv.GlobalAveragePooling2D(), nv.Softmax()],
+    [nv.MaxPooling2D(2), nv.GlobalAveragePooling2D()],
+    [nv.Flatten()],
+], ids=["softmax", "pooled", "flat"])  # fmt: skip
+def test_a_model_without_parameters_has_a_report(layers):
+    """There is nothing to destroy, so no sanity check; the page says `not checked`."""
+    model = nv.Sequential(layers, (4, 6, 3))
+    x = np.random.default_rng(0).random((6, 4, 6, 3)).astype(np.float32)
+    study = Study(model, nv.data.Dataset(x, np.array([0, 1, 2] * 2)), 0, "bare", "m", "d")
+    made = {figure.id: figure for figure in plan(study, lambda words: None).figures()}
+    assert "structure" in made
+    assert "filters-first" not in made
+    table = made["trust"].table
+    assert table.rows
+    assert {row[-1] for row in table.rows} == {"not checked"}
 
 
 def test_every_chapter_says_what_may_be_concluded():

@@ -71,6 +71,9 @@ def test_a_network_that_has_not_learnt_fails(small, capsys, tmp_path, monkeypatc
     assert found.pictures == 3
     assert found.interval[0] <= found.hits <= found.interval[1]
     assert 0 <= found.decoys <= 1
+    for control in ("(random)", "(centre)", "(edges)"):
+        assert 0 <= result.of(control, "planted-two-cues").hits < 0.9
+        assert any(line.startswith(control) for line in lines)
     assert "cam needs" in result.of("cam", "planted-two-cues").failed
     assert set(result.survival) == {"saliency", *EXPECTED}
     low, high = result.survival_interval["saliency"]

@@ -42,12 +42,15 @@ def some(study: Study, most: int) -> tuple[Array, str]:
     return chosen, steps
 
 
-def sizes(study: Study) -> Figure:
-    """How the weights and the answers of every layer are spread, from the first to the last."""
+def sizes(study: Study) -> Figure | None:
+    """How the weights and the answers of every layer are spread, from the first to the last; None
+    for a network that only puts numbers in another shape."""
     chosen, code = some(study, SAMPLED)
     result = distributions(study.model, study.data.x[chosen])
     weights = [s for s in result.weights if s.name.endswith("/weight")]
     shown = [few(weights, BARS), few(result.activations, BARS)]
+    if not result.activations:
+        return None
     first, last = result.activations[0], result.activations[-1]
     logits = next((s for s in result.activations if s.name == study.model.logits_name), last)
     caption = say("sizes.caption", pictures=result.pictures)

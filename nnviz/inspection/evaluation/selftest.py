@@ -166,7 +166,7 @@ class Learnt(Part):
 class Found(Part):
     """One method on one network: how often its highest pixel lies in the mask (and, where there
     are any, in the decoy), the mean share of its positive values in the mask, seconds a picture; or
-    why it cannot explain this network."""
+    why it cannot explain this network. The controls stand among them, in brackets."""
 
     method: str
     network: str
@@ -234,7 +234,7 @@ def selftest(
     chosen = [m for m in distinct() if methods is None or m.name in (*methods, *EXPECTED)]
     for number, spec in enumerate(FULL if full else SHORT):
         tell(f"training on {spec.data}")
-        model, test, learnt = _learnt(spec, MANY if full else PICTURES)
+        model, test, learnt = trained(spec, MANY if full else PICTURES)
         networks.append(learnt)
         for method in chosen:
             tell(f"{method.name} on {spec.data}")
@@ -244,6 +244,9 @@ def selftest(
                 if checked is not None:
                     survival[method.name] = checked.survival
                     marks[method.name] = checked.marks
+        few = test[:PICTURES_EXPECTED]
+        found += [_scored(f"({name})", make(few.x, 0), few, learnt)
+                  for name, make in CONTROLS.items()]  # fmt: skip
     return SelfTest(
         networks=tuple(networks),
         found=tuple(found),
@@ -258,10 +261,7 @@ def selftest(
 
 def distinct() -> list[Method]:
     """Every method once, by its first name."""
-    first: dict[Any, Method] = {}
-    for method in METHODS.values():
-        first.setdefault(method.function, method)
-    return list(first.values())
+    return list({method.function: method for method in reversed(METHODS.values())}.values())[::-1]
 
 
 def quick(method: Method) -> dict[str, Any]:
@@ -273,7 +273,7 @@ def quick(method: Method) -> dict[str, Any]:
     return options
 
 
-def _learnt(spec: Planted, count: int) -> tuple[Model, Dataset, Learnt]:
+def trained(spec: Planted, count: int) -> tuple[Model, Dataset, Learnt]:
     """A trained network, the first of its test pictures that it answers rightly (all of them where
     the cue is spurious), and what a random map would hit."""
     from ...training.optimizers import Adam
@@ -330,13 +330,19 @@ def _found(model: Model, test: Dataset, learnt: Learnt, method: Method, full: bo
     except NnvizError as error:
         return Found(method.name, learnt.name, failed=str(error))
     seconds = (time.perf_counter() - start) / len(shown)
-    maps = evidence(result)
+    return _scored(method.name, evidence(result), shown, learnt, seconds)
+
+
+def _scored(
+    name: str, maps: Array, shown: Dataset, learnt: Learnt, seconds: float | None = None
+) -> Found:
+    """What these maps find."""
     assert shown.masks is not None
     scores = _hits(maps, shown, shown.masks)
     hits = scores["pointing"]
     decoys = None if shown.decoys is None else _hits(maps, shown, shown.decoys)["pointing"]
     return Found(
-        method.name,
+        name,
         learnt.name,
         len(shown),
         float(hits.mean()),
