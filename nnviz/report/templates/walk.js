@@ -61,7 +61,7 @@ const OPS = {
   },
   async affine({step, x, learnt}) {
     const [mean, variance, gamma, beta] = await Promise.all(["mean", "variance", "gamma", "beta"].map(learnt));
-    return {values: {x, mean, variance, gamma, beta, ...step}, value: (x - mean) * gamma / Math.sqrt(variance + step.epsilon) + beta};
+    return {values: {...step, x, mean, variance, gamma, beta}, value: (x - mean) * gamma / Math.sqrt(variance + step.epsilon) + beta};
   },
   curve: ({step: {curve, low, high, negative_slope: slope, alpha}, x}) => ({values: {x, low: low ?? "−∞", high: high ?? "∞", slope, alpha},
     value: {relu: max(x, 0), sigmoid: 1 / (1 + Math.exp(-x)), tanh: Math.tanh(x), clip: min(max(x, low ?? -Infinity), high ?? Infinity),
