@@ -9,10 +9,11 @@ from ..draw.colour import DIVERGING
 from ..draw.image import heat
 from ..engine.layer import Array
 from ..inspection.evaluation import ClassScore, Mistakes, explain_mistakes
+from .alts import of_signed
 from .figure import Cell, Figure, Scale, Table, short_settings
 from .firmness import agreement
 from .study import Study, fill_for, patch_for
-from .words import ends, heads, say, told
+from .words import ends, heads, listing, say, told
 
 MOST_CLASSES_DRAWN = 50
 """Classes from which on only some of them stand in the confusion matrix."""
@@ -37,7 +38,7 @@ def confusion(study: Study, found: Mistakes) -> Figure:
             wrong=wrong,
         )
     spoken = [
-        f"{count} times {study.class_name(a)} and {study.class_name(b)}"
+        say("alt.confusion.pair", count=count, a=study.class_name(a), b=study.class_name(b))
         for a, b, count in pairs[:5]
     ]
     part = _most_mixed(found) if len(found.confusion) > MOST_CLASSES_DRAWN else None
@@ -49,11 +50,11 @@ def confusion(study: Study, found: Mistakes) -> Figure:
         title=title,
         caption=caption,
         legend=[("transparent", f"{c} {study.class_name(c)}") for c in part or ()],
-        alt="confusion matrix; mixed up: " + (", ".join(spoken) or "nothing"),
+        alt=say("alt.confusion", pairs=listing(spoken)) if spoken else say("alt.confusion.none"),
         chart=chart.confusion(found.confusion)
         if part is None
         else chart.confusion(found.confusion[np.ix_(part, part)], part),
-        method=f"answers to {len(found.labels):,} labelled pictures",
+        method=say("how.confusion", n=len(found.labels)),
         code=f"{study.model_code}\n{study.data_code}\nnv.mistakes(model, data.x, data.y).confusion",
         numbers={"confusion": found.confusion, "predicted": found.predicted},
     )
@@ -90,9 +91,9 @@ def per_class(study: Study, found: Mistakes) -> Figure:
         ),
         caption=say("perclass.caption"),
         table=Table(heads("perclass.head"), [_row(study, found, one) for one in listed]),
-        alt="recall and precision of each class; lowest recall: " + ", ".join(spoken),
+        alt=say("alt.perclass", which=listing(spoken)),
         chart=scores.precision_recall(listed),
-        method="recall and precision of each class, with Wilson's intervals",
+        method=say("how.perclass"),
         paper="Wilson 1927",
         code=f"{study.model_code}\n{study.data_code}\n"
         "nv.mistakes(model, data.x, data.y).per_class()",
@@ -164,11 +165,10 @@ def _explained(
     for maps, classes in both:
         rows.append(
             [
-                Cell(heat(values, low, high, DIVERGING), "",
-                     f"what covering costs the score of {study.class_name(int(c))}")
-                for values, c in zip(study.maps(maps), classes, strict=True)
+                Cell(heat(values, low, high, DIVERGING), "", _told(study, cell.alt, int(c), values))
+                for cell, values, c in zip(rows[0], study.maps(maps), classes, strict=True)
             ]
-        )  # fmt: skip
+        )
     return Figure(
         id=ident,
         title=title,
@@ -179,7 +179,7 @@ def _explained(
         scale=Scale(low, high, DIVERGING, ends("scale.lowers")),
         zoom=140,
         warnings=told([*result.answer_warnings, *result.truth_warnings], titles),
-        method="occlusion of the scores of the answer and of the true class",
+        method=say("how.mistakes"),
         paper="Zeiler and Fergus 2013, arXiv:1311.2901",
         settings=short_settings(result.provenance.settings),
         code=f"{study.model_code}\n{study.data_code}\n"
@@ -192,6 +192,11 @@ def _explained(
         },
         wide=True,
     )
+
+
+def _told(study: Study, seen: str, c: int, values: Array) -> str:
+    """A map of a mistake, for a reader who cannot see it."""
+    return of_signed(say("alt.covering", picture=seen, name=study.class_name(c)), values)
 
 
 def advice(study: Study, found: Mistakes) -> list[str]:

@@ -17,7 +17,7 @@ from .figure import Cell, Figure, Scale
 from .packed import island
 from .plan import Plan
 from .study import SURE, Study
-from .words import HTML_LANG, language, say, terms, words
+from .words import HTML_LANG, language, say, terms, tight, words
 
 
 def squeezed(text: str) -> str:
@@ -93,6 +93,7 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["tight"] = tight
     environment.globals.update(
         data_uri=data_uri,
         island=island,
