@@ -126,7 +126,7 @@ function pager(count, size, render) {
   let first = 0;
   const box = h("div"), show = () => {
     const end = min(first + size, count), turn = (step, key, off) => button(() => { first += step; show(); box.lastChild.children[+(step > 0)].focus(); }, say(key), off && {disabled: ""});
-    box.replaceChildren(render(first, end), count > size ? h("div.row", turn(-size, "before", !first), turn(size, "next", end === count), say("page", {a: first + 1, b: end, n: count})) : "");
+    box.replaceChildren(render(first, end), count > size ? h("div.row", turn(-size, "before", !first), turn(size, "next", end === count), size > 1 ? say("page", {a: first + 1, b: end, n: count}) : `${end} / ${count}`) : "");
   };
   show();
   return box;
