@@ -151,7 +151,7 @@ function read({cells, step: {op, kernel, laid}, size, won}) {
   const place = c => laid ? say("place.long", {row: floor(c.k / laid[2] / laid[1]), col: floor(c.k / laid[2]) % laid[1], k: c.k % laid[2]})
     : say(size[0] * size[1] === 1 ? "number" : one ? "channel" : "place.long", c);
   const order = by(cells.filter(c => c.inside !== false), c => sum ? abs(c.product) : c.x);
-  return pager(order.length, 8, (a, b) => table("sum", order.slice(a, b).map(c => [place(c), number(c.x, 7), ...sum ? ["× " + number(c.w, 7), "= " + number(c.product, 7)] : []].map(text => h("td", text)))));
+  return pager(order.length, 8, (a, b) => table("sum", order.slice(a, b).map(c => [place(c), number(c.x, 6), ...sum ? ["× " + number(c.w, 6), "= " + number(c.product, 6)] : []].map(text => h("td", text)))));
 }
 
 function shown(found) {
