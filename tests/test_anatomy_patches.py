@@ -156,6 +156,11 @@ def test_several_nodes_in_one_pass():
         np.testing.assert_array_equal(got.patches, alone.patches)
         assert got.provenance.node == node
     assert list(top_patches_at(model, x, "preds", 1)) == ["preds"]
+    some = top_patches_at(model, x, {"conv2d_2": [2, 0], "preds": None}, 3)
+    alone = top_patches(model, x, "conv2d_2", 3, channels=[2, 0])
+    np.testing.assert_array_equal(some["conv2d_2"].values, alone.values)
+    np.testing.assert_array_equal(some["conv2d_2"].channels, [2, 0])
+    assert len(some["preds"].channels) == model.output_shape[0]
     with pytest.raises(ArgumentError, match="nodes is empty: name at least one node"):
         top_patches_at(model, x, [])
     with pytest.raises(ArgumentError, match="no node named 'conv9'"):

@@ -157,12 +157,15 @@ def test_the_diagram_is_the_map_by_keyboard_alone(opened):
     assert panel.said == []
 
 
-def test_channels_of_other_ways_and_crops(opened):
-    """A network of ways that join again, with names to choose what they read."""
-    panel, model, _ = opened("wide residual")
+@pytest.mark.parametrize("case", ["wide residual", "100 nodes"])
+def test_ways_that_join_again_and_crops(opened, case):
+    """Every sixth layer or so of larger networks, and buttons to choose what a layer reads."""
+    panel, model, _ = opened(case)
     page = panel.page
-    for name in panel.layers:
+    for name in panel.layers[:: max(1, len(panel.layers) // 8)]:
         panel.layer(name)
+        said = page.inner_text("#walk")
+        assert not any(bad in said for bad in ("[object", "undefined", "NaN", "null")), said
         for node in model.nodes:
             found = panel.step(node.name) if page.query_selector("#walk [data-step]") else None
             if found:

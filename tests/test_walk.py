@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import networks
 import numpy as np
@@ -11,11 +12,13 @@ import pytest
 from reference_walk import Walker
 
 import nnviz as nv
+from nnviz import report
 from nnviz.data import Dataset
 from nnviz.engine.graph import INPUT
 from nnviz.engine.layer import Layer, Mode
 from nnviz.inspection.anatomy import diagram, summary
 from nnviz.report.packed import island, packed
+from nnviz.report.page import squeezed
 from nnviz.report.study import Study
 from nnviz.report.walk import BUDGET, homes_of, walk
 from nnviz.report.walk_steps import STEPS, careful, room, step_of
@@ -209,3 +212,16 @@ def test_numbers_that_are_none_are_carried_too():
         assert set(nodes) == {INPUT, *(node.name for node in model.nodes)}
     said = Walker({"nodes": nodes, "blocks": {}}).output("conv2d_1/relu", 0).numbers
     assert not np.isfinite(said).all()
+
+
+def test_styles_and_scripts_go_without_their_comments():
+    text = "/* Why:\n   so. */\na { b: c; }\n  /* more */\n\n  .d { e: url('/*x*/'); }\n"
+    assert squeezed(text) == "a { b: c; }\n.d { e: url('/*x*/'); }"
+
+
+def test_the_script_is_small():
+    folder = Path(report.__file__).parent / "templates"
+    parts = [squeezed((folder / f"walk.{kind}").read_text("utf-8")) for kind in ("js", "css")]
+    assert sum(map(len, parts)) < 20_000
+    assert "innerHTML" not in parts[0]
+    assert "eval(" not in parts[0]

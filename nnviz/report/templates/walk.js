@@ -61,7 +61,7 @@ const OPS = {
   },
   async affine({step, x, learnt}) {
     const [mean, variance, gamma, beta] = await Promise.all(["mean", "variance", "gamma", "beta"].map(learnt));
-    return {values: {x, mean, variance, gamma, beta, ...step}, value: (x - mean) * gamma / Math.sqrt(variance + step.epsilon) + beta};
+    return {values: {...step, x, mean, variance, gamma, beta}, value: (x - mean) * gamma / Math.sqrt(variance + step.epsilon) + beta};
   },
   curve: ({step: {curve, low, high, negative_slope: slope, alpha}, x}) => ({values: {x, low: low ?? "−∞", high: high ?? "∞", slope, alpha},
     value: {relu: max(x, 0), sigmoid: 1 / (1 + Math.exp(-x)), tanh: Math.tanh(x), clip: min(max(x, low ?? -Infinity), high ?? Infinity),
@@ -126,7 +126,7 @@ function pager(count, size, render) {
   let first = 0;
   const box = h("div"), show = () => {
     const end = min(first + size, count), turn = (step, key, off) => button(() => { first += step; show(); box.lastChild.children[+(step > 0)].focus(); }, say(key), off && {disabled: ""});
-    box.replaceChildren(render(first, end), count > size ? h("div.row", turn(-size, "before", !first), turn(size, "next", end === count), say("page", {a: first + 1, b: end, n: count})) : "");
+    box.replaceChildren(render(first, end), count > size ? h("div.row", turn(-size, "before", !first), turn(size, "next", end === count), size > 1 ? say("page", {a: first + 1, b: end, n: count}) : `${end} / ${count}`) : "");
   };
   show();
   return box;
@@ -151,7 +151,7 @@ function read({cells, step: {op, kernel, laid}, size, won}) {
   const place = c => laid ? say("place.long", {row: floor(c.k / laid[2] / laid[1]), col: floor(c.k / laid[2]) % laid[1], k: c.k % laid[2]})
     : say(size[0] * size[1] === 1 ? "number" : one ? "channel" : "place.long", c);
   const order = by(cells.filter(c => c.inside !== false), c => sum ? abs(c.product) : c.x);
-  return pager(order.length, 8, (a, b) => table("sum", order.slice(a, b).map(c => [place(c), number(c.x, 7), ...sum ? ["× " + number(c.w, 7), "= " + number(c.product, 7)] : []].map(text => h("td", text)))));
+  return pager(order.length, 8, (a, b) => table("sum", order.slice(a, b).map(c => [place(c), number(c.x, 6), ...sum ? ["× " + number(c.w, 6), "= " + number(c.product, 6)] : []].map(text => h("td", text)))));
 }
 
 function shown(found) {

@@ -8,7 +8,8 @@ from __future__ import annotations
 EN: dict[str, str] = {
     "walk.title": "Walk through the network",
     "walk.lead": "Choose a layer in the diagram, then a picture, a channel and a place: you see "
-    "the very numbers that go in and what the layer makes of them.",
+    "the very numbers that go in and what the layer makes of them. Beside it stands what the "
+    "forward pass gave, run here with 16 digits, each layer's answers rounded to the network's 7.",
     # what a layer does
     "walk.kind.Input": "Here the picture comes in, as the numbers that the network is given.",
     "walk.kind.conv": "Lays a small window of learnt numbers over every place, multiplies it with "
@@ -70,7 +71,7 @@ EN: dict[str, str] = {
     "walk.js.sum": "sum of all {n} products",
     "walk.js.bias": "+ bias",
     "walk.js.rest": "+ the other {n} products",
-    "walk.js.forward": "the network's own value",
+    "walk.js.forward": "the forward pass",
     "walk.js.difference": "difference",
     "walk.js.outside": "beside the map",
     "walk.js.place.short": "row {row}, column {col}",
@@ -92,7 +93,8 @@ EN: dict[str, str] = {
 ZH: dict[str, str] = {
     "walk.title": "逐层走过网络",
     "walk.lead": "在图中选择一层，再选图片、通道和位置："
-    "你会看到输入的每个数字，以及该层如何由它们得出结果。",
+    "你会看到输入的每个数字，以及该层如何由它们得出结果。旁边是前向计算的值："
+    "这里以 16 位数字计算，每层的结果再舍入到网络所用的约 7 位。",
     "walk.kind.Input": "图片从这里进入，即网络得到的数字。",
     "walk.kind.conv": "把一小块学到的数字放在每个位置上，与其下的数字相乘再全部相加："
     "图片与这块数字越相似，结果越大。",
@@ -146,7 +148,7 @@ ZH: dict[str, str] = {
     "walk.js.sum": "全部 {n} 个乘积之和",
     "walk.js.bias": "+ 偏置",
     "walk.js.rest": "+ 其余 {n} 个乘积",
-    "walk.js.forward": "网络自己的值",
+    "walk.js.forward": "前向计算",
     "walk.js.difference": "差",
     "walk.js.outside": "在图之外",
     "walk.js.place.short": "第 {row} 行，第 {col} 列",
