@@ -109,8 +109,8 @@ class Conv2D(Layer):
         (x,) = xs
         size, weight = x.shape[1:3], self.laid(self.param("weight", x.dtype))
         kind, bias = self._kind(size), self.param("bias", x.dtype) if self.use_bias else None
-        form = winograd.FOUR if mode.private else winograd.TWO
-        if winograd.suits(weight.shape, **kind, size=size, form=form):
+        form = winograd.FOUR if mode.private else winograd.TWO if mode.untied else None
+        if form and winograd.suits(weight.shape, **kind, size=size, form=form):
             pads = kind["pads"]
             return winograd.correlate(x, weight, pads=pads, mode=mode, form=form, bias=bias), None
         out = self.window().out_size(size)
