@@ -9,7 +9,9 @@ import weakref
 import networks
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info
 
+import nnviz as nv
 import nnviz.engine.executor as executor
 from nnviz.engine.executor import chunk_slices, each, thread_count, threads
 from nnviz.engine.layer import Layer
@@ -17,6 +19,7 @@ from nnviz.engine.layers import Conv2D, Dense, Flatten
 from nnviz.engine.scratch import PATIENCE, Scratch, ScratchShelf, owner
 from nnviz.engine.sequential import Sequential
 from nnviz.errors import ArgumentError
+from nnviz.inspection.attribution.question import Question
 
 
 def test_the_number_of_threads_can_be_chosen(monkeypatch):
@@ -139,3 +142,21 @@ def test_memory_that_nobody_uses_is_let_go():
     scratch.let_go()
     assert big() is None
     assert owner(scratch.temp((10,), np.float32)) is not None
+
+
+def test_blas_is_held_while_a_map_is_made(monkeypatch):
+    """Also between the runs of the network: its own threads would go on spinning beside ours."""
+    inside = []
+    answer = Question.answer
+    monkeypatch.setattr(
+        Question, "answer", lambda *a, **k: inside.append(blas_threads()) or answer(*a, **k)
+    )
+    model = Sequential([Conv2D(2, 3), Flatten(), Dense(3)], (6, 6, 1))
+    before = blas_threads()
+    nv.grad_cam(model, np.ones((1, 6, 6, 1), np.float32), 0, node="conv2d_1")
+    assert set(inside[0]) <= {1}
+    assert blas_threads() == before
+
+
+def blas_threads():
+    return [one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"]

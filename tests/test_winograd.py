@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 import nnviz as nv
 from nnviz.engine import patches, winograd
 from nnviz.engine.layer import Mode
+from nnviz.engine.sweep import sweep
 
 ONCE = {"stride": (1, 1), "dilation": (1, 1), "groups": 1}
 numbers = st.integers
@@ -112,7 +113,7 @@ def test_where_somebody_looks_a_plain_ground_stays_plain(dtype, padding):
     x = np.random.default_rng(0).random((5, 22, 26, 16)).astype(dtype)
     for ground, top in ((0.3, 3), (0.3, 4), (0, 5)):
         x[:, top : top + 11, 2:20] = ground
-        maps = model.run(x)["conv2d_1"].y
+        maps = model.run(x, keep=("conv2d_1",))["conv2d_1"].y
         first = top if padding == "valid" else top + 1
         left = 2 if padding == "valid" else 3
         inside = maps[:, first : first + 9, left : left + 16]
@@ -121,3 +122,37 @@ def test_where_somebody_looks_a_plain_ground_stays_plain(dtype, padding):
             assert (inside == model.nodes[0].layer.params["bias"]).all()
         quick = model.predict(x)
         assert np.abs(quick - maps).max() <= 5e-6 * np.abs(maps).max()
+
+
+def test_where_a_pool_chooses_on_the_way_back_all_ties_are_true():
+    """Also along diagonals: a gradient then goes to the first of several equal places."""
+    model = nv.Sequential(
+        [nv.Conv2D(16, 3), nv.MaxPooling2D(2), nv.Flatten(), nv.Dense(3)], (22, 22, 16)
+    )
+    stripes = np.add.outer(np.arange(22), np.arange(22))[None, :, :, None] % 7 / 7
+    x = (stripes * np.arange(1, 17)).astype(np.float32)
+    dy = np.ones((1, 3), np.float32)
+    trace = model.run(x)
+    maps = trace["conv2d_1"].y
+    assert (maps[:, 1:, :-1] == maps[:, :-1, 1:]).all()
+    wanted = model.backward(trace, {"dense_1": dy})["input"]
+    swept = sweep(model, x, lambda _, rows: {"dense_1": dy[rows]}, read=("dense_1",))
+    assert (swept.gradients["input"] == wanted).all()
+
+
+def test_where_none_does_the_quicker_way_is_taken(monkeypatch):
+    forms = []
+    correlate = winograd.correlate
+    monkeypatch.setattr(
+        winograd,
+        "correlate",
+        lambda *a, form, **k: forms.append(form) or correlate(*a, form=form, **k),
+    )
+    layers = [nv.Conv2D(16, 3), nv.MaxPooling2D(2), nv.Conv2D(16, 1), nv.Flatten(), nv.Dense(3)]
+    model = nv.Sequential(layers, (22, 22, 16))
+    x, ask = np.ones((2, 22, 22, 16), np.float32), lambda outputs, rows: outputs
+    for until, used in (("input", []), ("max_pooling2d_1", [winograd.TWO])):
+        forms.clear()
+        with nv.threads(1):
+            sweep(model, x[:1], ask, read=("dense_1",), until=(until,))
+        assert forms == used

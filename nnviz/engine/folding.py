@@ -92,7 +92,7 @@ def pooled_first(
     return changed
 
 
-def _is_ours(layer: Layer) -> bool:
+def is_ours(layer: Layer) -> bool:
     """Whether the layer computes what its class here does: a user's own may do more."""
     return type(layer).__module__.startswith(f"{__package__}.layers.")
 
@@ -103,7 +103,7 @@ Affine = tuple[Array, Array]
 
 def _affine(layer: Layer, shape: Shape) -> Affine | None:
     """What a layer does to each channel of inputs of this shape; None where that is no s x + t."""
-    if not _is_ours(layer):
+    if not is_ours(layer):
         return None
     if isinstance(layer, BatchNormalization):
         scale = layer.params["gamma"] / np.sqrt(
@@ -135,7 +135,7 @@ LINES: Mapping[str, Callable[[Array], tuple[Any, Any]]] = {
 
 def _folded(layer: Layer, norm: Affine) -> Layer | None:
     """The layer with the normalization after it in its weights; None where it has none."""
-    if not isinstance(layer, WEIGHTY) or not _is_ours(layer):
+    if not isinstance(layer, WEIGHTY) or not is_ours(layer):
         return None
     scale, shift = norm
     weight = layer.params["weight"]
@@ -151,7 +151,7 @@ def _folded(layer: Layer, norm: Affine) -> Layer | None:
 def _absorbed(layer: Layer, norm: Affine, shape: Shape) -> Layer | None:
     """The layer with the normalization before it in its weights; None where that is not exact."""
     scale, shift = norm
-    weighty = isinstance(layer, Conv2D | Dense) and _is_ours(layer)
+    weighty = isinstance(layer, Conv2D | Dense) and is_ours(layer)
     if isinstance(layer, Conv2DTranspose) or not weighty:
         return None  # at a transposed convolution's border a constant meets fewer kernel cells
     weight = layer.params["weight"].astype(np.float64)

@@ -42,6 +42,8 @@ class Mode:
     scratch: reusable memory of this chunk; None allocates.
     private: nobody looks at the values between, so a layer may take the quickest way to them even
         where the last digits then depend on the place in the picture (see `winograd`).
+    untied: nothing will choose between places on a way back, so that places which see the same
+        may differ in their last digits, but for those of a plain ground (see `winograd`).
     spare: nobody reads its input again, so a layer may write its output over it.
     totals: what the whole batch has to say to a layer that couples its samples (`layer.couples`);
         None lets the layer take the chunk for the whole batch.
@@ -51,6 +53,7 @@ class Mode:
     rng: np.random.Generator | None = None
     scratch: Scratch | None = None
     private: bool = False
+    untied: bool = False
     spare: bool = False
     totals: Any = None
 
@@ -100,6 +103,9 @@ class Layer:
 
     forgets: ClassVar[bool] = False
     """Whether backward and grads do without `call.y`, so that the next layer may write over it."""
+
+    chooses: ClassVar[bool] = False
+    """Whether its gradient goes to the largest of several numbers, so that ties must be true."""
 
     crops: bool = False
     """Whether forward without padding, on all that a box of outputs reads, gives this box: so it is

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 Array = np.ndarray
-PART_BYTES = 1 << 20
+PART_BYTES = 1 << 19
 """How much of one array makes a part for the cache."""
 
 

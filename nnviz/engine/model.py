@@ -270,6 +270,7 @@ class Model:
                     scratch=scratch,
                     keep=wanted,
                     private=private,
+                    untied=wanted is not None,
                 )
                 if wanted is not None:
                     calls = {k: Call((), c.y.copy(), None, c.mode, i) for k, c in calls.items()}

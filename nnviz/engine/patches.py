@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from .layer import Mode
+from .lines import add_bias
 from .window import Pads, Size
 
 Array = np.ndarray
@@ -68,11 +69,19 @@ def blocks(n: int, out: Size, row_bytes: int) -> Iterator[tuple[slice, slice]]:
 
 
 def patch_matrices(
-    x: Array, kernel: Size, stride: Size, dilation: Size, out: Size, groups: int, mode: Mode
+    x: Array,
+    kernel: Size,
+    stride: Size,
+    dilation: Size,
+    out: Size,
+    groups: int,
+    mode: Mode,
+    ones: bool = False,
 ) -> Iterator[tuple[slice, slice, Array]]:
     """`(pictures, rows, matrix)` block by block for an already padded `x`.
 
     matrix: (groups, block's places, kh · kw · channels per group), overwritten by the next block.
+    ones: with one more column, of ones, where `is_short`.
     """
     n, channels = x.shape[0], x.shape[3]
     view = windows(x, kernel, stride, dilation, out)
@@ -84,17 +93,19 @@ def patch_matrices(
         count, high = pictures.stop - pictures.start, rows.stop - rows.start
         places = count * high * out[1]
         part = view[pictures, rows]
-        if kernel == (1, 1) and groups == 1 and part.flags.c_contiguous:
+        if kernel == (1, 1) and groups == 1 and part.flags.c_contiguous and not ones:
             yield pictures, rows, part.reshape(1, places, width)
             continue
         if spare is None:
-            spare = mode.temp((places * width,), x.dtype)
+            spare = mode.temp((places * (width + ones),), x.dtype)
         flat = spare[: places * width]
-        if groups == 1 and kernel[1] * channels < SHORT:
+        if is_short(kernel, channels, groups):
             # One cell of the kernel after the other, so that the copies run along output rows.
             cells = part.transpose(3, 4, 5, 0, 1, 2)
             np.copyto(flat.reshape(cells.shape), cells)
-            yield pictures, rows, flat.reshape(1, width, places).transpose(0, 2, 1)
+            whole = spare[: places * (width + ones)]
+            whole[places * width :] = 1
+            yield pictures, rows, whole.reshape(1, width + ones, places).transpose(0, 2, 1)
             continue
         if groups == 1:
             np.copyto(flat.reshape(part.shape), part)
@@ -102,6 +113,11 @@ def patch_matrices(
             target = flat.reshape(groups, count, high, out[1], *kernel, channels // groups)
             np.copyto(target, np.moveaxis(part, 5, 0))
         yield pictures, rows, flat.reshape(groups, places, width // groups)
+
+
+def is_short(kernel: Size, channels: int, groups: int) -> bool:
+    """Whether a window's rows are so short that it is laid out cell by cell."""
+    return groups == 1 and kernel[1] * channels < SHORT
 
 
 def grouped(y: Array, groups: int) -> Array:
@@ -125,26 +141,33 @@ def correlate(
     groups: int,
     out: Size,
     mode: Mode,
+    bias: Array | None = None,
 ) -> Array:
     """Σ over the window of x · w, for every place and output channel.
 
-    y[n, r, c, o] = Σ_{i, j, k} x[n, r·s − p + i·d, c·s − p + j·d, k] · w[i, j, k, o]
+    y[n, r, c, o] = b[o] + Σ_{i, j, k} x[n, r·s − p + i·d, c·s − p + j·d, k] · w[i, j, k, o]
 
-    x (n, rows, cols, channels), weight (kh, kw, channels / groups, out channels); returns
-    (n, *out, out channels).
+    x (n, rows, cols, channels), weight (kh, kw, channels / groups, out channels), bias (out
+    channels) or None for 0; returns (n, *out, out channels).
     """
     y = mode.new((x.shape[0], *out, weight.shape[3]), x.dtype)
     w = grouped_weight(weight, groups)
     kernel = (weight.shape[0], weight.shape[1])
+    # Where the product is small beside the walk over y that adds it, the bias is one more row of w.
+    ones = bias is not None and is_short(kernel, x.shape[3], groups)
+    if bias is not None and ones:
+        w = np.concatenate([w, bias.reshape(1, 1, -1)], axis=1)
     padded = pad(x, pads, 0.0, mode)
     for pictures, rows, matrix in patch_matrices(
-        padded, kernel, stride, dilation, out, groups, mode
+        padded, kernel, stride, dilation, out, groups, mode, ones
     ):
         target = y[pictures, rows]
         if groups == 1:
             np.matmul(matrix[0], w[0], out=target.reshape(-1, target.shape[3]))
         else:
             grouped(target, groups)[...] = matrix @ w
+    if bias is not None and not ones:
+        add_bias(y, bias)
     return y
 
 
@@ -170,7 +193,7 @@ def scatter(
     framed = (len(dy), top + size[0] + bottom, left + size[1] + right, channels)
     dx = mode.new(framed, dy.dtype)
     dx[...] = 0
-    if groups == 1 and weight.shape[1] * channels < SHORT:
+    if is_short((weight.shape[0], weight.shape[1]), channels, groups):
         _add_cells(dx, dy, weight, stride, dilation, mode)
         return dx[:, top : top + size[0], left : left + size[1]]
     if groups == 1 and stride[0] == 1:

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import ArgumentError, listing
 from .executor import Program, chunk_slices, lockstep, shelf
-from .folding import pooled_first
+from .folding import is_ours, pooled_first
 from .graph import INPUT, Node
 from .layer import Array
 from .trace import Gradients, Trace, join
@@ -160,6 +160,7 @@ def sweep(
                 draw=Draw(),
                 scratch=scratch,
                 keep=None,
+                untied=_untied(nodes, live),
             )
             outputs = {name: given if name == INPUT else calls[name].y for name in read}
             asked = seeds_for(outputs, chunks[i])
@@ -200,6 +201,12 @@ def _plan(
     if rule_for is None or shut:
         return pooled_first(numbered, {*read, *until}, apart=shut)
     return numbered
+
+
+def _untied(nodes: Sequence[Node], live: Collection[str]) -> bool:
+    """Whether no layer on the way back chooses between places."""
+    passed = [node.layer for node in nodes if any(name in live for name in node.inputs)]
+    return all(is_ours(layer) and not layer.chooses for layer in passed)
 
 
 def _copied(arrays: Mapping[str, Array]) -> dict[str, Array]:

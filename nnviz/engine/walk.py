@@ -142,12 +142,14 @@ def forward(
     scratch: Scratch,
     keep: Collection[str] | None = None,
     private: bool = False,
+    untied: bool = False,
 ) -> Program[dict[str, Call]]:
     """Run the nodes (with their places in the model) on one chunk.
 
     values: what is known already, by name; gains each node's output. With `keep` (None: everything)
     only those nodes' calls are returned, and a value is dropped after its last reader. private:
-    nobody looks at the values between but `backward`; some are then written over.
+    nobody looks at the values between but `backward`; some are then written over. untied: see
+    `Mode`.
     """
     calls: dict[str, Call] = {}
     spare = _spare([node for _, node in nodes], keep or ()) if private else set()
@@ -158,7 +160,7 @@ def forward(
         # A frozen layer's statistics stand still as well: it runs as at prediction.
         learns = train and (layer.trainable or not layer.buffers)
         rng = draw.generator(place, chunk) if learns and layer.random else None
-        mode = Mode(learns, rng, scratch, private, spare=node.name in spare)
+        mode = Mode(learns, rng, scratch, private, untied, spare=node.name in spare)
         if learns and layer.couples:
             part = layer.forward_part(*xs, mode=mode)
             scratch.layer_done()

@@ -19,7 +19,9 @@ That error depends on all six rows, also where an output reads three of them. So
 the same may differ in their last digits, and a pool would choose between them by chance. F(2, 3),
 two rows of outputs by four products instead of six, has no such fault where a ground is plain: of
 three equal rows each difference is exactly 0, and both outputs are the same single product. Its
-error is 7e-7. It is the form for values that somebody looks at.
+error is 7e-7. It is the form for values that somebody looks at. Places that see the same of
+anything else, along a diagonal stroke say, may still differ: where a pool chooses between places on
+the way back, the patch matrices are used.
 """
 
 from __future__ import annotations

@@ -19,8 +19,9 @@ from ..engine.layer import Array
 from ..errors import ArgumentError, unknown
 from .schedules import Schedule
 
-BLOCK = 1 << 15
-"""Numbers updated at a time: parameter, gradient, slots and temporaries stay in cache."""
+BLOCK = 1 << 17
+"""Numbers updated at a time: few enough that several walks over parameter, gradient, slots and
+temporaries find them in cache, enough that threads do not wait for each other at every call."""
 
 
 @dataclass(eq=False, kw_only=True)

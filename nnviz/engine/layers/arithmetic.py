@@ -86,6 +86,8 @@ class Arithmetic(Merge):
     NumPy, without a warning.
     """
 
+    chooses = True
+
     def __init__(self, operation: str, *, broadcast: bool = False, name: str | None = None) -> None:
         super().__init__(broadcast=broadcast, name=name)
         self.operation = _known(operation, "Arithmetic", OPERATIONS)

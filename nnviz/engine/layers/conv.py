@@ -11,7 +11,7 @@ from ...errors import ArgumentError
 from .. import patches, winograd
 from ..initializers import Spec, check_initializer, initializer
 from ..layer import Array, Call, Layer, Mode, Shape, need_picture, pair, whole
-from ..lines import add_bias, channel_sums
+from ..lines import channel_sums
 from ..window import Pads, SlidingWindow
 
 Padding = str | Sequence[Sequence[int]]
@@ -109,14 +109,12 @@ class Conv2D(Layer):
         (x,) = xs
         size, weight = x.shape[1:3], self.laid(self.param("weight", x.dtype))
         kind, bias = self._kind(size), self.param("bias", x.dtype) if self.use_bias else None
-        form = winograd.FOUR if mode.private else winograd.TWO
-        if winograd.suits(weight.shape, **kind, size=size, form=form):
+        form = winograd.FOUR if mode.private else winograd.TWO if mode.untied else None
+        if form and winograd.suits(weight.shape, **kind, size=size, form=form):
             pads = kind["pads"]
             return winograd.correlate(x, weight, pads=pads, mode=mode, form=form, bias=bias), None
-        y = patches.correlate(x, weight, **kind, out=self.window().out_size(size), mode=mode)
-        if bias is not None:
-            add_bias(y, bias)
-        return y, None
+        out = self.window().out_size(size)
+        return patches.correlate(x, weight, **kind, out=out, mode=mode, bias=bias), None
 
     def backward(self, dy: Array, call: Call) -> Array:
         size, weight = call.x.shape[1:3], self.laid(self.param("weight", dy.dtype))

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ...errors import ArgumentError
+from ..executor import each
 from ..initializers import Spec, check_initializer, initializer
 from ..layer import Array, Call, Layer, Mode, Shape, whole
 from ..lines import PART_BYTES
 from ..window import POINTWISE, SlidingWindow
+
+MANY = 1 << 25
+"""Multiply-adds that are worth a thread's while."""
 
 
 class Dense(Layer):
@@ -87,7 +92,12 @@ class Dense(Layer):
     def grads(self, dy: Array, call: Call) -> dict[str, Array]:
         x, dy = _rows(call.x), _rows(dy)
         out = call.mode.new(self.params["weight"].shape, dy.dtype)
-        weight = {"weight": np.matmul(x.T, dy, out=out)}
+        # One call for the whole batch (see `gathers`), so it is shared out here.
+        count = 2 * round(len(x) * out.size / MANY / 2) or 1
+        step = -(-len(out) // count)
+        parts = [slice(i, i + step) for i in range(0, len(out), step)]
+        each([partial(np.matmul, x.T[part], dy, out=out[part]) for part in parts])
+        weight = {"weight": out}
         return {**weight, "bias": dy.sum(axis=0)} if self.use_bias else weight
 
     def answer_to(self, change: Array, top: Array, left: Array, size: tuple[int, int]) -> Array:

@@ -171,11 +171,10 @@ def _sums_around(x: Array, centre: Array, dy: Array | None) -> tuple[Array, Arra
     width, channels = len(centre), x.shape[-1]
     sums = np.zeros((2, width), x.dtype)
     for given, *back in in_cache(lines(x), *([] if dy is None else [lines(dy)])):
-        centred, ones = given - centre, np.ones(len(given), x.dtype)
+        centred = given - centre
         if back:
-            sums[0] += ones @ back[0]
-        centred *= back[0] if back else centred
-        sums[1] += ones @ centred
+            sums[0] += np.ones(len(given), x.dtype) @ back[0]
+        sums[1] += np.einsum("rc,rc->c", centred, back[0] if back else centred)
     plain, squares = sums.reshape(2, -1, channels).sum(axis=1)
     return plain, squares
 

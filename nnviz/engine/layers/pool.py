@@ -102,6 +102,7 @@ class MaxPooling2D(_Pooling):
     """
 
     beside = -np.inf
+    chooses = True
 
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
         (x,) = xs

@@ -96,6 +96,8 @@ class Reduce(Layer):
     keepdims: whether they stay, with size 1.
     """
 
+    chooses = True
+
     def __init__(
         self,
         operation: str,
@@ -167,6 +169,8 @@ class GlobalMaxPooling2D(Layer):
     keepdims: (1, 1, channels) in place of (channels,). Of several equal ones the first, row by row,
     receives the gradient.
     """
+
+    chooses = True
 
     def __init__(self, *, keepdims: bool = False, name: str | None = None) -> None:
         super().__init__(name=name)

@@ -5,6 +5,7 @@ It follows from the layers' windows alone, walked back from the output to the pi
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,6 +53,9 @@ class ReceptiveField(Result):
         return None
 
 
+_known: weakref.WeakKeyDictionary[Model, dict[str, ReceptiveField]] = weakref.WeakKeyDictionary()
+
+
 def receptive_field(model: Model, node: str) -> ReceptiveField:
     """The pixels that each place of a node's output reads."""
     shape = model.shapes[model.node(node).name]
@@ -64,7 +68,15 @@ def receptive_field(model: Model, node: str) -> ReceptiveField:
 
 
 def field_of(model: Model, node: str) -> ReceptiveField:
-    """The same for any node of a model of pictures: a vector is one place, (1, 1, 4)."""
+    """The same for any node of a model of pictures: a vector is one place, (1, 1, 4). Looked up
+    once for a model, whose windows do not change; its arrays are read-only."""
+    known = _known.setdefault(model, {})
+    if node not in known:
+        known[node] = _field_of(model, node)
+    return known[node]
+
+
+def _field_of(model: Model, node: str) -> ReceptiveField:
     rows, cols = places(model, node)
     # Rows and cols do not mix in any window: boxes for (row, 0) and for (0, col) say it all.
     down = [walk_back(model, node, (r, 0, r + 1, 1)) for r in range(rows)]
@@ -76,6 +88,7 @@ def field_of(model: Model, node: str) -> ReceptiveField:
     for axis in (0, 1):
         spans = _spans(_cells(model, node, axis))
         reads[..., axis::2] = spans[:, None] if axis == 0 else spans[None]
+    boxes.flags.writeable = reads.flags.writeable = False
     return ReceptiveField(node, boxes, reads)
 
 

@@ -13,10 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from ...engine.executor import chunk_slices, each
 from ...engine.graph import INPUT
 from ...engine.layer import Array
 from ...engine.layers.activation import Linear
@@ -116,10 +118,16 @@ class AtNode:
         """
         walk = self.question.walk(at=(self.name,), rule_for=rule_for)
         maps, slopes = walk.outputs[self.name], walk.gradients[self.name]
-        parts = parts_of(maps, slopes)
-        made = parts.sum(axis=-1, dtype=np.float64)
-        ones = np.ones(parts.shape[-1], parts.dtype)  # a product is faster than a sum
-        sizes = (np.abs(parts, out=parts) @ ones).max(axis=(1, 2))
+
+        def added(rows: slice) -> tuple[Array, Array]:
+            parts = parts_of(maps[rows], slopes[rows])
+            made = parts.sum(axis=-1, dtype=np.float64)
+            ones = np.ones(parts.shape[-1], parts.dtype)  # a product is faster than a sum
+            return made, (np.abs(parts, out=parts) @ ones).max(axis=(1, 2))
+
+        cuts = chunk_slices(len(maps), 4 * maps[0].nbytes)
+        done = each([partial(added, rows) for rows in cuts])
+        made, sizes = (np.concatenate(found) for found in zip(*done, strict=True))
         top = np.abs((np.abs(made) if signed else made).max(axis=(1, 2)))
         again = np.flatnonzero(top < CANCELLED * sizes)
         if len(again) and maps.dtype != np.float64:
