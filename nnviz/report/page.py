@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,9 @@ from .figure import Cell, Figure, Scale
 from .plan import Plan
 from .study import SURE, Study
 from .words import HTML_LANG, language, say, terms, tight, words
+
+UNREADABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+"""Signs that HTML does not allow."""
 
 
 def data_uri(picture: Array) -> str:
@@ -97,7 +101,7 @@ def render(
         chart_width=chart_width,
         finding_width=finding_width,
     )
-    return environment.get_template("page.html").render(
+    text = environment.get_template("page.html").render(
         study=study,
         plan=plan,
         files=files,
@@ -108,3 +112,5 @@ def render(
         words=words(),
         lang=HTML_LANG[language()],
     )
+    # A name may hold signs that no document may: they are shown as what they are, unreadable.
+    return UNREADABLE.sub("\ufffd", text)
