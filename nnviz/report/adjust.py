@@ -11,7 +11,7 @@ import numpy as np
 from ..draw import chart
 from ..engine.layer import Array
 from ..engine.layers.dropout import Dropout
-from ..inspection.anatomy import Health, health, summary
+from ..inspection.anatomy import Health, summary
 from ..inspection.anatomy.health import Spread
 from . import spare
 from .figure import Figure
@@ -28,12 +28,6 @@ NAMED = 4
 """Layers whose share of zeros is named one by one at the most."""
 GAP = 0.02
 """From which gap between learnt and held-out accuracy on the report speaks of overfitting."""
-
-
-def found(study: Study) -> Health:
-    """What is wrong with the layers, computed once for all that need it."""
-    answer: Health = study.once("health", lambda: health(study.model, study.data.x), Health, ())
-    return answer
 
 
 def curves(study: Study) -> Figure | None:

@@ -1,8 +1,8 @@
 """Building a gallery: compute everything, then write everything.
 
-Nothing but the cache is written before all is computed, every file is written atomically, the page comes last,
-and what an earlier gallery had more is removed after it; so whatever goes wrong, the old gallery
-stays usable.
+Nothing but the cache is written before all is computed, every file is written atomically, the page
+comes last, and what an earlier gallery had more is removed after it; so whatever goes wrong, the
+old gallery stays usable.
 """
 
 from __future__ import annotations

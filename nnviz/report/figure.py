@@ -59,7 +59,7 @@ class Figure:
     the place of or beside the cells. narrow_svg: the same drawing for a narrow screen, where it
     differs. chart: a drawn chart. zoom: how large one cell's picture is
     drawn, in pixels (a whole multiple of its size is taken). legend: colours with their meaning.
-    numbers: the arrays behind it.
+    numbers: the arrays behind it. walk: what the walk through the network needs, see `walk`.
     """
 
     id: str
@@ -86,6 +86,7 @@ class Figure:
     numbers: dict[str, Array] = field(default_factory=dict)
     wide: bool = False
     legend: Sequence[tuple[str, str]] = ()
+    walk: dict[str, Any] | None = None
 
     def picture(self) -> Array | None:
         """The whole figure as one picture for the PNG file, without words."""

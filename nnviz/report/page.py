@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -12,20 +11,16 @@ import numpy as np
 from ..draw.chart import DPI
 from ..draw.colour import table
 from ..draw.image import factor_for, opaque
-from ..draw.png import png_bytes
+from ..draw.png import data_uri
 from ..engine.layer import Array
 from .figure import Cell, Figure, Scale
+from .packed import island
 from .plan import Plan
 from .study import SURE, Study
 from .words import HTML_LANG, language, say, terms, tight, words
 
 UNREADABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 """Signs that HTML does not allow."""
-
-
-def data_uri(picture: Array) -> str:
-    """A picture as a PNG inside the page."""
-    return "data:image/png;base64," + base64.b64encode(png_bytes(picture)).decode()
 
 
 def bar_uri(scale: Scale) -> str:
@@ -96,6 +91,7 @@ def render(
     environment.filters["tight"] = tight
     environment.globals.update(
         data_uri=data_uri,
+        island=island,
         bar_uri=bar_uri,
         width_of=width_of,
         chart_width=chart_width,

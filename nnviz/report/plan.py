@@ -13,7 +13,20 @@ from typing import Any
 
 from ..errors import NnvizError
 from ..inspection.anatomy import Health
-from . import adjust, answers, excited, fails, firmness, inside, methods, trust, verdict, why, works
+from . import (
+    adjust,
+    answers,
+    excited,
+    fails,
+    firmness,
+    inside,
+    methods,
+    removal,
+    trust,
+    verdict,
+    why,
+    works,
+)
 from .figure import Chapter, Figure, Finding
 from .helper import helpers
 from .steps import Answers, Step, run
@@ -59,7 +72,7 @@ def plan(
     shown = tuple(_chapter(study, chapter, steps, made) for chapter in wanted)
     if isinstance(told, trust.Told):
         shown = tuple(
-            replace(chapter, figures=[_with(figure, told) for figure in chapter.figures])
+            replace(chapter, figures=[_with(study, figure, told) for figure in chapter.figures])
             for chapter in shown
         )
     complete = not any(isinstance(answer, NnvizError) for answer in made.values())
@@ -128,9 +141,9 @@ def concluded(chapter: str, lead: str = "") -> str:
     return f"{say(lead or f'{chapter}.lead')} {say(f'{chapter}.conclude')}"
 
 
-def _with(figure: Figure, told: trust.Told) -> Figure:
+def _with(study: Study, figure: Figure, told: trust.Told) -> Figure:
     """A figure with what the network says of its maps."""
-    said = told.sentences.get(figure.id, "")
+    said = study.once(f"removal-{figure.id}", lambda: removal.under(study, figure, told.marks), str)
     return replace(figure, caption=f"{figure.caption} {said}".strip()) if said else figure
 
 
@@ -146,7 +159,8 @@ def _works(study: Study) -> Iterable[Step]:
         answer = study.answer_of(study.convolutions[0])
         yield Step("works", "filters-first", lambda: excited.first_filters(study), reads=())
         yield Step("works", "features-first",
-                   lambda: works.features(study, answer, "features-first"), reads=("pick",))  # fmt: skip
+                   lambda: works.features(study, answer, "features-first"),
+                   reads=("pick",))  # fmt: skip
     for place, (node, channels) in enumerate(study.deep_layers, 1):
         yield from _deep(study, node, channels, "" if place == 1 else f"-{place}")
     yield Step("works", "embedding", lambda: inside.arranged(study), reads=())
@@ -169,13 +183,13 @@ def _deep(study: Study, node: str, channels: tuple[int, ...] | None, which: str)
 
 
 def _adjust(study: Study) -> Iterable[Step]:
-    yield Step("adjust", HEALTH, lambda: adjust.found(study), Health, None, early=True)
+    yield Step("adjust", HEALTH, lambda: study.health, Health, None, early=True)
     yield Step("adjust", "training", lambda: adjust.curves(study), reads=())
-    yield Step("adjust", "activations", lambda: adjust.answers(study, adjust.found(study)),
+    yield Step("adjust", "activations", lambda: adjust.answers(study, study.health),
                reads=(), needs=(HEALTH,), early=True)  # fmt: skip
-    yield Step("adjust", "weights", lambda: adjust.weights(study, adjust.found(study)), reads=(),
+    yield Step("adjust", "weights", lambda: adjust.weights(study, study.health), reads=(),
                needs=(HEALTH,))  # fmt: skip
-    yield Step("adjust", "advice-adjust", lambda: adjust.advice(study, adjust.found(study)),
+    yield Step("adjust", "advice-adjust", lambda: adjust.advice(study, study.health),
                list[str], (), needs=(HEALTH,))  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from ..engine.layer import Array
 from ..engine.layers.conv import Conv2D
 from ..engine.layers.rectifier import ReLU
 from ..engine.model import Model
+from ..inspection.anatomy import Health, health
 from ..inspection.evaluation import Mistakes, as_classifier, is_classifier, mistakes
 from ..inspection.probability import probabilities
 from .cache import Cache
@@ -99,6 +100,12 @@ class Study:
         found: Mistakes = self.once(
             "study-mistakes", lambda: mistakes(self.model, self.data.x, y), Mistakes, ()
         )
+        return found
+
+    @property
+    def health(self) -> Health:
+        """Which parts of the network do no work of their own, over all pictures."""
+        found: Health = self.once("health", lambda: health(self.model, self.data.x), Health, ())
         return found
 
     @property

@@ -14,34 +14,25 @@ import numpy as np
 from ..draw.samples import spread
 from ..engine.layer import Array
 from ..errors import NnvizError
-from ..inspection.attribution import METHODS, RULES, explain
+from ..inspection.attribution import METHODS, explain
 from ..inspection.evaluation import Sanity, Scores
-from ..inspection.evaluation.sanity import ANY_CLASS, PICTURE, forgotten, learnt, noticed
+from ..inspection.evaluation.sanity import forgotten, learnt, noticed
 from ..inspection.evaluation.scores import Judge, Score
 from .figure import Figure, Table
-from .methods import CONTRAST, name_of, options_of, shown
+from .methods import CONTRAST, name_of, options_of
 from .plain import kept
+from .removal import SHARE, marked, marks_of
 from .study import Study, fill_for
 from .why import guide_settings, hardest
 from .words import heads, listing, say
 
 JUDGED = (
     "occlusion", "gradient", "saliency", "guided_backprop", "deconvnet", "integrated_gradients",
-    "deep_lift", "lrp", "grad_cam", "guide",
+    "deep_lift", "lrp", "grad_cam", "guided_cam", "rectified_cam", "guide",
 )  # fmt: skip
-"""The methods that the page shows; `guide` is occlusion with the large grey square."""
-OF_FIGURE = {
-    "occlusion": ("occlusion",),
-    "saliency": ("saliency", "guided_backprop", "deconvnet"),
-    "cam": ("grad_cam",),
-    "contrast": ("integrated_gradients",),
-    "occlusion-guide": ("guide",),
-    "mistakes": ("occlusion",),
-    "mistakes-unsure": ("occlusion",),
-}
-"""Which of them each figure shows; that of the methods, those that stand there."""
-SHARE = 0.1
-"""Of the pixels, which are taken away for the sentence under a figure."""
+"""The methods that the page shows; `guide` is occlusion with the large grey square, `guided_cam`
+and `rectified_cam` are Grad-CAM with two other rules."""
+CAMS = {"grad_cam": "plain", "guided_cam": "guided", "rectified_cam": "rectified"}
 STEPS, DRAWS = 10, 10
 PATH = 16
 """Gradients along the path of integrated gradients: by Gauss and Legendre's rule its maps are those
@@ -64,28 +55,6 @@ class Trust:
     sane: Mapping[str, Sanity]
     chosen: list[int]
     decoys: Mapping[str, Array]
-    of_figure: Mapping[str, tuple[str, ...]]
-
-    def sentences(self, figure: str) -> str:
-        """What stands under a figure about its methods."""
-        names = [name for name in self.of_figure.get(figure, ()) if name in self.scores]
-        if not names:
-            return ""
-        if len(names) <= len(RULES):
-            return " ".join(self.sentence(name) for name in names)
-        falls = {name: self.falls(name) for name in names}
-        before, _, random = falls[names[0]]
-        each = listing(f"{name_of(name)} {after:.2f}" for name, (_, after, _) in falls.items())
-        told = say("trust.list", share=SHARE, n=len(self.chosen), before=before, each=each,
-                   random=random)  # fmt: skip
-        return " ".join([told, *filter(None, (self.mark(name) for name in names))])
-
-    def sentence(self, name: str) -> str:
-        """What taking the first pixels of a method's maps away does, beside a random map."""
-        before, after, control = self.falls(name)
-        words = say("trust.sentence", name=name_of(name), share=SHARE, n=len(self.chosen),
-                    before=before, after=after, random=control)  # fmt: skip
-        return " ".join(filter(None, (words, self.mark(name))))
 
     def believed(self) -> list[str]:
         """The methods that are surely better than every control and pass the sanity check, the best
@@ -109,11 +78,6 @@ class Trust:
         return say("verdict.trust", good=len(good), of=len(self.scores), n=n, share=SHARE,
                    best=name_of(good[0]), before=before, after=after, random=random)  # fmt: skip
 
-    def mark(self, name: str) -> str:
-        """What the sanity check says against a method, or nothing."""
-        marks = marks_of(self.sane.get(name))
-        return say("trust.marked", name=name_of(name), marks=marks) if marks else ""
-
     def falls(self, name: str) -> tuple[float, float, float]:
         """The mean probability before, after, and after the random control's pixels went."""
         every = [self.scores[name].fall(i, SHARE) for i in range(len(self.chosen))]
@@ -125,9 +89,10 @@ class Trust:
 @kept
 @dataclass(frozen=True)
 class Told:
-    """What the page says of it: under each figure, in the table of all methods, at the top."""
+    """What the page says of it: what speaks against a method, wherever its maps stand, the table
+    of all methods, and what stands at the top."""
 
-    sentences: dict[str, str]
+    marks: dict[str, str]
     table: Figure | None
     verdict: str
 
@@ -135,13 +100,8 @@ class Told:
 def told(study: Study) -> Told:
     """All that the page says of how far its maps can be believed."""
     found = judged(study)
-    said = {figure: found.sentences(figure) for figure in of_figure(study)}
-    return Told(said, table(study, found), found.verdict())
-
-
-def of_figure(study: Study) -> dict[str, tuple[str, ...]]:
-    """Which methods each figure shows."""
-    return OF_FIGURE | {"methods": shown(study)}
+    marks = {name: marked(name, sane) for name, sane in found.sane.items()}
+    return Told(marks, table(study, found), found.verdict())
 
 
 def judged(study: Study) -> Trust:
@@ -172,7 +132,7 @@ def judged(study: Study) -> Trust:
                                      options=options, seed=study.seed)  # fmt: skip
         except NnvizError:
             continue
-    return Trust(scores, sane, chosen, decoys, of_figure(study))
+    return Trust(scores, sane, chosen, decoys)
 
 
 def _judged_by(study: Study, few: bool) -> list[int]:
@@ -186,29 +146,25 @@ def _judged_by(study: Study, few: bool) -> list[int]:
 
 def _names(study: Study) -> list[str]:
     """The methods that are judged: those of the page, or those chosen, each with its figures."""
-    names = list(JUDGED) if study.has_places else [n for n in JUDGED if n != "grad_cam"]
+    names = list(JUDGED) if study.has_places else [n for n in JUDGED if n not in CAMS]
     if not study.methods:
         return names
-    guide = ["guide"] if "occlusion" in study.methods else []
-    return [*study.methods, *guide]
+    also = {"occlusion": ("guide",), "grad_cam": tuple(CAMS)[1:]}
+    return [*study.methods, *(n for m in study.methods for n in also.get(m, ()))]
 
 
 def _is_dear(name: str) -> bool:
-    return name in DEAR or METHODS[name].family == "perturbation"
+    return name in DEAR or (name not in CAMS and METHODS[name].family == "perturbation")
 
 
 def _asked(study: Study, name: str) -> tuple[str, dict[str, Any]]:
     """The method of a name in `JUDGED`, with the options that its figure has."""
     if name == "guide":
         return "occlusion", guide_settings(study)
+    if name in CAMS and name != "grad_cam":
+        return "grad_cam", {"rule": CAMS[name]}
     more = {"steps": PATH} if name == CONTRAST else {}
     return name, options_of(study, name) | more
-
-
-def marks_of(found: Sanity | None) -> str:
-    """The sanity check's marks in the page's words."""
-    words = {PICTURE: say("trust.picture"), ANY_CLASS: say("trust.any_class")}
-    return "" if found is None else say("and").join(words[mark] for mark in found.marks)
 
 
 def table(study: Study, trust: Trust) -> Figure | None:

@@ -17,6 +17,7 @@ from ..inspection.maximize import Maximized, maximize
 from .alts import of_map, of_signed, place_of
 from .figure import Cell, Figure, Scale, Table, rows_of, short_settings
 from .study import MOST_CLASSES, Study
+from .walk import walk
 from .words import ends, heads, listing, say, told
 
 LARGE_STEPS = 48
@@ -62,6 +63,7 @@ def structure(study: Study) -> Figure:
         'print(nv.summary(model, ("parameters", "mult_adds", "receptive_field")))\n'
         'nv.save_picture(nv.diagram(model), "structure.svg")',
         wide=True,
+        walk=walk(study, drawn, table),
     )
 
 

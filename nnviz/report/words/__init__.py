@@ -20,9 +20,9 @@ from contextvars import ContextVar, copy_context
 from typing import Any, ParamSpec, TypeVar
 
 from ...errors import ArgumentError
-from . import adjust, alts, fails, glossary, methods, page, small, top, why, works
+from . import adjust, alts, fails, glossary, methods, page, small, top, walk, why, works
 
-TABLES = (top, works, adjust, fails, why, methods, alts, small, page)
+TABLES = (top, works, adjust, fails, why, methods, alts, small, page, walk)
 """All modules with words; a part of the page with words of its own adds its module here."""
 GLOSSARIES = {"en": glossary.EN, "zh": glossary.ZH}
 HTML_LANG = {"en": "en", "zh": "zh-Hans"}
