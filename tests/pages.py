@@ -148,5 +148,5 @@ def write_case(case, folder, lang="en"):
 
 
 def contents(folder):
-    """Every file of a folder, by name."""
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    """Every file of a folder, by name; not what lies in folders inside it."""
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}

@@ -23,6 +23,13 @@ UNREADABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]"
 """Signs that HTML does not allow."""
 
 
+def squeezed(text: str) -> str:
+    """A style or a script without its comments and without the white space at its lines' ends: they
+    are for whoever writes them."""
+    text = re.sub(r"^\s*/\*.*?\*/", "", text, flags=re.DOTALL | re.MULTILINE)
+    return "\n".join(line.strip() for line in text.splitlines() if line.strip())
+
+
 def bar_uri(scale: Scale) -> str:
     """A scale's colours as a strip one pixel high; the page stretches it."""
     return data_uri(opaque(table(scale.cmap)[None]))
@@ -97,6 +104,7 @@ def render(
         chart_width=chart_width,
         finding_width=finding_width,
     )
+    environment.filters["squeezed"] = squeezed
     text = environment.get_template("page.html").render(
         study=study,
         plan=plan,

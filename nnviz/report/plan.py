@@ -154,7 +154,7 @@ def _works(study: Study) -> Iterable[Step]:
     yield Step("works", "structure", lambda: works.structure(study), reads=())
     if study.is_classifier:
         yield Step("works", "ideal-classes", lambda: works.ideal_classes(study),
-                   reads=("classes", "pick"), early=True)  # fmt: skip
+                   reads=("classes", "pick"), dear=20)  # fmt: skip
     if study.convolutions:
         answer = study.answer_of(study.convolutions[0])
         yield Step("works", "filters-first", lambda: excited.first_filters(study), reads=())
@@ -174,7 +174,7 @@ def _deep(study: Study, node: str, channels: tuple[int, ...] | None, which: str)
                                 ("ideal-filters", "features-deep", "filters-deep"))  # fmt: skip
     answer = study.answer_of(node)
     yield Step("works", ideal, lambda: excited.ideal_channels(study, node, channels, ideal),
-               reads=("layers",), early=True)  # fmt: skip
+               reads=("layers",), dear=9)  # fmt: skip
     yield Step("works", features, lambda: works.features(study, answer, features, channels),
                reads=("layers", "pick"))  # fmt: skip
     if node in study.convolutions:
@@ -183,10 +183,10 @@ def _deep(study: Study, node: str, channels: tuple[int, ...] | None, which: str)
 
 
 def _adjust(study: Study) -> Iterable[Step]:
-    yield Step("adjust", HEALTH, lambda: study.health, Health, None, early=True)
+    yield Step("adjust", HEALTH, lambda: study.health, Health, None, dear=12)
     yield Step("adjust", "training", lambda: adjust.curves(study), reads=())
     yield Step("adjust", "activations", lambda: adjust.answers(study, study.health),
-               reads=(), needs=(HEALTH,), early=True)  # fmt: skip
+               reads=(), needs=(HEALTH,), dear=5)  # fmt: skip
     yield Step("adjust", "weights", lambda: adjust.weights(study, study.health), reads=(),
                needs=(HEALTH,))  # fmt: skip
     yield Step("adjust", "advice-adjust", lambda: adjust.advice(study, study.health),
@@ -209,7 +209,7 @@ def _fails(study: Study) -> Iterable[Step]:
     }
     for name, make in makers.items():
         yield Step("fails", name, partial(_of_mistakes, study, make), reads=())
-    yield Step("fails", "flips", lambda: firmness.shaken(study), reads=(), early=True)
+    yield Step("fails", "flips", lambda: firmness.shaken(study), reads=(), dear=10)
     yield Step("fails", "advice-fails", partial(_of_mistakes, study, fails.advice), list[str], ())
 
 
@@ -221,7 +221,7 @@ def _why(study: Study) -> Iterable[Step]:
     if not study.is_classifier:
         return
     of_pictures, covered = ("methods", "pick"), (COVERED,)
-    yield Step("why", COVERED, lambda: why.covered(study), why.Covered, None, early=True)
+    yield Step("why", COVERED, lambda: why.covered(study), why.Covered, None, dear=8)
     if methods.is_chosen(study, "occlusion"):
         yield Step("why", "occlusion", lambda: why.covered(study).figure, reads=("pick",),
                    needs=covered)  # fmt: skip
@@ -235,7 +235,7 @@ def _why(study: Study) -> Iterable[Step]:
         yield Step("why", "cam", lambda: why.matrix(study, "cam"), reads=("pick",))
     if methods.is_chosen(study, "saliency"):
         yield Step("why", "saliency", lambda: why.matrix(study, "saliency"), reads=("pick",))
-    yield Step("why", "trust", lambda: trust.told(study), trust.Told, of_pictures, early=True)
+    yield Step("why", "trust", lambda: trust.told(study), trust.Told, of_pictures, dear=40)
     yield Step("why", "advice-why", lambda: why.advice(study, why.covered(study)), list[str],
                ("pick",), covered)  # fmt: skip
     yield Step("why", "findings-why", lambda: verdict.parts(study), list[Finding], ("pick",),

@@ -89,8 +89,8 @@ class Trust:
 @kept
 @dataclass(frozen=True)
 class Told:
-    """What the page says of it: what speaks against a method, wherever its maps stand, the table
-    of all methods, and what stands at the top."""
+    """What the page says of it: what speaks against a method, wherever its maps stand; the table of
+    all methods; the line at the top."""
 
     marks: dict[str, str]
     table: Figure | None
@@ -100,8 +100,12 @@ class Told:
 def told(study: Study) -> Told:
     """All that the page says of how far its maps can be believed."""
     found = judged(study)
-    marks = {name: marked(name, sane) for name, sane in found.sane.items()}
-    return Told(marks, table(study, found), found.verdict())
+    return Told(against(found.sane), table(study, found), found.verdict())
+
+
+def against(sane: Mapping[str, Sanity]) -> dict[str, str]:
+    """What the sanity check says against each method."""
+    return {name: marked(name, one) for name, one in sane.items()}
 
 
 def judged(study: Study) -> Trust:
