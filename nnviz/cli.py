@@ -7,6 +7,7 @@ says no, 1 for a bug.
 from __future__ import annotations
 
 import argparse
+import io
 import math
 import os
 import shlex
@@ -350,13 +351,17 @@ OPTIONS: dict[Run, Callable[[argparse.ArgumentParser], None]] = {
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command; the exit code."""
     words = list(sys.argv[1:] if words is None else words)
+    for stream in (sys.stdout, sys.stderr):  # a name may have signs that the terminal cannot show
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         args = parser().parse_args(words)
         args.words = words
         code = args.run(args)
         sys.stdout.flush()
     except NnvizError as error:
-        line = " ".join(str(error).split())  # one line, whatever names stand in it
+        # One line that moves no cursor, whatever names stand in it.
+        line = "".join(sign if sign.isprintable() else "�" for sign in " ".join(str(error).split()))
         print(f"nnviz: {line}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -15,6 +15,7 @@ from pages import CASES, Page, write_case
 import nnviz.report
 from nnviz.draw.chart import INK
 from nnviz.draw.colour import CATEGORIES, DIVERGING, SEQUENTIAL, table
+from nnviz.report.page import squeezed
 from nnviz.report.words import WORDS
 
 TEMPLATES = Path(nnviz.report.__file__).parent / "templates"
@@ -101,7 +102,12 @@ def test_nothing_comes_from_outside(galleries, case):
 
 
 def test_scripts_and_styles_are_small():
-    sizes = {p.name: p.stat().st_size for p in TEMPLATES.iterdir() if p.suffix in (".js", ".css")}
+    """As they stand on the page, without the comments that are for whoever writes them."""
+    sizes = {
+        p.name: len(squeezed(p.read_text("utf-8")).encode())
+        for p in TEMPLATES.iterdir()
+        if p.suffix in (".js", ".css")
+    }
     assert sum(sizes.values()) <= BUDGET, sizes
 
 

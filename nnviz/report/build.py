@@ -114,7 +114,9 @@ def _made(
     names = {figure: list(part) for figure, part in parts.items()}
     page = render(study, made, names, manifest)
     files = {file: content for part in parts.values() for file, content in part.items()}
-    files[MANIFEST] = json.dumps(manifest, indent=1, ensure_ascii=False).encode()
+    files[MANIFEST] = json.dumps(manifest, indent=1, ensure_ascii=False).encode(
+        errors="backslashreplace"  # half a sign, as a file's name may have, is JSON by its number
+    )
     files[PAGE] = page.encode()
     return made, files
 
@@ -173,7 +175,7 @@ def _files_of(figure: Figure) -> dict[str, bytes]:
     if drawn is not None:
         part[f"{figure.id}.png"] = png_bytes(drawn)
     if figure.svg:
-        part[f"{figure.id}.svg"] = figure.svg.encode()
+        part[f"{figure.id}.svg"] = figure.svg.encode(errors="replace")
     if figure.numbers:
         part[f"{figure.id}.npz"] = npz_bytes(figure.numbers, compress=True)
     return part

@@ -21,6 +21,9 @@ from .plan import Plan
 from .study import SURE, Study
 from .words import HTML_LANG, language, say, terms, tight, words
 
+UNREADABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+"""Signs that HTML does not allow."""
+
 
 def squeezed(text: str) -> str:
     """A style or a script without its comments and without the white space at its lines' ends: they
@@ -107,7 +110,7 @@ def render(
     from markupsafe import Markup  # a part of jinja2
 
     looks = Island(study, files)
-    return environment.get_template("page.html").render(
+    text = environment.get_template("page.html").render(
         look=looks,
         look_data=lambda: Markup(island(looks.finish(plan))),
         classes_of=classes_of,
@@ -121,3 +124,5 @@ def render(
         words=words(),
         lang=HTML_LANG[language()],
     )
+    # A name may hold signs that no document may: they are shown as what they are, unreadable.
+    return UNREADABLE.sub("\ufffd", text)

@@ -60,7 +60,7 @@ def pack(value: Any) -> dict[str, Array]:
     `TypeError` names anything else.
     """
     row = bytearray()
-    page = json.dumps(_flat(value, row, _known()), ensure_ascii=False).encode()
+    page = json.dumps(_flat(value, row, _known())).encode()
     return {PAGE: np.frombuffer(page, np.uint8), BYTES: np.frombuffer(bytes(row), np.uint8)}
 
 

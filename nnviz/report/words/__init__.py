@@ -28,6 +28,9 @@ GLOSSARIES = {"en": glossary.EN, "zh": glossary.ZH}
 HTML_LANG = {"en": "en", "zh": "zh-Hans"}
 """What `<html lang>` says: Chinese is the simplified one."""
 
+DIRECTIONS = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
+"""Signs that are not seen, and turn or end the turning of what comes after them."""
+
 P = ParamSpec("P")
 T = TypeVar("T")
 _spoken: ContextVar[str] = ContextVar("nnviz_page_language", default="en")
@@ -127,10 +130,9 @@ def listing(names: Iterable[object], limit: int = 12) -> str:
 
 def isolated(name: str) -> str:
     """A name for use inside a sentence: one that is written from right to left does not turn what
-    stands beside it."""
-    turns = any(
-        unicodedata.bidirectional(sign) in ("R", "AL", "RLE", "RLO", "RLI") for sign in name
-    )
+    stands beside it, and none can by signs of direction of its own."""
+    name = "".join(sign for sign in name if unicodedata.bidirectional(sign) not in DIRECTIONS)
+    turns = any(unicodedata.bidirectional(sign) in ("R", "AL") for sign in name)
     return f"\u2068{name}\u2069" if turns else name
 
 

@@ -96,8 +96,8 @@ ZH: dict[str, str] = {
     "你会看到输入的每个数字，以及该层如何由它们得出结果。旁边是前向计算的值："
     "这里以 16 位数字计算，每层的结果再舍入到网络所用的约 7 位。",
     "walk.kind.Input": "图片从这里进入，即网络得到的数字。",
-    "walk.kind.conv": "把一小块学到的数字放在每个位置上，与其下的数字相乘再全部相加："
-    "图片与这块数字越相似，结果越大。",
+    "walk.kind.conv": "把一小块学到的数字放在每个位置上，与其下的数字相乘再全部相加：图片与这块数"
+    "字越相似，结果越大。",
     "walk.kind.depthwise": "在单个通道的每个位置放上一小块学到的数字，相乘再相加；通道之间不混合。",
     "walk.kind.dense": "每个单元都把所有输入分别乘以学到的权重，再全部相加。",
     "walk.kind.max": "只保留每个小窗口里最大的数：图变小，找到的特征留下。",
@@ -106,15 +106,15 @@ ZH: dict[str, str] = {
     "walk.kind.norm": "平移并缩放每个通道，使其数值大小相近。",
     "walk.kind.curve": "逐个弯曲每个数；没有这一步，许多层合起来也只等于一层。",
     "walk.kind.softmax": "把得分变成总和为一的份额，即概率。",
-    "walk.kind.dropout": "训练时随机关闭一部分数字，以免过分依赖其中任何一个；"
-    "使用网络时全部原样通过。",
+    "walk.kind.dropout": "训练时随机关闭一部分数字，以免过分依赖其中任何一个；使用网络时全部原样通"
+    "过。",
     "walk.kind.same": "只改变数字的排列，不改变数值。",
     "walk.kind.add": "把几条路径的数字逐个相加：捷径保留原有的内容。",
     "walk.kind.concat": "把几条路径的通道依次排在一起。",
     "walk.kind.other": "这里显示它的输出；对这类层不逐个数字讲解。",
     "walk.facts": "{inside} → {outside}；{params:,} 个学到的数",
-    "walk.facts.sees": "{inside} → {outside}；{params:,} 个学到的数；"
-    "每个位置看到图片的 {seen} 个像素",
+    "walk.facts.sees": "{inside} → {outside}；{params:,} 个学到的数；每个位置看到图片的 {seen} 个"
+    "像素",
     "walk.health.fine": "状况：在 {pictures:,} 张图片上，没有失效、重复或饱和的通道。",
     "walk.health": "状况（{pictures:,} 张图片）：{found}。",
     "walk.health.dead": "{of} 个通道中有 {n} 个总是给出同样的结果（{which}）",
