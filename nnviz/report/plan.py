@@ -190,7 +190,8 @@ def _why(study: Study) -> Iterable[Step]:
     if not study.is_classifier:
         return
     of_pictures, covered = ("methods", "pick"), (COVERED,)
-    yield Step("why", COVERED, lambda: why.covered(study), why.Covered, None, dear=8)
+    yield Step("why", COVERED, lambda: why.covered(study), why.Covered, None,
+               dear=50 if study.is_large else 8)  # fmt: skip
     if methods.is_chosen(study, "occlusion"):
         yield Step("why", "occlusion", lambda: why.covered(study).figure, reads=("pick",),
                    needs=covered)  # fmt: skip
@@ -204,7 +205,8 @@ def _why(study: Study) -> Iterable[Step]:
         yield Step("why", "cam", lambda: why.matrix(study, "cam"), reads=("pick",))
     if methods.is_chosen(study, "saliency"):
         yield Step("why", "saliency", lambda: why.matrix(study, "saliency"), reads=("pick",))
-    yield Step("why", "trust", lambda: trust.told(study), trust.Told, of_pictures, dear=40)
+    yield Step("why", "trust", lambda: trust.told(study), trust.Told, of_pictures,
+               covered if study.is_large else (), dear=40)  # fmt: skip
     yield Step("why", "advice-why", lambda: why.advice(study, why.covered(study)), list[str],
                ("pick",), covered)  # fmt: skip
     yield Step("why", "findings-why", lambda: list(_about_parts(study)), list[Finding], ("pick",),

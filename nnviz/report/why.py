@@ -139,7 +139,7 @@ def guide(study: Study) -> Figure:
     chosen = hardest(study)
     settings = guide_settings(study)
     targets = study.predicted[chosen]
-    result = occlusion(study.judged, study.data.x[chosen], targets, **settings)
+    result = guided(study)
     assert result.probability is not None
     assert result.predicted is not None
     down, along = result.grid
@@ -179,6 +179,20 @@ def guide(study: Study) -> Figure:
         numbers={"pictures": np.array(chosen), "probability": result.probability,
                  "predicted": result.predicted, "boxes": _boxes(result)},
     )  # fmt: skip
+
+
+def guided(study: Study) -> Occlusion:
+    """Occlusion with the large square, computed once for all that need it."""
+    chosen = hardest(study)
+    found: Occlusion = study.once(
+        "guided",
+        lambda: occlusion(
+            study.judged, study.data.x[chosen], study.predicted[chosen], **guide_settings(study)
+        ),
+        Occlusion,
+        ("pick",),
+    )
+    return found
 
 
 def guide_settings(study: Study) -> dict[str, Any]:
