@@ -9,7 +9,7 @@ from shutil import copytree, rmtree
 
 import numpy as np
 import pytest
-from pages import CASES, cnn, contents, dataset, hurried, write_case
+from pages import CASES, Page, cnn, contents, dataset, hurried, write_case
 
 from nnviz.errors import ArgumentError
 from nnviz.report import build, cache, plan
@@ -314,3 +314,54 @@ def test_a_report_with_a_figure_that_failed_is_tried_again(tmp_path, made, monke
         write(model, dataset(model), tmp_path, verbose=False)
     assert made == ["structure"]
     assert "no luck" not in (tmp_path / "index.html").read_text("utf-8")
+
+
+def test_chosen_chapters_are_all_that_there_is(old):
+    model = CASES[CASE][0]()
+    with hurried():
+        write(model, dataset(model), old, name=CASE, verbose=False, chapters=["why", "works"])
+    page = Page((old / "index.html").read_text("utf-8"))
+    assert [section["id"] for section in page.all("section") if "id" in section] == ["works", "why"]
+    ids = {attrs["id"] for _, attrs in page.tags if "id" in attrs}
+    links = [a["href"] for a in page.all("a")]
+    assert all(link[1:] in ids for link in links if link.startswith("#"))
+    assert all((old / link).is_file() for link in links if not link.startswith("#"))
+
+
+def test_chosen_methods_and_pictures(old):
+    model = CASES[CASE][0]()
+    with hurried():
+        write(model, dataset(model), old, name=CASE, verbose=False, chapters=["why"],
+              methods=["input_x_gradient", "saliency", "score_cam"], pick=[5, 2, 5])  # fmt: skip
+    page = Page((old / "index.html").read_text("utf-8"))
+    assert {f["id"] for f in page.all("figure")} == {"methods", "saliency", "trust"}
+    with np.load(old / "methods.npz") as numbers:
+        assert numbers["pictures"].tolist() == [5, 2]
+        assert {"input_x_gradient", "saliency", "score_cam"} <= set(numbers)
+    assert "input x gradient" in page.words
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"chapters": ["all"]}, "no chapter named 'all'; a report has works, adjust, fails, why"),
+        ({"chapters": "works"}, "chapters must be a sequence, got 'works'"),
+        ({"methods": ["nope"]}, "no method named 'nope'"),
+        ({"pick": [12]}, r"there is no picture 12 to pick: 0 … 11"),
+        ({"pick": [True]}, "there is no picture True to pick"),
+        ({"pick": [1.0]}, "there is no picture 1.0 to pick"),
+        ({"pick": range(11)}, "pick may be 10 at the most, got 11"),
+    ],
+    ids=str,
+)
+def test_bad_choices_are_one_clear_error(tmp_path, options, message):
+    model = cnn((12, 12, 1), 3)
+    with pytest.raises(ArgumentError, match=message):
+        write(model, dataset(model), tmp_path / "new", verbose=False, **options)
+    assert not (tmp_path / "new").exists()
+
+
+def test_methods_of_a_model_without_classes_cannot_be_chosen(tmp_path):
+    model = CASES["a plain number"][0]()
+    with pytest.raises(ArgumentError, match="methods cannot be chosen: this model's output means"):
+        write(model, dataset(model, labels=False), tmp_path, verbose=False, methods=["saliency"])
