@@ -339,6 +339,8 @@ def test_chosen_methods_and_pictures(old):
         assert numbers["pictures"].tolist() == [5, 2]
         assert {"input_x_gradient", "saliency", "score_cam"} <= set(numbers)
     assert "input x gradient" in page.words
+    ids = {attrs["id"] for _, attrs in page.tags if "id" in attrs}
+    assert all(a["href"][1:] in ids for a in page.all("a") if a["href"].startswith("#"))
 
 
 @pytest.mark.parametrize(
