@@ -281,3 +281,15 @@ def test_train_goes_on_from_its_checkpoint_and_leaves_log_and_curves(capsys, wor
     assert len((tmp_path / "log.csv").read_text().splitlines()) == 3
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
     assert len(nv.load(tmp_path / "again.npz").made["history"]) == 2
+
+
+@pytest.mark.parametrize("found", [True, False])
+def test_the_page_is_opened(capsys, world, tmp_path, monkeypatch, found):
+    shown = []
+    monkeypatch.setattr("webbrowser.open", lambda uri: shown.append(uri) or found)
+    words = ["report", world / "model.npz", "--data", world / "digits", "--split", "train",
+             "--chapters", "adjust", "--open", "--out", tmp_path]  # fmt: skip
+    code, _, err = run(capsys, *words)
+    assert code == 0
+    assert shown == [(tmp_path / "index.html").resolve().as_uri()]
+    assert [line.startswith("nnviz: found no browser to open ") for line in err] == [True][found:]

@@ -226,21 +226,27 @@ def _why(study: Study) -> Iterable[Step]:
     if not study.is_classifier:
         return
     of_pictures, covered = ("methods", "pick"), (COVERED,)
-    yield Step("why", COVERED, lambda: why.covered(study), why.Covered, None, dear=8)
-    if methods.is_chosen(study, "occlusion"):
+    occluded = methods.is_chosen(study, "occlusion")
+    if occluded:
+        yield Step("why", COVERED, lambda: why.covered(study), why.Covered, None,
+                   dear=50 if study.is_large else 8)  # fmt: skip
         yield Step("why", "occlusion", lambda: why.covered(study).figure, reads=("pick",),
                    needs=covered)  # fmt: skip
     yield Step("why", "methods", lambda: methods.beside_each_other(study), reads=of_pictures,
                needs=covered)  # fmt: skip
     if methods.is_chosen(study, methods.CONTRAST):
         yield Step("why", "contrast", lambda: methods.contrast(study), reads=())
-    if methods.is_chosen(study, "occlusion"):
+    if occluded:
         yield Step("why", "occlusion-guide", lambda: why.guide(study), reads=("pick",))
     if study.has_places and methods.is_chosen(study, "grad_cam"):
         yield Step("why", "cam", lambda: why.matrix(study, "cam"), reads=("pick",))
-    if methods.is_chosen(study, "saliency"):
+    if methods.is_chosen(study, "saliency", "guided_backprop", "deconvnet"):
         yield Step("why", "saliency", lambda: why.matrix(study, "saliency"), reads=("pick",))
-    yield Step("why", "trust", lambda: trust.told(study), trust.Told, of_pictures, dear=40)
+    yield Step("why", "trust", lambda: trust.told(study), trust.Told, of_pictures,
+               covered if study.is_large else (), dear=40)  # fmt: skip
+    if not occluded:
+        yield Step("why", "advice-why", lambda: [say("todo.trust")], list[str], ())
+        return
     yield Step("why", "advice-why", lambda: why.advice(study, why.covered(study)), list[str],
                ("pick",), covered)  # fmt: skip
     yield Step("why", "findings-why", lambda: verdict.parts(study), list[Finding], ("pick",),

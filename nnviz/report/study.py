@@ -29,7 +29,7 @@ LARGE = 96
 """Pictures with a longer side than this are dear: of what is computed for hours there is less."""
 SMALL, DOTS = 120, 48
 """How wide a large picture is drawn beside its maps at the most, in pixels, and a map, in dots."""
-FEW_CLASSES = 6
+FEW_CLASSES = 4
 """How many classes' ideal pictures are made of such a size, where nobody has chosen."""
 OPTIONS = ("classes", "layers", "methods", "pick")
 """What the reader may choose of a study, by the names of its fields."""
@@ -253,9 +253,11 @@ class Study:
 
 
 def patch_for(study: Study) -> tuple[int, int]:
-    """Patch and stride: 4 and 1 for small pictures, about a seventh of larger ones."""
+    """Patch and stride: 4 and 1 for small pictures, about an eighth of larger ones; of large ones,
+    where each place costs most, the squares overlap by half."""
     side = min(study.model.input.shape[:2])
-    return (min(4, side), 1) if side <= 32 else (max(4, side // 8), max(2, side // 24))
+    steps = 16 if study.is_large else 24
+    return (min(4, side), 1) if side <= 32 else (max(4, side // 8), max(2, side // steps))
 
 
 def fill_for(study: Study) -> float:

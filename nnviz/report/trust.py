@@ -18,12 +18,13 @@ from ..inspection.attribution import METHODS, explain
 from ..inspection.evaluation import Sanity, Scores
 from ..inspection.evaluation.sanity import forgotten, learnt, noticed
 from ..inspection.evaluation.scores import Judge, Score
+from ..inspection.results import Attribution
 from .figure import Figure, Table
 from .methods import CONTRAST, name_of, options_of
 from .plain import kept
 from .removal import SHARE, marked, marks_of
 from .study import Study, fill_for
-from .why import guide_settings, hardest
+from .why import covered, guide_settings, guided, hardest
 from .words import heads, listing, say
 
 JUDGED = (
@@ -40,6 +41,8 @@ of 50, for what is asked of them here."""
 PICTURES, SMALL = 12, 4096
 """How many pictures are judged, where they have no more pixels than this; else as few as the
 occlusion figure shows."""
+FEW_STEPS, FEW_DRAWS, FEW_RUINS = 5, 3, 1
+"""Steps, draws and ruins for large pictures, of which the network is asked a hundredth as fast."""
 RUINS = 3
 """How often the network is destroyed for the sanity check: one destruction is not like another."""
 SANE = 5
@@ -110,28 +113,31 @@ def against(sane: Mapping[str, Sanity]) -> dict[str, str]:
 
 def judged(study: Study) -> Trust:
     """All methods of the page on right answers spread over the data, where there are any."""
-    few = math.prod(study.model.input.shape[:2]) > SMALL
+    few = _is_few(study)
     chosen = _judged_by(study, few)
     data = study.data[chosen]
     targets = study.predicted[chosen]
-    judge = Judge.of(study.judged, data, targets, steps=STEPS, draws=DRAWS, fill=fill_for(study),
+    steps, draws, count = (FEW_STEPS, FEW_DRAWS, FEW_RUINS) if few else (STEPS, DRAWS, RUINS)
+    judge = Judge.of(study.judged, data, targets, steps=steps, draws=draws, fill=fill_for(study),
                      seed=study.seed)  # fmt: skip
     homes = learnt(study.judged)
-    ruins = [forgotten(study.judged, homes, RUINS * study.seed + k) for k in range(RUINS)]
+    ruins = [forgotten(study.judged, homes, RUINS * study.seed + k) for k in range(count)]
     scores: dict[str, Scores] = {}
     sane: dict[str, Sanity] = {}
     decoys: dict[str, Array] = {}
     for name in _names(study):
         method, options = _asked(study, name)
         try:
-            result = explain(study.judged, data.x, targets, method=method, **options)
+            result = (_had(study, name) if few else None) or explain(
+                study.judged, data.x, targets, method=method, **options
+            )
             scores[name] = judge.scores(result)
             if data.decoys is not None:
                 other = replace(judge, truth=data.decoys)
                 decoys[name] = other.scores(result).of("pointing")
             # Occlusion asks the network again for every place: dear where the picture is large.
             if homes and (method != "occlusion" or not few):
-                n, k = (SANE, 1) if _is_dear(name) else (len(data), RUINS)
+                n, k = (SANE, 1) if _is_dear(name) else (len(data), count)
                 sane[name] = noticed(study.judged, data.x[:n], targets[:n], result, ruins[:k],
                                      options=options, seed=study.seed)  # fmt: skip
         except NnvizError:
@@ -139,13 +145,24 @@ def judged(study: Study) -> Trust:
     return Trust(scores, sane, chosen, decoys)
 
 
+def _is_few(study: Study) -> bool:
+    """Whether the pictures are so large that few of them are judged."""
+    return math.prod(study.model.input.shape[:2]) > SMALL
+
+
 def _judged_by(study: Study, few: bool) -> list[int]:
-    """The pictures that the methods are judged by."""
-    explained = hardest(study)
-    if few and study.pick:
-        return explained
+    """The pictures that the methods are judged by: where maps are dear, those that have some."""
+    if few:
+        return hardest(study)
     right = np.flatnonzero(study.predicted == study.labels)
-    return spread(right, len(explained) if few else PICTURES).tolist() or explained
+    return spread(right, PICTURES).tolist() or hardest(study)
+
+
+def _had(study: Study, name: str) -> Attribution | None:
+    """The maps of these pictures that a dear figure has already, or None."""
+    if name == "occlusion":
+        return covered(study).result
+    return guided(study) if name == "guide" else None
 
 
 def _names(study: Study) -> list[str]:
@@ -204,12 +221,17 @@ def table(study: Study, trust: Trust) -> Figure | None:
     return Figure(
         id="trust",
         title=_title(trust, names, known),
-        caption=say("trust.caption", n=len(trust.chosen), share=SHARE),
+        caption=say(
+            "trust.caption",
+            n=len(trust.chosen),
+            share=SHARE,
+            which=say("trust.explained" if _is_few(study) else "trust.spread"),
+        ),
         table=Table(head, rows, foot),
         method=say("how.trust"),
         paper="Petsiuk et al. 2018, arXiv:1806.07421; Adebayo et al. 2018, arXiv:1810.03292; "
         "Sixt et al. 2020, arXiv:1912.09818",
-        settings=f"steps {STEPS}, fill {fill_for(study)}",
+        settings=f"steps {FEW_STEPS if _is_few(study) else STEPS}, fill {fill_for(study)}",
         seed=study.seed,
         code=f"{study.model_code}\n{study.data_code}\nx = data.x[{trust.chosen}]\n"
         f'map_ = nv.explain(model, x, method="lrp", composite="epsilon_plus")\n'

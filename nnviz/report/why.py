@@ -166,7 +166,7 @@ def guide(study: Study) -> Figure:
     chosen = hardest(study)
     settings = guide_settings(study)
     targets = study.predicted[chosen]
-    result = occlusion(study.judged, study.data.x[chosen], targets, **settings)
+    result = guided(study)
     assert result.probability is not None
     assert result.predicted is not None
     down, along = result.grid
@@ -222,6 +222,20 @@ def guide(study: Study) -> Figure:
         | {"probability": result.probability.reshape(-1, down, along),
            "predicted": result.predicted.reshape(-1, down, along)},
     )  # fmt: skip
+
+
+def guided(study: Study) -> Occlusion:
+    """Occlusion with the large square, computed once for all that need it."""
+    chosen = hardest(study)
+    found: Occlusion = study.once(
+        "guided",
+        lambda: occlusion(
+            study.judged, study.data.x[chosen], study.predicted[chosen], **guide_settings(study)
+        ),
+        Occlusion,
+        ("pick",),
+    )
+    return found
 
 
 def guide_settings(study: Study) -> dict[str, Any]:

@@ -56,7 +56,9 @@ EN: dict[str, str] = {
     "{decoy:.0%} of the cases, at the true one in {true:.0%}",
     "trust.title.true": "The maps show the true cue: their brightest pixel lies there in "
     "{true:.0%} of the cases, at what only looks like a reason in {decoy:.0%}",
-    "trust.caption": "Every method's maps of the same {n} pictures, spread over the data. Taking "
+    "trust.spread": "spread over the data",
+    "trust.explained": "those of the maps above",
+    "trust.caption": "Every method's maps of the same {n} pictures, {which}. Taking "
     "the brightest {share:.0%} of a map away should lower the probability. Insertion less "
     "deletion sums that up over all shares of the pixels (higher is better; in brackets the "
     "mean's 95 % interval). The controls are a random map, the middle of the picture, and its "
@@ -113,7 +115,9 @@ ZH: dict[str, str] = {
     "落在真实位置",
     "trust.title.true": "热力图显示了真实线索：其最亮的像素有 {true:.0%} 落在真实位置，"
     "{decoy:.0%} 落在看似理由之处",
-    "trust.caption": "各种方法对同样 {n} 张图片（在数据中均匀选取）生成的图。去掉一张图中最亮的 "
+    "trust.spread": "在数据中均匀选取",
+    "trust.explained": "即上面各图所用的图片",
+    "trust.caption": "各种方法对同样 {n} 张图片（{which}）生成的图。去掉一张图中最亮的 "
     "{share:.0%} 应使概率下降。“插入减删除”把所有像素比例下的变化汇总起来（越高越好；括号内为平均"
     "值的 95 % 置信区间）。对照是随机图、图片中心和图片边缘：不能确定优于对照的方法，没有显示出任"
     "何猜不到的东西。“破坏网络后”：打乱所有学得的参数后，图还有多相似，从 0（完全不同）到 1；达到"
