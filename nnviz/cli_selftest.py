@@ -66,12 +66,11 @@ def _table(result: SelfTest) -> list[str]:
         done = [one for one in every if one.hits is not None]
         masses = [one.mass for one, n in zip(every, result.networks, strict=True)
                   if one.mass is not None and not n.spurious]  # fmt: skip
-        survives = result.survival.get(name)
         lines.append([
             name,
             *(_cell(one) for one in every),
             f"{sum(masses) / len(masses):.2f}" if masses else "-",
-            "-" if survives is None else f"{survives:.2f}",
+            _survival(result, name),
             f"{1e3 * sum(one.seconds or 0 for one in done) / len(done):.1f}" if done else "-",
             "; ".join(result.marks.get(name, ())),
         ])  # fmt: skip
@@ -81,6 +80,14 @@ def _table(result: SelfTest) -> list[str]:
         "how often the highest pixel lies at the true place (at the decoy), 95 % interval",
         *(row.rstrip() for row in rows),
     ]
+
+
+def _survival(result: SelfTest, name: str) -> str:
+    if name not in result.survival:
+        return "-"
+    interval = result.survival_interval[name]
+    ends = "" if interval is None else " [{:.2f} to {:.2f}]".format(*interval)
+    return f"{result.survival[name]:.2f}{ends}"
 
 
 def _cell(one: Any) -> str:

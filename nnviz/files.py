@@ -33,11 +33,16 @@ def reason(error: OSError) -> str:
 
 
 @contextmanager
-def atomic(path: str | Path) -> Iterator[IO[bytes]]:
-    """A binary file that takes the place of `path` when the block ends well, else vanishes."""
+def atomic(path: str | Path, *, by_way_of: Path | None = None) -> Iterator[IO[bytes]]:
+    """A binary file that takes the place of `path` when the block ends well, else vanishes.
+
+    by_way_of: the folder, on the same disk, in which it comes to be, and stays when the process is
+    killed meanwhile; the file's own where nothing is said.
+    """
     path = Path(path)
+    folder = path.parent if by_way_of is None else by_way_of
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=folder)
     except OSError as error:
         raise FileError(f"cannot write {path}: {reason(error)}") from None
     try:
@@ -61,9 +66,9 @@ def _umask() -> int:
     return mask
 
 
-def write_bytes(path: str | Path, data: bytes) -> None:
+def write_bytes(path: str | Path, data: bytes, *, by_way_of: Path | None = None) -> None:
     """All of `data` as the file, or an error and the old file untouched."""
-    with atomic(path) as file:
+    with atomic(path, by_way_of=by_way_of) as file:
         file.write(data)
 
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from test_browser import browser  # noqa: F401 - a fixture
 
-
 NAMES = ("ant", "bee", "cat")
 """The classes of the page."""
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import nnviz as nv
-from nnviz.report import trust, why
+from nnviz.inspection.evaluation import score
+from nnviz.inspection.evaluation.scores import falls
+from nnviz.report import fails, methods, removal, trust, why
 from nnviz.report.plan import concluded
 from nnviz.report.study import Study
 
@@ -39,14 +43,76 @@ def test_the_page_says_that_the_maps_show_the_spurious_cue(fooled):
     assert all(np.isfinite(array).all() for array in figure.numbers.values())
 
 
-def test_figures_carry_their_scores_in_words(fooled):
-    _, found = fooled
-    said = found.sentences("occlusion")
-    before, after, random = found.falls("occlusion")
-    assert f"from {before:.2f} to {after:.2f} on average; with random maps, to {random:.2f}" in said
-    assert before > random > after
-    assert found.sentences("saliency").count("Taking the 10%") == 3
-    assert not found.sentences("structure")
+def test_falls_are_a_point_of_the_deletion_curves(fooled):
+    study, _ = fooled
+    x, target = study.data.x[:3], (0, 1, 2)
+    map_ = nv.explain(study.model, x, target, method="input_x_gradient")
+    whole = score(study.model, x, map_, target, controls=["random"], steps=10, fill=0.2)
+    got = falls(study.model, x, map_.values[None], target, share=0.1, fill=0.2)
+    for i in range(3):
+        before, (after, random) = whole.fall(i)
+        assert got.before[i] == pytest.approx(before, abs=1e-6)
+        assert got.after[0, i] == pytest.approx(after, abs=1e-6)
+        assert got.random[i] == pytest.approx(random, abs=1e-6)
+
+
+def test_each_figure_carries_its_own_maps_scores(fooled):
+    """The sentence's numbers are those of the figure's own maps for what they explain."""
+    study, found = fooled
+    covered = why.cover(study)
+    chosen = covered.figure.numbers["pictures"]
+    own = nv.score(
+        study.model, study.data.x[chosen], covered.result, study.predicted[chosen],
+        controls=["random"], steps=10, fill=why.fill_for(study),
+    )  # fmt: skip
+    (one,) = removal.told(study, covered.figure)
+    every = [own.fall(i) for i in range(len(chosen))]
+    assert one.before == pytest.approx(np.mean([before for before, _ in every]), abs=1e-5)
+    assert one.after == pytest.approx(np.mean([after[0] for _, after in every]), abs=1e-5)
+    assert one.random == pytest.approx(np.mean([after[1] for _, after in every]), abs=1e-5)
+    said = removal.under(study, covered.figure, found.sane)
+    assert f"from {one.before:.2f} to {one.after:.2f}" in said
+    assert f"to {one.random:.2f}" in said
+
+
+def test_every_figure_with_maps_says_something_of_its_own(fooled):
+    study, found = fooled
+    drawn = why.cover(study)
+    made = {
+        "occlusion": drawn.figure,
+        "occlusion-guide": why.guide(study),
+        "saliency": why.matrix(study, "saliency"),
+        "cam": why.matrix(study, "cam"),
+        "contrast": methods.contrast(study),
+        "methods": methods.beside_each_other(study, drawn),
+        "mistakes": fails.worst(study, study.mistakes),
+    }
+    assert set(made) >= set(removal.ROWS) - {"mistakes-unsure"}
+    said = {name: removal.under(study, figure, found.sane) for name, figure in made.items()}
+    assert len(set(said.values())) == len(made)
+    assert all("Taking the 10%" in words for words in said.values())
+    assert said["saliency"].count("Taking the 10%") == said["cam"].count("Taking the 10%") == 3
+    assert "the lead of the wrong answer" in said["contrast"]
+    assert "the maps for the truth" in said["mistakes"]
+    (lead,) = removal.told(study, made["contrast"])
+    np.testing.assert_allclose(lead.before, made["contrast"].numbers["leads"].mean(), rtol=1e-4)
+    answer, truth = removal.told(study, made["mistakes"])
+    assert answer.before > 0.5 > truth.before, "sure of the wrong answer, so not of the right one"
+    assert not removal.under(study, trust.table(study, found), found.sane)
+
+
+def test_a_mark_stands_wherever_the_methods_pictures_stand(fooled):
+    """Whatever is marked is marked under each figure that shows it, and in the table."""
+    study, found = fooled
+    marked = {name: replace(one, each=None, cascading=np.ones_like(one.cascading))
+              for name, one in found.sane.items()}  # fmt: skip
+    drawn = why.cover(study)
+    for figure in (drawn.figure, why.matrix(study, "cam"), methods.contrast(study)):
+        shown = set(removal.rows_of(figure).values())
+        said = removal.under(study, figure, marked)
+        assert said.count("shows the picture rather than the network") == len(shown)
+    table = trust.table(study, replace(found, sane=marked))
+    assert all("shows the picture" in " ".join(row) for row in table.table.rows)
 
 
 def test_every_chapter_says_what_may_be_concluded():

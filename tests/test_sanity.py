@@ -22,6 +22,7 @@ from nnviz.inspection.evaluation.sanity import (
     sanity,
     ssim,
 )
+from nnviz.inspection.evaluation.sanity.checks import SURVIVES
 from nnviz.inspection.evaluation.sanity.randomize import forgotten, learnt
 
 whole_map = arrays(np.int64, (4, 5), elements=st.integers(-3, 3)).filter(lambda a: np.ptp(a) > 0)
@@ -129,6 +130,23 @@ def test_maps_of_the_picture_are_marked(digits):
     assert draw.picture(plain).ndim == 3
 
 
+@pytest.mark.parametrize(("method", "surely"), [
+    ("guided_backprop", "survives"), ("deconvnet", "passes"), ("gradient", "passes"),
+    ("grad_cam", "passes"),
+])  # fmt: skip
+def test_what_the_check_says_of_the_shipped_network(method, surely):
+    """The whole 95 % interval, for other digits and other destructions, lies on one side."""
+    model, digits = nv.load("mnist-cnn"), nv.data.load("sample")
+    found = sanity(
+        model, digits.x[::50], method=method, stages=1, independent=False, repeats=8, seed=11
+    )
+    assert found.each.shape == (8, 20)
+    np.testing.assert_allclose(found.each.mean(axis=0), found.cascading[0, -1])
+    low, high = found.survival[1]
+    assert low > SURVIVES if surely == "survives" else high < SURVIVES
+    assert found.marks == ((PICTURE,) if surely == "survives" else ())
+
+
 def test_the_first_stage_alone_and_in_the_cascade(digits):
     model, data = digits
     found = sanity(model, data.x, method="saliency", repeats=2, seed=4)
@@ -141,6 +159,9 @@ def test_the_first_stage_alone_and_in_the_cascade(digits):
     few = sanity(model, data.x, method="saliency", stages=1, independent=False, repeats=1)
     assert few.nodes == ("conv2d_1",)
     assert few.independent is None
+    assert few.survival[1] is None, "of other destructions one says nothing"
+    low, high = found.survival[1]
+    assert -1 <= low <= found.survival[0] <= high <= 1
 
 
 def test_trained_on_shuffled_labels(digits):

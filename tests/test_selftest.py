@@ -40,6 +40,7 @@ def small(monkeypatch):
     monkeypatch.setattr(home, "PICTURES", 3)
     monkeypatch.setattr(home, "PICTURES_EXPECTED", 4)
     monkeypatch.setattr(home, "SANE", 2)
+    monkeypatch.setattr(home, "RUINS", 2)
 
 
 def test_the_tables_are_about_known_methods():
@@ -55,7 +56,7 @@ def test_the_tables_are_about_known_methods():
     assert "gradient_shap" not in names, "another name of expected_gradients"
 
 
-def test_a_network_that_has_not_learnt_fails(small, capsys, tmp_path):
+def test_a_network_that_has_not_learnt_fails(small, capsys, tmp_path, monkeypatch):
     out = tmp_path / "drawn.png"
     code, lines, err = run(
         capsys, "selftest", "--methods", "saliency", "cam", "--out", out, "--quiet"
@@ -72,9 +73,16 @@ def test_a_network_that_has_not_learnt_fails(small, capsys, tmp_path):
     assert 0 <= found.decoys <= 1
     assert "cam needs" in result.of("cam", "planted-two-cues").failed
     assert set(result.survival) == {"saliency", *EXPECTED}
+    low, high = result.survival_interval["saliency"]
+    assert -1 <= low <= result.survival["saliency"] <= high <= 1
     assert not result.passed
     assert any("cannot" in line for line in lines if line.startswith("cam "))
     assert draw.picture(replace(result, found=result.found)).ndim == 3
+    good = replace(result, checks=tuple(c for c in result.checks if c.passed))
+    monkeypatch.setattr("nnviz.cli_selftest.tested", lambda **options: good)
+    code, lines, _ = run(capsys, "selftest", "--out", out, "--quiet")
+    assert code == 0
+    assert any(line.startswith("all checks passed") for line in lines)
 
 
 def test_bad_options(capsys, tmp_path):
@@ -86,10 +94,14 @@ def test_bad_options(capsys, tmp_path):
 
 @pytest.mark.slow
 def test_the_short_self_test_passes():
+    """Guided backprop is not marked on planted-glyph, and surely not by chance: see
+    `docs/believe.md`; on the shipped network it is (test_sanity)."""
     result = module_function(methods=["guided_backprop"])
     assert result.passed, [check.words for check in result.checks if not check.passed]
     assert [n.name for n in result.networks] == [s.data for s in SHORT]
-    assert "guided_backprop" in result.marks
+    assert result.marks["guided_backprop"] == ()
+    assert result.survival["guided_backprop"] < 0.4
+    assert result.survival_interval["guided_backprop"][1] < 0.55
 
 
 # Ranking ------------------------------------------------------------------------------------------

@@ -30,11 +30,13 @@ def convolutions(draw):
 def both(x, weight, dy, pads):
     """(name, Winograd's, the patch matrices') for the three functions."""
     kind, size, kernel = {**ONCE, "pads": pads, "mode": Mode()}, x.shape[1:3], weight.shape[:2]
-    own = {"pads": pads, "mode": Mode()}
+    own, bias = {"pads": pads, "mode": Mode()}, weight[0, 0, 0]
+    plain = patches.correlate(x, weight, out=dy.shape[1:3], **kind)
+    yield "correlate", winograd.correlate(x, weight, form=winograd.FOUR, **own), plain
     yield (
-        "correlate",
-        winograd.correlate(x, weight, **own),
-        patches.correlate(x, weight, out=dy.shape[1:3], **kind),
+        "correlate by two",
+        winograd.correlate(x, weight, form=winograd.TWO, bias=bias, **own),
+        plain + bias,
     )
     yield (
         "scatter",
@@ -52,7 +54,8 @@ def both(x, weight, dy, pads):
 @given(convolutions(), numbers(1, 4), st.sampled_from([50, 5_000, 10**6]))
 def test_it_gives_what_patch_matrices_give(case, units, small):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(winograd, "UNITS", units)
+        for form in ("FOUR", "TWO"):
+            patch.setattr(winograd, form, getattr(winograd, form)._replace(units=units))
         patch.setattr(winograd, "SMALL", small)
         for name, made, wanted in both(*case):
             error = np.abs(made - wanted).max() / np.abs(wanted).max()
@@ -91,11 +94,30 @@ def test_it_is_taken_where_it_is_quicker(change, suited):
     assert winograd.suits(case.pop("weight"), **case) == suited
 
 
-def test_what_is_looked_at_is_not_made_by_it():
-    """Equal places of a picture get equal numbers, so a pool meets true ties in a plain ground."""
-    model = nv.Sequential([nv.Conv2D(16, 3), nv.Conv2D(16, 3)], (20, 20, 16))
-    plain = np.full((1, 20, 20, 16), 0.3, np.float32)
-    maps = model.run(plain)["conv2d_2"].y
-    assert np.ptp(maps, axis=(1, 2)).max() == 0
-    quick = model.predict(plain)
-    assert np.abs(quick - maps).max() <= 5e-6 * np.abs(maps).max()
+def test_of_forms_the_one_that_keeps_grounds_plain_is_less_often_worth_it():
+    case = {**ONCE, "pads": ((1, 1), (1, 1)), "size": (7, 7)}
+    forms = (winograd.FOUR, winograd.TWO)
+    assert [winograd.suits((3, 3, 16, 16), form=form, **case) for form in forms] == [True, False]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("padding", ["valid", "same"])
+def test_where_somebody_looks_a_plain_ground_stays_plain(dtype, padding):
+    """Equal places of a picture get equal numbers, so a pool meets true ties in a plain ground,
+    whatever stands beside it."""
+    model = nv.Sequential([nv.Conv2D(16, 3, padding=padding)], (22, 26, 16)).astype(dtype)
+    model.nodes[0].layer.params["bias"][:] = np.arange(16) / 7
+    assert winograd.suits((3, 3, 16, 16), **ONCE, size=(22, 26), form=winograd.TWO,
+                          pads=model.nodes[0].layer.window().padding((22, 26)))  # fmt: skip
+    x = np.random.default_rng(0).random((5, 22, 26, 16)).astype(dtype)
+    for ground, top in ((0.3, 3), (0.3, 4), (0, 5)):
+        x[:, top : top + 11, 2:20] = ground
+        maps = model.run(x)["conv2d_1"].y
+        first = top if padding == "valid" else top + 1
+        left = 2 if padding == "valid" else 3
+        inside = maps[:, first : first + 9, left : left + 16]
+        assert np.ptp(inside, axis=(1, 2)).max() == 0
+        if ground == 0:  # a ReLU after it is shut or open by the bias alone
+            assert (inside == model.nodes[0].layer.params["bias"]).all()
+        quick = model.predict(x)
+        assert np.abs(quick - maps).max() <= 5e-6 * np.abs(maps).max()

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
+import re
 import string
 import threading
 
+import numpy as np
 import pytest
 
+import nnviz as nv
 from nnviz.errors import ArgumentError
 from nnviz.report import words
-from nnviz.report.words import heads, in_this_language, listing, place_words, say, speaking
+from nnviz.report.words import heads, in_this_language, listing, place_words, say, speaking, told
 
 
 def placeholders(text):
@@ -71,6 +75,46 @@ def test_no_words_are_forgotten_in_chinese():
     assert plain == {
         "answers.top.line", "classes.label.plain", "gap.all", "gap.little", "gap.share",
         "list.comma", "mistakes.head", "perclass.right", "spare.none", "trust.survives",
-        "list.colon", "spare.which", "look.ruled", "look.thumb", "look.thumb.wrong",
-        "look.js.ends",
+        "list.colon", "spare.which", "alt.top", "list.semicolon", "look.ruled", "look.thumb",
+        "look.thumb.wrong", "look.js.ends",
     }  # fmt: skip
+
+
+def warnings_of_the_library():
+    """What the library says of maps, climbs and channels, filled in."""
+    here = "nnviz.inspection.attribution."
+    names = ("cam", "deep_lift", "gradients", "lrp", "occlusion", "path")
+    modules = {name: importlib.import_module(here + name) for name in names}
+    from nnviz.inspection.results import degenerate
+
+    maps = np.zeros((4, 3, 3))
+    maps[0, 0], maps[1], maps[2, 1, 1] = np.nan, 2.0, 1.0
+    for module in modules.values():
+        yield from degenerate(maps, module.CAUSE)
+    yield from (modules["deep_lift"].REMEDY, modules["lrp"].REMEDY)
+    model = nv.Sequential([nv.Conv2D(2, 3), nv.Flatten(), nv.Dense(2)], (6, 6, 1))
+    model.parameters()["conv2d_1/weight"][...] = 0
+    x = np.random.default_rng(0).random((4, 6, 6, 1), np.float32)
+    yield from nv.saliency(model, x, 0, rule="guided").warnings
+    yield from nv.maximize(model, 0, steps=1, against=x).warnings
+    yield from (finding.evidence for finding in nv.health(model, x).findings)
+    model.parameters()["conv2d_1/weight"][...] = 1
+    yield from (finding.evidence for finding in nv.health(model, x).findings)
+    yield from nv.explain(
+        nv.Sequential([nv.Conv2D(2, 3), nv.Sigmoid(), nv.Flatten(), nv.Dense(2)], (6, 6, 1)),
+        x * 90, 0, method="integrated_gradients", steps=1,
+    ).warnings  # fmt: skip
+
+
+def test_the_librarys_warnings_are_translated():
+    every = list(warnings_of_the_library())
+    assert len(every) > 25
+    with speaking("zh"):
+        for line in every:
+            (said,) = told([line], ["a", "b", "c", "d"])
+            rest = re.sub(
+                r"rule='plain'|composite='\w+'|ReLU|integrated_gradients|epsilon", "", said
+            )
+            assert not re.search(r"[A-Za-z]{2,} [A-Za-z]{2,}", rest), (line, said)
+        assert words.translated("an error that nobody knows: x") == "an error that nobody knows: x"
+    assert words.translated(every[0]) == every[0]

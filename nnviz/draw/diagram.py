@@ -81,7 +81,7 @@ def svg(diagram: Diagram, *, narrow: bool = False) -> str:
 
 def _svg_block(root: ElementTree.Element, block: Block, place: Place) -> None:
     x, y = place
-    group = ElementTree.SubElement(root, "g")
+    group = ElementTree.SubElement(root, "g", {"data-node": block.name})
     frame = {"x": f"{x:g}", "y": f"{y:g}", "height": str(HEIGHT), "rx": "5"}
     colour = FAMILIES.get(block.kind, OTHER)
     ElementTree.SubElement(

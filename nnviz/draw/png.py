@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,11 @@ def png_bytes(picture: Array) -> bytes:
     image = _by_table(picture) or Image.fromarray(picture)
     image.save(out, "PNG", compress_level=6)
     return out.getvalue()
+
+
+def data_uri(picture: Array) -> str:
+    """A picture as a PNG inside a page."""
+    return "data:image/png;base64," + base64.b64encode(png_bytes(picture)).decode()
 
 
 def _by_table(picture: Array) -> Picture | None:

@@ -60,6 +60,8 @@ def _(result: SelfTest, pictures: Array | None = None, cmap: str | None = None) 
     survival = [result.survival.get(name, np.nan) for name in names]
     colours = [MARKED if result.marks.get(name) else LINES[2] for name in names]
     last.barh(range(len(names)), survival, 0.7, color=colours)
+    ends = [result.survival_interval.get(name) or (np.nan, np.nan) for name in names]
+    last.hlines(range(len(names)), *np.array(ends).reshape(-1, 2).T, color=INK, linewidth=0.8)
     last.axvline(0.5, color=INK, linewidth=1, linestyle="--")
     last.set_xlim(-1, 1.03)
     last.set_title("survives the network (red: marked)", fontsize=8, color=INK)

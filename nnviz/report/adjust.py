@@ -51,11 +51,17 @@ def curves(study: Study) -> Figure | None:
         id="training",
         title=_curves_title(held_out, len(epochs)),
         caption=caption,
-        alt="; ".join(f"{k}: from {v[0]:.1%} to {v[-1]:.1%}" for k, v in columns.items()),
+        alt=say("list.semicolon").join(
+            say("alt.curve", name=say(f"alt.{key.replace(' ', '_')}"), first=v[0], last=v[-1])
+            for key, v in columns.items()
+        ),
         chart=chart.curves(columns, "accuracy, %", percent=True),
-        method="recorded while training",
-        settings=f"{study.model.made.get('optimizer', '')}, batches of "
-        f"{study.model.made.get('batch_size', '?')}",
+        method=say("how.recorded"),
+        settings=say(
+            "how.batches",
+            optimizer=study.model.made.get("optimizer", ""),
+            batch=study.model.made.get("batch_size", "?"),
+        ),
         seed=study.model.made.get("seed"),
         code=f'{study.model_code}\nmodel.made["history"]',
         numbers={name.replace(" ", "_"): np.array(values) for name, values in columns.items()},
@@ -108,10 +114,12 @@ def weights(study: Study, health: Health) -> Figure | None:
         id="weights",
         title=say("weights.title"),
         caption=say("weights.caption") + _limit(shown, health.weights),
-        alt="; ".join(f"{s.name}: mean {s.mean:.3g}, spread {s.std:.3g}" for s in shown),
+        alt=say("list.semicolon").join(
+            say("alt.spread", name=s.name, mean=s.mean, std=s.std) for s in shown
+        ),
         chart=chart.histograms(shown, "weight", columns=4),
         wide=True,
-        method="distribution of the weights",
+        method=say("how.weights"),
         code=f"{study.model_code}\n{study.data_code}\nnv.health(model, data.x).weights",
         numbers=_histograms(health.weights),
     )
@@ -136,7 +144,9 @@ def answers(study: Study, health: Health) -> Figure | None:
     return replace(
         table,
         caption=f"{table.caption} {words}{_limit(shown, health.answers)}",
-        alt="; ".join(f"{s.name}: {s.zero:.0%} zeros, mean {s.mean:.3g}" for s in shown),
+        alt=say("list.semicolon").join(
+            say("alt.zeros", name=s.name, zero=s.zero, mean=s.mean) for s in shown
+        ),
         chart=chart.histograms(shown, "activation", logarithmic=True),
         numbers=table.numbers | _histograms(health.answers),
     )
@@ -145,7 +155,7 @@ def answers(study: Study, health: Health) -> Figure | None:
 def _zeros(health: Health) -> str:
     """The share of exact zeros, layer by layer where there are few."""
     if len(health.answers) <= NAMED:
-        return ", ".join(say("answers.zeros", share=s.zero, node=s.name) for s in health.answers)
+        return listing(say("answers.zeros", share=s.zero, node=s.name) for s in health.answers)
     order = sorted(health.answers, key=lambda s: s.zero)
     a, b = order[0], order[-1]
     return say("answers.zeros.many", low=a.zero, a=a.name, high=b.zero, b=b.name)
@@ -168,9 +178,7 @@ def advice(study: Study, health: Health) -> list[str]:
     elif trend(held_out) == "rising":
         lines.append(say("todo.longer"))
     if health.dead:
-        nodes = list(dict.fromkeys(node for node, _ in health.dead))
-        counts = (f"{sum(n == node for n, _ in health.dead)} in {node}" for node in nodes)
-        where = listing(counts, NAMED)
+        where = spare.where([node for node, _ in health.dead])
         lines.append(say("todo.dead", dead=len(health.dead), where=where))
     lines += spare.advice(health)
     table = summary(study.model)

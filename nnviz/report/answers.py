@@ -8,7 +8,7 @@ from ..draw.image import pixels
 from ..draw.samples import spread as evenly_spread
 from .figure import Cell, Figure, rows_of
 from .study import MOST_CLASSES, Study
-from .words import say
+from .words import listing, say
 
 TOP = 5
 """Classes under each picture."""
@@ -51,7 +51,7 @@ def top(study: Study) -> Figure:
         cells=rows_of(cells, 4),
         zoom=227,
         wide=True,
-        method="the classes of the largest probabilities",
+        method=say("how.answers"),
         code=f"{study.model_code}\n{study.data_code}\nimport numpy as np\n"
         f"sure = model.predict(data.x)\nnp.argsort(-sure, axis=1)[:, :{count}]",
         numbers={"pictures": chosen, "classes": order, "probabilities": shares},
@@ -66,5 +66,9 @@ def _cell(study: Study, i: int, places: np.ndarray, values: np.ndarray) -> Cell:
     ]
     if study.data.y is not None:
         lines.insert(0, say("answers.top.truth", true=study.class_name(int(study.labels[i]))))
-    called = study.data.files[i] if study.data.files else f"picture {i}"
-    return Cell(pixels(study.data.x[i]), "\n".join(lines), f"{called}: {', '.join(lines)}")
+    called = study.data.files[i] if study.data.files else say("alt.called", i=i)
+    return Cell(
+        pixels(study.data.x[i]),
+        "\n".join(lines),
+        say("alt.top", picture=called, lines=listing(lines)),
+    )

@@ -1,8 +1,8 @@
 """Building a gallery: compute everything, then write everything.
 
-Nothing is written before all is computed, every file is written atomically, the page comes last,
-and what an earlier gallery had more is removed after it; so whatever goes wrong, the old gallery
-stays usable.
+Nothing but the cache is written before all is computed, every file is written atomically, the page
+comes last, and what an earlier gallery had more is removed after it; so whatever goes wrong, the
+old gallery stays usable.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import platform
 import re
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +21,27 @@ import numpy as np
 
 from ..data import Dataset
 from ..draw.png import png_bytes
+from ..engine.executor import each
 from ..engine.model import Model
 from ..errors import ArgumentError
 from ..files import make_folder, npz_bytes, write_bytes
 from ..inspection.evaluation import is_classifier
-from .choice import chosen_classes, chosen_layers
+from .cache import FOLDER, Cache, digest, digest_of, program
+from .choice import (
+    chosen_chapters,
+    chosen_classes,
+    chosen_layers,
+    chosen_methods,
+    chosen_pictures,
+)
 from .figure import Figure
 from .page import render
-from .plan import Plan, plan
+from .plan import CHAPTERS, Plan, plan
+from .progress import Progress
 from .study import Study
-from .words import checked_language, language, speaking
+from .words import WORDS, checked_language, language, speaking
 
 PAGE, MANIFEST = "index.html", "manifest.json"
-STEPS = 23
-"""About how many figures are made, for the progress bar."""
 
 
 def write_report(
@@ -43,8 +51,11 @@ def write_report(
     *,
     seed: int = 0,
     name: str | None = None,
+    chapters: Sequence[str] = (),
     classes: Sequence[int | str] = (),
     layers: Sequence[str | tuple[str, Sequence[int]]] = (),
+    methods: Sequence[str] = (),
+    pick: Sequence[int] = (),
     command: str | None = None,
     code: tuple[str, str] = ("import nnviz as nv\nmodel = …", "data = …"),
     lang: str = "en",
@@ -52,49 +63,81 @@ def write_report(
 ) -> list[Path]:
     """Write a gallery for a model, seen through the pictures in `data`; the paths written.
 
-    out: the folder; it gets `index.html`, a PNG and an `.npz` for each figure, and `manifest.json`.
+    out: the folder; it gets `index.html`, a PNG and an `.npz` for each figure, and `manifest.json`;
+        and a folder `.nnviz-cache` with all that was computed, so that an interrupted report goes
+        on where it was and an unchanged one is not made again. That may be deleted at any time.
+    chapters: which of "works", "adjust", "fails" and "why" the page has; all where nothing is said.
     classes: of which classes ideal pictures are made, by name or number; all where they are ten or
         fewer, else those that the pictures show.
     layers: of which nodes the channels are shown, by name, or a name and channels; the last
         convolution before the answer where nothing is said.
+    methods: which attribution methods stand beside each other and are judged, by name; the figures
+        of others are left out of the last chapter.
+    pick: which pictures are explained, by number; the first one of each class where nothing is
+        said.
     name: what to call the model on the page. command, code: how to make it again, shown on the
         page. lang: the language of the page's own words, "en" or "zh" (simplified Chinese).
     """
     began = time.perf_counter()
-    checked_language(lang)
-    made_again = _checked(model, data, code[0])
-    study = Study(
-        model, data, seed, name or "A network", made_again, code[1],
-        chosen_classes(model, classes), chosen_layers(model, layers),
+    wanted = chosen_chapters(chapters, CHAPTERS)
+    study = _study(
+        model, data, seed, name or WORDS[checked_language(lang)]["nameless"], code,
+        checked_language(lang), Path(out),
+        {
+            "classes": chosen_classes(model, classes),
+            "layers": chosen_layers(model, layers),
+            "methods": chosen_methods(methods, model),
+            "pick": chosen_pictures(pick, len(data)),
+        },
     )  # fmt: skip
+    cache = study.cache
+    key = digest(cache.base, cache.options, wanted, command)
+    if cache.is_whole(key, Path(out)):
+        return [Path(out) / file for file in cache.files()]
     _ = study.mistakes  # bad labels are found here, before anything is written
     folder = make_folder(out)
-    bar = _progress(verbose)
+    with Progress(verbose) as progress, speaking(lang):
+        made = plan(study, wanted, progress.begun)
+        parts = _files(made)
+        manifest = _manifest(study, made, parts, command)
+        manifest["seconds"] = round(time.perf_counter() - began, 1)
+        names = {fid: list(part) for fid, part in parts.items()}
+        page = render(study, made, names, manifest)
+    files = {file: content for part in parts.values() for file, content in part.items()}
+    files[MANIFEST] = json.dumps(manifest, indent=1, ensure_ascii=False).encode()
+    files[PAGE] = page.encode()
+    _write(folder, files, study.cache)
+    cache.close(key if made.complete else None, files)
+    return [folder / file for file in files]
 
-    def tell(figure: str) -> None:
-        bar.set_postfix_str(figure)
-        bar.update()
 
-    try:
-        with speaking(lang):
-            made = plan(study, tell)
-            files = _files(made)
-            manifest = _manifest(study, made, files, command)
-            manifest["seconds"] = round(time.perf_counter() - began, 1)
-            names = {fid: list(part) for fid, part in files.items()}
-            page = render(study, made, names, manifest)
-    finally:
-        bar.close()
-    written = [folder / n for part in files.values() for n in part]
-    content: dict[str, bytes] = {n: data for part in files.values() for n, data in part.items()}
-    stale = _stale(folder, keep=set(content))
-    for file, data_ in content.items():
-        write_bytes(folder / file, data_)
-    write_bytes(folder / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False).encode())
-    write_bytes(folder / PAGE, page.encode())
+def _study(
+    model: Model, data: Dataset, seed: int, name: str, code: tuple[str, str], lang: str,
+    folder: Path, chosen: dict[str, Any],
+) -> Study:  # fmt: skip
+    """The study, with a cache for all that it computes."""
+    made_again = _checked(model, data, code[0])
+    base = digest(
+        program(), model.fingerprint(), digest_of(data), seed, name, made_again, code[1], lang,
+        model.made,
+    )  # fmt: skip
+    cache = Cache(folder / FOLDER, base, chosen)
+    return Study(model, data, seed, name, made_again, code[1], **chosen, cache=cache)
+
+
+def _write(folder: Path, files: dict[str, bytes], cache: Cache) -> None:
+    """Write what is not there already, the page last; then remove what an earlier gallery had more.
+
+    Files come to be inside the cache's folder: there a kill leaves what it leaves.
+    """
+    stale = _stale(folder, keep=set(files))
+    way = cache.folder if cache.folder is not None and cache.folder.is_dir() else None
+    for file, content in files.items():
+        path = folder / file
+        if not (path.is_file() and path.read_bytes() == content):
+            write_bytes(path, content, by_way_of=way)
     for path in stale:
         path.unlink(missing_ok=True)
-    return [*written, folder / MANIFEST, folder / PAGE]
 
 
 def _checked(model: Model, data: Dataset, code: str) -> str:
@@ -109,26 +152,23 @@ def _checked(model: Model, data: Dataset, code: str) -> str:
     return f"{code}\nmodel = nv.as_classifier(model)" if two else code
 
 
-def _progress(verbose: bool) -> Any:
-    from tqdm import tqdm
-
-    return tqdm(total=STEPS, desc="report", leave=False, disable=None if verbose else True)
-
-
 def _files(made: Plan) -> dict[str, dict[str, bytes]]:
     """For each figure's id, its files' names and bytes."""
-    files: dict[str, dict[str, bytes]] = {}
-    for figure in made.figures():
-        part: dict[str, bytes] = {}
-        drawn = figure.picture()
-        if drawn is not None:
-            part[f"{figure.id}.png"] = png_bytes(drawn)
-        if figure.svg:
-            part[f"{figure.id}.svg"] = figure.svg.encode()
-        if figure.numbers:
-            part[f"{figure.id}.npz"] = npz_bytes(figure.numbers, compress=True)
-        files[figure.id] = part
-    return files
+    figures = list(made.figures())
+    parts = each([partial(_files_of, figure) for figure in figures])
+    return {figure.id: part for figure, part in zip(figures, parts, strict=True)}
+
+
+def _files_of(figure: Figure) -> dict[str, bytes]:
+    part: dict[str, bytes] = {}
+    drawn = figure.picture()
+    if drawn is not None:
+        part[f"{figure.id}.png"] = png_bytes(drawn)
+    if figure.svg:
+        part[f"{figure.id}.svg"] = figure.svg.encode()
+    if figure.numbers:
+        part[f"{figure.id}.npz"] = npz_bytes(figure.numbers, compress=True)
+    return part
 
 
 def _manifest(

@@ -1,4 +1,5 @@
-"""What the reader of a report has chosen to see: classes, and layers with their channels."""
+"""What the reader of a report has chosen to see: chapters, pictures, methods, classes, and layers
+with their channels."""
 
 from __future__ import annotations
 
@@ -9,10 +10,43 @@ import numpy as np
 
 from ..engine.model import Model
 from ..errors import ArgumentError
+from ..inspection.attribution import METHODS
+from ..inspection.attribution.checks import choice
 from ..inspection.evaluation import as_classifier, is_classifier
 
 MOST = 24
-"""Classes or channels that may be chosen at once: each costs a climb."""
+"""Classes, channels or methods that may be chosen at once: each costs a climb or a row."""
+MOST_PICTURES = 10
+"""Pictures that may be chosen: so many stand side by side."""
+
+
+def chosen_chapters(chapters: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
+    """Chapters in reading order, all where nothing is said; `ArgumentError` for one that there is
+    not."""
+    given = _several(chapters, "chapters")
+    for chapter in given:
+        choice(chapter, "chapter", "a report", known)
+    return tuple(name for name in known if name in given or not given)
+
+
+def chosen_methods(methods: Sequence[str], model: Model) -> tuple[str, ...]:
+    """Attribution methods by name; `ArgumentError` for one that there is not."""
+    given = _several(methods, "methods")
+    for name in given:
+        choice(name, "method", "nnviz", METHODS)
+    if given and not is_classifier(model):
+        raise ArgumentError("methods cannot be chosen: this model's output means no classes")
+    return tuple(dict.fromkeys(given))
+
+
+def chosen_pictures(pick: Sequence[int], count: int) -> tuple[int, ...]:
+    """Numbers of pictures; `ArgumentError` for one that the data has not."""
+    given = _several(pick, "pick", MOST_PICTURES)
+    for number in given:
+        whole = isinstance(number, int | np.integer) and not isinstance(number, bool)
+        if not whole or not 0 <= number < count:
+            raise ArgumentError(f"there is no picture {number!r} to pick: 0 … {count - 1}")
+    return tuple(dict.fromkeys(int(number) for number in given))
 
 
 def chosen_classes(model: Model, classes: Sequence[int | str]) -> tuple[int, ...]:
@@ -48,9 +82,9 @@ def _layer(model: Model, entry: Any) -> tuple[str, tuple[int, ...] | None]:
     return name, tuple(int(channel) for channel in given) or None
 
 
-def _several(values: Any, what: str) -> list[Any]:
+def _several(values: Any, what: str, most: int = MOST) -> list[Any]:
     if isinstance(values, str) or not isinstance(values, Sequence | range | np.ndarray):
         raise ArgumentError(f"{what} must be a sequence, got {values!r}")
-    if len(values) > MOST:
-        raise ArgumentError(f"{what} may be {MOST} at the most, got {len(values)}")
+    if len(values) > most:
+        raise ArgumentError(f"{what} may be {most} at the most, got {len(values)}")
     return list(values)

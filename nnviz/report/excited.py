@@ -19,6 +19,7 @@ from ..engine.model import Model
 from ..inspection.anatomy import Filters, TopPatches, filters, receptive_field, top_patches
 from ..inspection.attribution import Channel
 from ..inspection.maximize import Decay, Maximized, TotalVariation, maximize
+from .alts import of_signed
 from .crop import crop
 from .figure import Cell, Figure, Scale, rows_of, short_settings
 from .study import Study
@@ -59,18 +60,26 @@ def first_filters(study: Study) -> Figure:
         id="filters-first",
         title=say("filters.title", n=count),
         caption=caption + which(range(len(shown)), count),
-        cells=_cells(strips, [f"filter {i} of {node}" for i in range(len(shown))], 5 if fits is
+        cells=_cells(strips, _told_filters(node, shown), 5 if fits is
                      not None else 8),
         scale=None if colour else Scale(-top, top, DIVERGING, ends("scale.want")),
         zoom=wide,
         wide=fits is not None,
         warnings=_silent(seen) if fits is not None else (),
-        method=f"weights of {node}, and the patches that excite its channels most",
+        method=say("how.patches", node=node),
         paper="Zeiler and Fergus 2014, arXiv:1311.2901",
         code=f"{study.model_code}\n{study.data_code}\nfilters = nv.filters(model, {node!r})\n"
         f"best = {_again(seen, node)}",
         numbers={"values": result.values} | _numbers(seen),
     )  # fmt: skip
+
+
+def _told_filters(node: str, kernels: Array) -> list[str]:
+    """What a reader who cannot see the filters is told of each."""
+    return [
+        of_signed(say("alt.filter", k=k, node=node), kernel.sum(axis=-1))
+        for k, kernel in enumerate(kernels)
+    ]
 
 
 def _laid_out(study: Study, result: Filters, frame: Sequence[int]) -> Array | None:
@@ -120,9 +129,8 @@ def ideal_channels(
         cells=_cells(_strips(made, seen), _told_strips(node, result, seen), 6),
         zoom=160,
         wide=True,
-        warnings=[*told(result.warnings, [f"channel {k}" for k in channels]), *_silent(seen)],
-        method=f"activation maximization of the neurons at {at} of {node}, cut to their receptive "
-        "field; the patches of the pictures that excite each channel most, at any place",
+        warnings=[*told(result.warnings, [say("channel", k=k) for k in channels]), *_silent(seen)],
+        method=say("how.channels", at=at, node=node),
         paper="Erhan et al. 2009; Zeiler and Fergus 2014, arXiv:1311.2901",
         settings=short_settings(result.provenance.settings),
         seed=study.seed,
@@ -151,8 +159,7 @@ def _climb(study: Study, small: Model) -> dict[str, Any]:
 def _told_strips(node: str, result: Maximized, seen: TopPatches) -> list[str]:
     """What a reader who cannot see the strips is told of each."""
     return [
-        f"channel {k} of {node}: {number(float(made))} for the patch that was made, "
-        f"{number(float(real))} for the best real one"
+        say("alt.strip", k=k, node=node, made=number(float(made)), real=number(float(real)))
         for k, made, real in zip(
             seen.channels.tolist(), result.activation, seen.maximum, strict=True
         )

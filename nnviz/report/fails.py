@@ -9,10 +9,11 @@ from ..draw.colour import DIVERGING
 from ..draw.image import heat
 from ..engine.layer import Array
 from ..inspection.evaluation import ClassScore, Mistakes, explain_mistakes
+from .alts import of_signed
 from .figure import Cell, Figure, Look, Pairs, Scale, Table, short_settings
 from .firmness import agreement
 from .study import Study, fill_for, patch_for
-from .words import ends, heads, say, told
+from .words import ends, heads, listing, say, told
 
 MOST_CLASSES_DRAWN = 50
 """Classes from which on only some of them stand in the confusion matrix."""
@@ -37,7 +38,7 @@ def confusion(study: Study, found: Mistakes) -> Figure:
             wrong=wrong,
         )
     spoken = [
-        f"{count} times {study.class_name(a)} and {study.class_name(b)}"
+        say("alt.confusion.pair", count=count, a=study.class_name(a), b=study.class_name(b))
         for a, b, count in pairs[:5]
     ]
     part = _most_mixed(found) if len(found.confusion) > MOST_CLASSES_DRAWN else None
@@ -51,12 +52,12 @@ def confusion(study: Study, found: Mistakes) -> Figure:
         title=title,
         caption=caption,
         legend=[("transparent", f"{c} {study.class_name(c)}") for c in part or _few(study, found)],
-        alt="confusion matrix; mixed up: " + (", ".join(spoken) or "nothing"),
+        alt=say("alt.confusion", pairs=listing(spoken)) if spoken else say("alt.confusion.none"),
         chart=chart.confusion(found.confusion)
         if part is None
         else chart.confusion(found.confusion[np.ix_(part, part)], part),
-        pairs=_pairs(study, found, part),
-        method=f"answers to {len(found.labels):,} labelled pictures",
+        pairs=_pairs(study, found, part) if len(found.labels) > 1 else None,
+        method=say("how.confusion", n=len(found.labels)),
         code=f"{study.model_code}\n{study.data_code}\nnv.mistakes(model, data.x, data.y).confusion",
         numbers={"confusion": found.confusion, "predicted": found.predicted},
     )
@@ -116,9 +117,9 @@ def per_class(study: Study, found: Mistakes) -> Figure:
         ),
         caption=say("perclass.caption"),
         table=Table(heads("perclass.head"), [_row(study, found, one) for one in listed]),
-        alt="recall and precision of each class; lowest recall: " + ", ".join(spoken),
+        alt=say("alt.perclass", which=listing(spoken)),
         chart=scores.precision_recall(listed),
-        method="recall and precision of each class, with Wilson's intervals",
+        method=say("how.perclass"),
         paper="Wilson 1927",
         code=f"{study.model_code}\n{study.data_code}\n"
         "nv.mistakes(model, data.x, data.y).per_class()",
@@ -194,20 +195,20 @@ def _explained(
     }
     asked = ", ".join(f"{key}={value!r}" for key, value in options.items())
     for key, classes in (("for_answer", result.predicted), ("for_truth", result.labels)):
-        looks = [
-            Look(i, heads("method.occlusion")[0], study.class_name(c), key, (k,), None, scale,
-                 study.dot, again=f"nv.occlusion(model, data.x[{i}:{i + 1}], {c}, {asked})"
-                 ".values[0]")
-            for k, (i, c) in enumerate(
-                zip(result.numbers.tolist(), classes.tolist(), strict=True))
-        ]  # fmt: skip
+        looks = _looks(study, result.numbers.tolist(), classes.tolist(), key, scale, asked)
         rows.append(
             [
-                Cell(heat(values, low, high, DIVERGING), "",
-                     f"what covering costs the score of {look.target}", look)
-                for values, look in zip(study.maps(numbers[key]), looks, strict=True)
+                Cell(
+                    heat(values, low, high, DIVERGING),
+                    "",
+                    _told(study, cell.alt, int(c), values),
+                    look,
+                )
+                for cell, values, c, look in zip(
+                    rows[0], study.maps(numbers[key]), classes, looks, strict=True
+                )
             ]
-        )  # fmt: skip
+        )
     return Figure(
         id=ident,
         title=title,
@@ -218,7 +219,7 @@ def _explained(
         scale=scale,
         zoom=140,
         warnings=told([*result.answer_warnings, *result.truth_warnings], titles),
-        method="occlusion of the scores of the answer and of the true class",
+        method=say("how.mistakes"),
         paper="Zeiler and Fergus 2013, arXiv:1311.2901",
         settings=short_settings(result.provenance.settings),
         code=f"{study.model_code}\n{study.data_code}\n"
@@ -227,6 +228,22 @@ def _explained(
         numbers=numbers,
         wide=True,
     )
+
+
+def _told(study: Study, seen: str, c: int, values: Array) -> str:
+    """A map of a mistake, for a reader who cannot see it."""
+    return of_signed(say("alt.covering", picture=seen, name=study.class_name(c)), values)
+
+
+def _looks(
+    study: Study, pictures: list[int], classes: list[int], key: str, scale: Scale, asked: str
+) -> list[Look]:
+    """What the viewer knows of a row of maps, which lie under `key`."""
+    return [
+        Look(i, heads("method.occlusion")[0], study.class_name(c), key, (k,), None, scale,
+             study.dot, again=f"nv.occlusion(model, data.x[{i}:{i + 1}], {c}, {asked}).values[0]")
+        for k, (i, c) in enumerate(zip(pictures, classes, strict=True))
+    ]  # fmt: skip
 
 
 def advice(study: Study, found: Mistakes) -> list[str]:

@@ -46,7 +46,8 @@ class Look:
     pixels' sides the drawn values are means. frame: where the map lies on the picture, all over it
     where nothing is said. chance: key, index and frame of the probabilities while each place was
     covered. again: the line of Python that makes it. named: the map's values are numbers of these
-    (number, name, colour).
+    (number, name, colour). grid: rows and cols, where the numbers lie one
+    after the other.
     """
 
     picture: int | None = None
@@ -61,6 +62,7 @@ class Look:
     chance: tuple[str, tuple[int, ...], tuple[int, int], Frame] | None = None
     again: str = ""
     named: Sequence[tuple[int, str, str]] = ()
+    grid: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,8 @@ class Figure:
     drawn, in pixels (a whole multiple of its size is taken). legend: colours with their meaning.
     numbers: the arrays behind it. looks: maps of pictures that only a large look shows. pairs: the
     confusion matrix that leads to its pictures, in the place of its chart. open: how many cells
-    stand there at once; the others are unfolded.
+    stand there at once; the others are unfolded. walk: what the walk through the network needs,
+    see `walk`.
     """
 
     id: str
@@ -138,6 +141,7 @@ class Figure:
     looks: Sequence[Look] = ()
     pairs: Pairs | None = None
     open: int = 0
+    walk: dict[str, Any] | None = None
 
     def picture(self) -> Array | None:
         """The whole figure as one picture for the PNG file, without words."""

@@ -19,7 +19,7 @@ from ..inspection.evaluation import (
 )
 from .figure import Cell, Figure, Table
 from .study import Study
-from .words import heads, say
+from .words import heads, listing, say
 
 MOST = 4
 """How many pictures that flip are shown."""
@@ -43,7 +43,7 @@ def reliability(study: Study, found: Mistakes) -> Figure:
         caption=say("calibration.caption", ece=result.ece),
         alt=_spoken(result),
         chart=scores.reliability(result),
-        method=f"expected calibration error over {result.bins} equal parts",
+        method=say("how.calibration", bins=result.bins),
         paper="Guo et al. 2017, arXiv:1706.04599",
         code=f"{study.model_code}\n{study.data_code}\n"
         "nv.calibration(nv.mistakes(model, data.x, data.y)).ece",
@@ -59,10 +59,10 @@ def reliability(study: Study, found: Mistakes) -> Figure:
 
 def _spoken(result: Calibration) -> str:
     parts = [
-        f"{n} answers {sure:.0%} sure, {right:.0%} right"
+        say("alt.reliability.part", n=n, sure=sure, right=right)
         for n, sure, right in zip(result.counts, result.confidence, result.accuracy, strict=True)
     ]
-    return "reliability diagram: " + "; ".join(parts)
+    return say("alt.reliability", parts=say("list.semicolon").join(parts))
 
 
 def in_words(change: Change) -> str:
@@ -92,9 +92,9 @@ def shaken(study: Study) -> Figure | None:
         cells=_cells(study, result, chosen, shown),
         row_heads=heads("flips.rows") if len(shown) else (),
         zoom=112,
-        method="each small change by itself",
-        paper="the gradient step: Goodfellow et al. 2015, arXiv:1412.6572",
-        settings=", ".join(map(str, result.changes)),
+        method=say("how.flips"),
+        paper=say("how.flips.paper"),
+        settings=listing(in_words(change) for change in result.changes),
         seed=study.seed,
         code=f"{study.model_code}\n{study.data_code}"
         + (f"\ndata = data{code}" if code else "")
@@ -143,8 +143,10 @@ def _cells(study: Study, result: Flips, chosen: np.ndarray, shown: np.ndarray) -
         new = changed(study.judged, x, truth, change, seed=study.seed)[0]
         was, now = (study.class_name(int(k)) for k in (result.predicted[i], result.answers[c, i]))
         original = study.original(place)
-        sure, told = f"{was} {result.confidence[i]:.0%}", f"{original.alt}, unchanged"
+        sure, told = f"{was} {result.confidence[i]:.0%}", say("alt.unchanged", picture=original.alt)
         before.append(Cell(original.picture, sure, told))
-        label = f"{now} {result.sure[c, i]:.0%}, {in_words(change)}"
-        after.append(Cell(pixels(new), label, f"picture {place}, {in_words(change)}: {now}"))
+        how = in_words(change)
+        label = say("list.comma").join((f"{now} {result.sure[c, i]:.0%}", how))
+        alt = say("alt.changed", i=place, change=how, now=now)
+        after.append(Cell(pixels(new), label, alt))
     return [before, after] if before else []

@@ -17,7 +17,7 @@ from ..inspection.anatomy import Distributions, Embedding, distributions, embedd
 from ..inspection.anatomy.spread import Spread
 from .figure import Figure
 from .study import Study
-from .words import say
+from .words import say, told
 
 SAMPLED = 64
 """Pictures whose answers are spread out: enough for millions of numbers a layer."""
@@ -60,9 +60,9 @@ def sizes(study: Study) -> Figure:
         title=say("sizes.title", first=first.name, last=logits.name, low=number(first.std),
                   high=number(logits.std)),
         caption=caption,
-        alt="; ".join(f"{s.name}: {_told(s)}" for s in shown[1]),
+        alt=say("list.semicolon").join(_told(s) for s in shown[1]),
         chart=draw_spreads.ranges(*shown),
-        method=f"range, mean and standard deviation over {result.pictures:,} pictures",
+        method=say("how.sizes", pictures=result.pictures),
         paper="Glorot and Bengio 2010, section 4",
         code=f"{study.model_code}\n{study.data_code}\nimport numpy as np\n"
         f"nv.distributions(model, {code}).activations",
@@ -80,7 +80,7 @@ def few(spreads: Sequence[Spread], most: int) -> list[Spread]:
 
 def _told(s: Spread) -> str:
     low, high = (number(0.0 if end is None else end) for end in (s.low, s.high))
-    return f"mean {number(s.mean)}, spread {number(s.std)}, from {low} to {high}"
+    return say("alt.range", name=s.name, mean=number(s.mean), std=number(s.std), low=low, high=high)
 
 
 def _numbers(result: Distributions) -> dict[str, Array]:
@@ -120,10 +120,10 @@ def arranged(study: Study) -> Figure:
         alt=_spoken(study, result),
         chart=plane(result),
         legend=_legend(study, labels),
-        warnings=result.warnings,
-        method=f"principal components of the outputs of {node}",
+        warnings=told(result.warnings, ()),
+        method=say("how.embedding", node=node),
         paper="Pearson 1901",
-        settings=f"{len(chosen):,} pictures",
+        settings=say("how.embedding.n", n=len(chosen)),
         code=f"{study.model_code}\n{study.data_code}\nimport numpy as np\n"
         f"nv.embedding(model, {code}{named}).points",
         numbers={"pictures": chosen, "points": result.points, "explained": result.explained}
@@ -144,13 +144,17 @@ def neighbours(points: Array, labels: Array) -> float:
 def _spoken(study: Study, result: Embedding) -> str:
     """Where the middle of each class lies."""
     if result.labels is None:
-        return f"scatter of {len(result.points)} points"
+        return say("alt.scatter", n=len(result.points))
     middles = [
-        f"{study.class_name(int(c))} at "
-        + ", ".join(number(float(v)) for v in result.points[result.labels == c].mean(axis=0))
+        say(
+            "alt.scatter.at",
+            name=study.class_name(int(c)),
+            place=", ".join(number(float(v)) for v in result.points[result.labels == c].mean(0)),
+        )
         for c in np.unique(result.labels)[:LEGEND]
     ]
-    return f"scatter of {len(result.points)} points; middle of each class: " + "; ".join(middles)
+    joined = say("list.semicolon").join(middles)
+    return say("alt.scatter.classes", n=len(result.points), middles=joined)
 
 
 def _legend(study: Study, labels: Array | None) -> list[tuple[str, str]]:

@@ -13,13 +13,14 @@ from ..engine.layer import Array
 from ..errors import NnvizError
 from ..inspection.attribution import METHODS, Logit, explain
 from ..inspection.results import Attribution
+from .alts import of_signed
 from .figure import Cell, Figure, Look, Scale, short_settings
-from .study import Study, fill_for
-from .why import Covered, hardest
-from .words import ends, heads, place_words, say, told
+from .study import Study, fill_for, patch_for
+from .why import covered, hardest
+from .words import ends, heads, listing, place_words, say, told, words
 
 NAMES = ("gradient", "integrated_gradients", "deep_lift", "lrp", "grad_cam")
-"""The rows; occlusion comes after them, from the figure that has it already."""
+"""The usual rows; occlusion comes after them, from the figure that has it already."""
 MOST = 5
 """How many mistakes are asked about."""
 ZOOM = 96
@@ -27,11 +28,41 @@ ZOOM = 96
 CONTRAST = "integrated_gradients"
 
 
+def shown(study: Study) -> tuple[str, ...]:
+    """The methods that stand beside each other: those chosen, or the usual ones."""
+    usual = (*NAMES, "occlusion") if study.has_places else (*NAMES[:-1], "occlusion")
+    return study.methods or usual
+
+
+def is_chosen(study: Study, *names: str) -> bool:
+    """Whether the reader wants to see one of these methods."""
+    return not study.methods or any(name in study.methods for name in names)
+
+
+def name_and_words(method: str) -> tuple[str, str]:
+    """What a method is called on the page, and what it says."""
+    if f"method.{method}" not in words():
+        return method.replace("_", " "), say("method.other")
+    name, said = heads(f"method.{method}")
+    return name, said
+
+
+def name_of(method: str) -> str:
+    """What a method is called on the page."""
+    return name_and_words(method)[0]
+
+
 def options_of(study: Study, name: str) -> dict[str, Any]:
-    """What a method is given: the plain picture that it counts from, where it counts from one."""
-    if "baseline" in METHODS[name].options:
-        return {"baseline": fill_for(study)}
-    return {"composite": "epsilon_plus"} if name == "lrp" else {}
+    """What a method is given: the plain picture that it counts from, where it counts from one; the
+    page's square; the seed of what is random."""
+    if name == "occlusion":
+        patch, stride = patch_for(study)
+        return {"patch": patch, "stride": stride, "fill": fill_for(study)}
+    method = METHODS[name]
+    if name == "lrp":
+        return {"composite": "epsilon_plus"}
+    options: dict[str, Any] = {"seed": study.seed} if method.stochastic and study.seed else {}
+    return options | ({"baseline": fill_for(study)} if "baseline" in method.options else {})
 
 
 def colour_of(study: Study) -> str:
@@ -39,22 +70,20 @@ def colour_of(study: Study) -> str:
     return heads("colours")[min(4, int(5 * fill_for(study)))]
 
 
-def beside_each_other(study: Study, covered: Covered | None) -> Figure:
+def beside_each_other(study: Study) -> Figure:
     """A row for each method, a column for each of the right answers that were least sure."""
-    chosen = covered.chosen if covered else hardest(study)
+    chosen = hardest(study)
     targets = study.predicted[chosen]
     names = [study.class_name(int(t)) for t in targets]
     results, warnings = _explained(study, chosen, targets)
-    if covered is not None:
-        results["occlusion"] = covered.result
     rows, row_heads = [[study.original(i) for i in chosen]], [say("methods.picture")]
     for name, result in results.items():
         maps = study.maps(result.values)
         again = None if name == "occlusion" else _once(study, name)
         looks = _looks(study, name, limits(maps, signed=True), chosen, targets.tolist(), again)
-        rows.append(_row(name, maps, result.gap, looks))
+        rows.append(_row(name, maps, result.gap, looks, [study.told(i) for i in chosen]))
         row_heads.append(_head(name, maps))
-        warnings += told(result.warnings, names, heads(f"method.{name}")[0])
+        warnings += told(result.warnings, names, name_of(name))
     title, agreement = _agreement(results)
     gaps = [name for name, result in results.items() if result.gap is not None]
     caption = say("methods.caption", agreement=agreement)
@@ -71,7 +100,7 @@ def beside_each_other(study: Study, covered: Covered | None) -> Figure:
         zoom=ZOOM,
         wide=study.is_large,
         warnings=list(dict.fromkeys(warnings)),
-        method=", ".join(results),
+        method=listing(results),
         paper="; ".join(dict.fromkeys(METHODS[name].reference for name in results)),
         settings="; ".join(
             f"{name}: {short_settings(result.provenance.settings)}"
@@ -91,27 +120,37 @@ def _explained(
     """Each method's maps, and for those that cannot explain this model a line that says why."""
     results: dict[str, Attribution] = {}
     failed = []
-    for name in NAMES:
-        if name == "grad_cam" and not study.has_places:
-            continue
+    for name in shown(study):
         try:
-            results[name] = explain(
-                study.judged, study.data.x[chosen], targets, method=name, **options_of(study, name)
+            results[name] = (
+                covered(study).result
+                if name == "occlusion"
+                else explain(
+                    study.judged,
+                    study.data.x[chosen],
+                    targets,
+                    method=name,
+                    **options_of(study, name),
+                )
             )
         except NnvizError as error:
-            shown = heads(f"method.{name}")[0]
-            failed.append(say("methods.failed", name=shown, reason=error))
+            if name != "occlusion" or study.methods:
+                failed.append(say("methods.failed", name=name_of(name), reason=error))
     return results, failed
 
 
-def _row(name: str, maps: Array, gap: Array | None, looks: list[Look]) -> list[Cell]:
+def _row(
+    name: str, maps: Array, gap: Array | None, looks: list[Look], seen: list[str]
+) -> list[Cell]:
     low, high = limits(maps, signed=True)
-    shown = heads(f"method.{name}")[0]
+    called = name_of(name)
     gaps = [None] * len(looks) if gap is None else gap.tolist()
     return [
         Cell(heat(v, low, high, DIVERGING), "" if missed is None else say(
-            "methods.gap.label", gap=in_words(missed)), f"{shown} map of {look.target}", look)
-        for v, look, missed in zip(maps, looks, gaps, strict=True)
+            "methods.gap.label", gap=in_words(missed)),
+             of_signed(say("alt.method", method=called, picture=picture, name=look.target), v),
+             look)
+        for v, look, picture, missed in zip(maps, looks, seen, gaps, strict=True)
     ]  # fmt: skip
 
 
@@ -144,10 +183,10 @@ def in_words(gap: float) -> str:
 
 def _head(name: str, maps: Array) -> str:
     """What the method is called, what it says, and the ends of its row's scale."""
-    shown, words = heads(f"method.{name}")
+    called, said = name_and_words(name)
     top = number(limits(maps, signed=True)[1])
     low = f"−{top}" if METHODS[name].signed else "0"
-    return say("methods.row", name=shown, words=words, low=low, high=top)
+    return say("methods.row", name=called, words=said, low=low, high=top)
 
 
 def _agreement(results: dict[str, Attribution]) -> tuple[str, str]:
@@ -160,7 +199,7 @@ def _agreement(results: dict[str, Attribution]) -> tuple[str, str]:
     if len(pairs) < 2:
         return say("methods.title.plain"), ""
     (low, c, d), (high, a, b) = min(pairs), max(pairs)
-    a, b, c, d = (heads(f"method.{name}")[0] for name in (a, b, c, d))
+    a, b, c, d = (name_of(name) for name in (a, b, c, d))
     sentence = say("methods.agreement", a=a, b=b, c=c, d=d, high=high, low=round(low, 2) + 0.0)
     count = heads("counts")[len(results)] if len(results) < 10 else str(len(results))
     return say("methods.title", n=count, a=a, b=b, c=c, d=d), sentence
@@ -184,7 +223,7 @@ def _again(study: Study, chosen: list[int], targets: Array, results: dict[str, A
         f"x, classes = data.x[{chosen}], {targets.tolist()}",
     ]
     for name in results:
-        if name in NAMES:
+        if name != "occlusion" or study.methods:
             options = "".join(f", {k}={v!r}" for k, v in options_of(study, name).items())
             lines.append(f"{name} = nv.explain(model, x, classes, method={name!r}{options})")
     return "\n".join(lines)
@@ -224,9 +263,8 @@ def contrast(study: Study) -> Figure | None:
     maps = [
         Cell(heat(v, low, high, DIVERGING),
              say("contrast.label", lead=number(float(lead)), gap=in_words(float(gap))),
-             f"why not the truth: {head}", look)
-        for v, lead, gap, head, look in zip(drawn, result.scores, result.gap, titles, looks,
-                                            strict=True)
+             of_signed(_asked(study, look.picture or 0), v), look)
+        for v, lead, gap, look in zip(drawn, result.scores, result.gap, looks, strict=True)
     ]  # fmt: skip
     return Figure(
         id="contrast",
@@ -238,7 +276,7 @@ def contrast(study: Study) -> Figure | None:
         scale=scale,
         zoom=ZOOM,
         warnings=told(result.warnings, titles),
-        method=f"{CONTRAST} of the difference of two scores",
+        method=say("how.contrast", method=CONTRAST),
         paper=METHODS[CONTRAST].reference,
         settings=short_settings(result.provenance.settings),
         code=f"{study.model_code}\n{study.data_code}\n"
@@ -247,6 +285,12 @@ def contrast(study: Study) -> Figure | None:
         numbers={"pictures": np.array(chosen), "values": result.values, "leads": result.scores,
                  "gap": result.gap},
     )  # fmt: skip
+
+
+def _asked(study: Study, i: int) -> str:
+    """The question about a mistake, for a reader who cannot see its map."""
+    answer, true = (study.class_name(int(v[i])) for v in (study.predicted, study.labels))
+    return say("alt.contrast", answer=answer, true=true, picture=study.told(i))
 
 
 def _tipped(study: Study, values: Array, i: int) -> str:

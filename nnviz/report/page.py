@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 from ..draw.chart import DPI
 from ..draw.colour import table
 from ..draw.image import factor_for, opaque
-from ..draw.png import png_bytes
+from ..draw.png import data_uri
 from ..engine.layer import Array
 from .explore import classes_of
 from .figure import Cell, Figure, Scale
@@ -19,12 +18,7 @@ from .look import Island
 from .packed import island
 from .plan import Plan
 from .study import SURE, Study
-from .words import HTML_LANG, language, say, terms, words
-
-
-def data_uri(picture: Array) -> str:
-    """A picture as a PNG inside the page."""
-    return "data:image/png;base64," + base64.b64encode(png_bytes(picture)).decode()
+from .words import HTML_LANG, language, say, terms, tight, words
 
 
 def bar_uri(scale: Scale) -> str:
@@ -93,19 +87,19 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["tight"] = tight
     environment.globals.update(
         data_uri=data_uri,
+        island=island,
         bar_uri=bar_uri,
         width_of=width_of,
         chart_width=chart_width,
         finding_width=finding_width,
     )
-    from markupsafe import Markup  # a part of jinja2
-
     looks = Island(study, files)
     return environment.get_template("page.html").render(
         look=looks,
-        look_data=lambda: Markup(island(looks.finish(plan))),
+        look_data=lambda: island(looks.finish(plan)),
         classes_of=classes_of,
         study=study,
         plan=plan,

@@ -8,30 +8,50 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from functools import partial
+from typing import Any
 
 import numpy as np
 
 from ..draw.colour import DIVERGING, limits
 from ..draw.image import heat
 from ..errors import NnvizError
-from ..inspection.anatomy import health
-from . import adjust, answers, excited, explore, fails, firmness, inside, methods, trust, why, works
+from ..inspection.anatomy import Health
+from . import (
+    adjust,
+    answers,
+    excited,
+    explore,
+    fails,
+    firmness,
+    inside,
+    methods,
+    removal,
+    trust,
+    why,
+    works,
+)
 from .figure import Cell, Chapter, Figure, Finding
+from .helper import helpers
+from .steps import Answers, Step, run
 from .study import Study
 from .words import place_words, say
 
-T = TypeVar("T")
-Tell = Callable[[str], None]
-"""Called with the name of each figure before it is made: for a progress bar."""
+CHAPTERS = ("works", "adjust", "fails", "why")
+"""In reading order."""
+HEALTH, COVERED = "for-adjust", "for-why"
+"""What several steps of a chapter need."""
+WITHOUT = ("advice-", "findings-", "for-")
+"""How the ids of steps begin that make no figure."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that the page shows."""
+    """Everything that the page shows. complete: whether nothing failed."""
 
     chapters: tuple[Chapter, ...]
     findings: tuple[Finding, ...]
+    complete: bool = True
 
     def figures(self) -> Iterable[Figure]:
         """All figures, in reading order."""
@@ -39,146 +59,65 @@ class Plan:
             yield from chapter.figures
 
 
-def plan(study: Study, tell: Tell) -> Plan:
-    """Compute all chapters."""
-    covered = None
-    if study.is_classifier:
-        tell("occlusion")
-        covered = _try("occlusion", lambda: why.cover(study))
-    chapters = [
-        _works(study, tell),
-        _adjust(study, tell),
-        _fails(study, tell),
-        _why(study, tell, covered),
-    ]
-    if isinstance(covered, why.Covered):
-        tell("trust")
-        chapters = _believed(study, covered, chapters)
-    return Plan(tuple(chapters), tuple(_findings(study, covered)))
+def plan(
+    study: Study, chapters: Iterable[str] = CHAPTERS, begun: Begun = lambda steps: lambda step: None
+) -> Plan:
+    """Make all steps of these chapters, and put together what they give.
+
+    begun: called with the steps before the first is made; what it gives is called with each that is
+    done: for progress bars.
+    """
+    wanted = [chapter for chapter in CHAPTERS if chapter in set(chapters)]
+    steps = [step for chapter in wanted for step in STEPS[chapter](study)]
+    with helpers(study, tuple(wanted)) as hands:
+        made = run(study, steps, begun(steps), hands)
+    told = made.get("trust")
+    shown = tuple(_chapter(study, chapter, steps, made) for chapter in wanted)
+    if isinstance(told, trust.Told):
+        shown = tuple(
+            replace(chapter, figures=[_with(study, figure, told) for figure in chapter.figures])
+            for chapter in shown
+        )
+    findings = [one for name in ("findings-fails", "findings-why") for one in _listed(made, name)]
+    complete = not any(isinstance(answer, NnvizError) for answer in made.values())
+    return Plan(shown, tuple(findings), complete)
 
 
-def _made(figures: Iterable[Figure | None]) -> list[Figure]:
-    return [figure for figure in figures if figure is not None]
+Begun = Callable[[list[Step]], Callable[[Step], None]]
 
 
-def _try(ident: str, make: Callable[[], T]) -> T | Figure:
-    """What `make` gives, or a figure that says why there is none."""
-    try:
-        return make()
-    except NnvizError as error:
-        reason = say("missing", reason=error)
-        return Figure(id=ident, title=say("missing.title"), caption="", warnings=[reason])
-
-
-def _works(study: Study, tell: Tell) -> Chapter:
-    makers: list[tuple[str, Callable[[], Figure]]] = [("structure", lambda: works.structure(study))]
-    if study.is_classifier:
-        makers.append(("ideal-classes", lambda: works.ideal_classes(study)))
-    if study.convolutions:
-        answer = study.answer_of(study.convolutions[0])
-        makers += [
-            ("filters-first", lambda: excited.first_filters(study)),
-            ("features-first", lambda: works.features(study, answer, "features-first")),
-        ]
-    for place, (node, channels) in enumerate(study.deep_layers, 1):
-        makers += _deep(study, node, channels, "" if place == 1 else f"-{place}")
-    makers += [
-        ("embedding", lambda: inside.arranged(study)),
-        ("sizes", lambda: inside.sizes(study)),
-    ]
-    figures = []
-    for ident, make in makers:
-        tell(ident)
-        figures.append(_try(ident, make))
-    return Chapter("works", say("works"), concluded("works"), figures)
-
-
-def _deep(
-    study: Study, node: str, channels: tuple[int, ...] | None, which: str
-) -> list[tuple[str, Callable[[], Figure]]]:
-    """What is shown of a layer inside: what its channels like, what they answer, their kernels."""
-    answer = study.answer_of(node)
-    makers: list[tuple[str, Callable[[], Figure]]] = [
-        (f"ideal-filters{which}",
-         lambda: excited.ideal_channels(study, node, channels, f"ideal-filters{which}")),
-        (f"features-deep{which}",
-         lambda: works.features(study, answer, f"features-deep{which}", channels)),
-    ]  # fmt: skip
-    if node in study.convolutions:
-        makers.append(
-            (f"filters-deep{which}",
-             lambda: works.deep_filters(study, node, f"filters-deep{which}"))
-        )  # fmt: skip
-    return makers
-
-
-def _adjust(study: Study, tell: Tell) -> Chapter:
-    tell("health")
-    found = health(study.model, study.data.x)
-    curves = adjust.curves(study)
-    figures = _made(
-        [
-            curves,
-            adjust.answers(study, found),
-            adjust.weights(study, found),
-        ]
-    )
-    lead = concluded("adjust", "adjust.lead" if curves else "adjust.lead.plain")
-    return Chapter("adjust", say("adjust"), lead, figures, adjust.advice(study, found))
-
-
-def _fails(study: Study, tell: Tell) -> Chapter:
-    found = study.mistakes
-    if found is None:
-        key = "fails.unlabelled" if study.is_classifier else "fails.plain"
-        tell("pictures")
-        shown = [_try("answers", lambda: answers.top(study))] if answers.wanted(study) else []
-        shown += _made([_try("pictures", lambda: explore.pictures(study))])
-        return Chapter("fails", say("fails"), say(key), shown)
-    makers: list[tuple[str, Callable[[], Figure | None]]] = [
-        ("confusion", lambda: fails.confusion(study, found)),
-        ("per-class", lambda: fails.per_class(study, found)),
-        ("mistakes", lambda: fails.worst(study, found)),
-        ("mistakes-unsure", lambda: fails.unsure(study, found)),
-        ("pictures", lambda: explore.pictures(study)),
-        ("calibration", lambda: firmness.reliability(study, found)),
-        ("flips", lambda: firmness.shaken(study)),
-    ]
-    if answers.wanted(study):
-        makers.insert(0, ("answers", lambda: answers.top(study)))
-    figures = []
-    for ident, make in makers:
-        tell(ident)
-        figures.append(_try(ident, make))
-    advice = fails.advice(study, found)
-    return Chapter("fails", say("fails"), concluded("fails"), _made(figures), advice)
-
-
-def _why(study: Study, tell: Tell, covered: why.Covered | Figure | None) -> Chapter:
-    if covered is None:
-        return Chapter("why", say("why"), say("why.plain"), [])
+def _chapter(study: Study, name: str, steps: list[Step], made: Answers) -> Chapter:
+    """A chapter of what its steps gave."""
     figures: list[Figure] = []
-    advice: list[str] = []
-    if isinstance(covered, Figure):
-        figures.append(covered)
-    else:
-        figures.append(covered.figure)
-        advice = why.advice(study, covered)
-    drawn = None if isinstance(covered, Figure) else covered
-    makers: list[tuple[str, Callable[[], Figure | None]]] = [
-        ("methods", lambda: methods.beside_each_other(study, drawn)),
-        ("contrast", lambda: methods.contrast(study)),
-        ("occlusion-guide", lambda: why.guide(study)),
-        ("saliency", lambda: why.matrix(study, "saliency")),
-    ]
-    if study.has_places:
-        makers.insert(3, ("cam", lambda: why.matrix(study, "cam")))
-    made: list[Figure | None] = []
-    for ident, make in makers:
-        tell(ident)
-        made.append(_try(ident, make))
-    figures += _made(made)
-    return Chapter("why", say("why"), concluded("why"), figures, advice)
+    for step in steps:
+        answer = made[step.id]
+        if step.chapter != name:
+            continue
+        if isinstance(answer, NnvizError) and not step.id.startswith(WITHOUT):
+            reason = say("missing", reason=answer)
+            answer = Figure(id=step.id, title=say("missing.title"), caption="", warnings=[reason])
+        elif isinstance(answer, trust.Told):
+            answer = answer.table
+        if isinstance(answer, Figure):
+            figures.append(answer)
+    return Chapter(name, say(name), _lead(study, name, figures), figures,
+                   _listed(made, f"advice-{name}"))  # fmt: skip
+
+
+def _listed(made: Answers, name: str) -> list[Any]:
+    """What a step listed; nothing where there is no such step, or it failed."""
+    found = made.get(name, [])
+    return [] if isinstance(found, NnvizError) else found
+
+
+def _lead(study: Study, name: str, figures: list[Figure]) -> str:
+    """What a chapter opens with: what it shows, and what may be concluded from it."""
+    if name == "fails" and not study.is_labelled:
+        return say("fails.unlabelled" if study.is_classifier else "fails.plain")
+    if name == "why" and not study.is_classifier:
+        return say("why.plain")
+    untold = name == "adjust" and not any(figure.id == "training" for figure in figures)
+    return concluded(name, "adjust.lead.plain" if untold else "")
 
 
 def concluded(chapter: str, lead: str = "") -> str:
@@ -186,32 +125,119 @@ def concluded(chapter: str, lead: str = "") -> str:
     return f"{say(lead or f'{chapter}.lead')} {say(f'{chapter}.conclude')}"
 
 
-def _believed(study: Study, drawn: why.Covered, chapters: list[Chapter]) -> list[Chapter]:
-    """The chapters, their figures with what the network says of their maps; the last one with the
-    table of all methods."""
-    found = _try("trust", lambda: trust.judged(study, drawn))
-    *before, last = chapters
-    if isinstance(found, Figure):
-        return [*before, replace(last, figures=[*last.figures, found])]
-    *before, last = [
-        replace(chapter, figures=[_told(figure, found) for figure in chapter.figures])
-        for chapter in chapters
-    ]
-    made = _try("trust", lambda: trust.table(study, found))
-    return [*before, replace(last, figures=_made([*last.figures, made]))]
-
-
-def _told(figure: Figure, found: trust.Trust) -> Figure:
-    said = found.sentences(figure.id)
+def _with(study: Study, figure: Figure, told: trust.Told) -> Figure:
+    """A figure with what the network says of its maps."""
+    said = study.once(f"removal-{figure.id}", lambda: removal.under(study, figure, told.marks), str)
     return replace(figure, caption=f"{figure.caption} {said}".strip()) if said else figure
 
 
-def _findings(study: Study, covered: why.Covered | Figure | None) -> Iterable[Finding]:
-    found = study.mistakes
-    if found is not None:
-        yield from _about_mistakes(study)
-    if not isinstance(covered, why.Covered):
+# The steps of each chapter ----------------------------------------------------------------------
+
+
+def _works(study: Study) -> Iterable[Step]:
+    yield Step("works", "structure", lambda: works.structure(study), reads=())
+    if study.is_classifier:
+        yield Step("works", "ideal-classes", lambda: works.ideal_classes(study),
+                   reads=("classes", "pick"), early=True)  # fmt: skip
+    if study.convolutions:
+        answer = study.answer_of(study.convolutions[0])
+        yield Step("works", "filters-first", lambda: excited.first_filters(study), reads=())
+        yield Step("works", "features-first",
+                   lambda: works.features(study, answer, "features-first"),
+                   reads=("pick",))  # fmt: skip
+    for place, (node, channels) in enumerate(study.deep_layers, 1):
+        yield from _deep(study, node, channels, "" if place == 1 else f"-{place}")
+    yield Step("works", "embedding", lambda: inside.arranged(study), reads=())
+    yield Step("works", "sizes", lambda: inside.sizes(study), reads=())
+
+
+def _deep(study: Study, node: str, channels: tuple[int, ...] | None, which: str) -> Iterable[Step]:
+    """What is shown of a layer inside: what its channels like, what they answer, their kernels."""
+    ideal, features, kernels = (f"{name}{which}" for name in
+                                ("ideal-filters", "features-deep", "filters-deep"))  # fmt: skip
+    answer = study.answer_of(node)
+    yield Step("works", ideal, lambda: excited.ideal_channels(study, node, channels, ideal),
+               reads=("layers",), early=True)  # fmt: skip
+    yield Step("works", features, lambda: works.features(study, answer, features, channels),
+               reads=("layers", "pick"))  # fmt: skip
+    if node in study.convolutions:
+        yield Step("works", kernels, lambda: works.deep_filters(study, node, kernels),
+                   reads=("layers",))  # fmt: skip
+
+
+def _adjust(study: Study) -> Iterable[Step]:
+    yield Step("adjust", HEALTH, lambda: study.health, Health, None, early=True)
+    yield Step("adjust", "training", lambda: adjust.curves(study), reads=())
+    yield Step("adjust", "activations", lambda: adjust.answers(study, study.health),
+               reads=(), needs=(HEALTH,), early=True)  # fmt: skip
+    yield Step("adjust", "weights", lambda: adjust.weights(study, study.health), reads=(),
+               needs=(HEALTH,))  # fmt: skip
+    yield Step("adjust", "advice-adjust", lambda: adjust.advice(study, study.health),
+               list[str], (), needs=(HEALTH,))  # fmt: skip
+
+
+def _fails(study: Study) -> Iterable[Step]:
+    if answers.wanted(study):
+        yield Step("fails", "answers", lambda: answers.top(study), reads=())
+    if not study.is_labelled:
+        yield Step("fails", "pictures", lambda: explore.pictures(study), reads=("pick",))
         return
+    makers: dict[str, Callable[..., Figure | None]] = {
+        "confusion": fails.confusion,
+        "per-class": fails.per_class,
+        "mistakes": fails.worst,
+        "mistakes-unsure": fails.unsure,
+    }
+    for name, make in makers.items():
+        yield Step("fails", name, partial(_of_mistakes, study, make), reads=())
+    yield Step("fails", "pictures", lambda: explore.pictures(study), reads=("pick",))
+    yield Step("fails", "calibration", partial(_of_mistakes, study, firmness.reliability), reads=())
+    yield Step("fails", "flips", lambda: firmness.shaken(study), reads=(), early=True)
+    yield Step("fails", "advice-fails", partial(_of_mistakes, study, fails.advice), list[str], ())
+    yield Step("fails", "findings-fails", lambda: list(_about_mistakes(study)), list[Finding], ())
+
+
+def _of_mistakes(study: Study, make: Callable[..., Any]) -> Any:
+    return make(study, study.mistakes)
+
+
+def _why(study: Study) -> Iterable[Step]:
+    if not study.is_classifier:
+        return
+    of_pictures, covered = ("methods", "pick"), (COVERED,)
+    yield Step("why", COVERED, lambda: why.covered(study), why.Covered, None, early=True)
+    if methods.is_chosen(study, "occlusion"):
+        yield Step("why", "occlusion", lambda: why.covered(study).figure, reads=("pick",),
+                   needs=covered)  # fmt: skip
+    yield Step("why", "methods", lambda: methods.beside_each_other(study), reads=of_pictures,
+               needs=covered)  # fmt: skip
+    if methods.is_chosen(study, methods.CONTRAST):
+        yield Step("why", "contrast", lambda: methods.contrast(study), reads=())
+    if methods.is_chosen(study, "occlusion"):
+        yield Step("why", "occlusion-guide", lambda: why.guide(study), reads=("pick",))
+    if study.has_places and methods.is_chosen(study, "grad_cam"):
+        yield Step("why", "cam", lambda: why.matrix(study, "cam"), reads=("pick",))
+    if methods.is_chosen(study, "saliency"):
+        yield Step("why", "saliency", lambda: why.matrix(study, "saliency"), reads=("pick",))
+    yield Step("why", "trust", lambda: trust.told(study), trust.Told, of_pictures, early=True)
+    yield Step("why", "advice-why", lambda: why.advice(study, why.covered(study)), list[str],
+               ("pick",), covered)  # fmt: skip
+    yield Step("why", "findings-why", lambda: list(_about_parts(study)), list[Finding], ("pick",),
+               covered)  # fmt: skip
+
+
+STEPS: dict[str, Callable[[Study], Iterable[Step]]] = {
+    "works": _works, "adjust": _adjust, "fails": _fails, "why": _why,
+}  # fmt: skip
+"""Chapter -> the steps that make it for a study."""
+
+
+# The findings -----------------------------------------------------------------------------------
+
+
+def _about_parts(study: Study) -> Iterable[Finding]:
+    """Which part of a picture matters most."""
+    covered = why.covered(study)
     result, chosen = covered.result, covered.chosen
     k, (row, col), drop = why.strongest(result)
     i = chosen[k]
@@ -235,6 +261,7 @@ def _findings(study: Study, covered: why.Covered | Figure | None) -> Iterable[Fi
 
 
 def _about_mistakes(study: Study) -> Iterable[Finding]:
+    """What is mixed up most, and the surest mistake."""
     found = study.mistakes
     assert found is not None
     n = len(found.labels)

@@ -11,7 +11,7 @@ from ..inspection.anatomy import Finding, Health
 from ..inspection.anatomy.filters import KINDS
 from .figure import Figure, Table
 from .study import Study
-from .words import heads, listing, say
+from .words import heads, listing, say, translated
 
 FOUND = ("dead", "duplicate", "saturated")
 MOST = 6
@@ -25,7 +25,7 @@ def work(study: Study, health: Health) -> Figure | None:
         return None
     found = {(f.node, f.channel) for f in health.findings}
     counts = {kind: len(health.of(kind)) for kind in FOUND}
-    kinds = ", ".join(
+    kinds = listing(
         say(f"spare.kind.{kind}{'.one' if n == 1 else ''}", n=n) for kind, n in counts.items() if n
     )
     key = ".none" if not found else ".one" if len(found) == 1 else ""
@@ -35,8 +35,7 @@ def work(study: Study, health: Health) -> Figure | None:
         title=say(f"spare.title{key}", n=len(found), of=f"{total:,}", kinds=kinds),
         caption=say("spare.caption", pictures=health.pictures),
         table=Table(heads("spare.head"), rows),
-        method="answers that never change, kernels that are multiples of another (cosine of at "
-        "least 0.999), and answers of which 95 % lie where the activation is flat",
+        method=say("how.spare"),
         code=f"{study.model_code}\n{study.data_code}\nprint(nv.health(model, data))",
         numbers=_numbers(health),
     )
@@ -66,21 +65,26 @@ def evidence(findings: Sequence[Finding]) -> str:
     for one in findings:
         alike.setdefault((one.node, one.evidence), []).append(one.channel)
     lines = [
-        say("spare.which", node=node, channels=listing(channels), evidence=words)
+        say("spare.which", node=node, channels=listing(channels), evidence=translated(words))
         for (node, words), channels in alike.items()
     ]
     if len(lines) > MOST:
         lines = [*lines[:MOST], say("spare.more", count=len(lines) - MOST)]
-    return "; ".join(lines) or say("spare.none")
+    return say("list.semicolon").join(lines) or say("spare.none")
 
 
 def advice(health: Health) -> list[str]:
     """What to do about copies and stuck channels."""
     keys = (("duplicate", "todo.copies"), ("saturated", "todo.stuck"))
-    return [say(key, where=where(health.of(kind))) for kind, key in keys if health.of(kind)]
+    return [
+        say(key, where=where([one.node for one in health.of(kind)]))
+        for kind, key in keys
+        if health.of(kind)
+    ]
 
 
-def where(findings: Sequence[Finding]) -> str:
+def where(nodes: Sequence[str]) -> str:
     """How many in which layers."""
-    nodes = [one.node for one in findings]
-    return listing((f"{nodes.count(node)} in {node}" for node in dict.fromkeys(nodes)), 4)
+    return listing(
+        (say("where.count", count=nodes.count(node), node=node) for node in dict.fromkeys(nodes)), 4
+    )

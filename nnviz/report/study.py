@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -13,8 +15,10 @@ from ..engine.layer import Array
 from ..engine.layers.conv import Conv2D
 from ..engine.layers.rectifier import ReLU
 from ..engine.model import Model
+from ..inspection.anatomy import Health, health
 from ..inspection.evaluation import Mistakes, as_classifier, is_classifier, mistakes
 from ..inspection.probability import probabilities
+from .cache import Cache
 from .figure import Cell, Look
 from .words import isolated, say
 
@@ -27,6 +31,8 @@ SMALL, DOTS = 120, 48
 """How wide a large picture is drawn beside its maps at the most, in pixels, and a map, in dots."""
 FEW_CLASSES = 6
 """How many classes' ideal pictures are made of such a size, where nobody has chosen."""
+OPTIONS = ("classes", "layers", "methods", "pick")
+"""What the reader may choose of a study, by the names of its fields."""
 GREY = 0.5
 SURE = 0.95
 """From which probability on an answer counts as sure."""
@@ -38,7 +44,9 @@ class Study:
 
     seed: of everything random. name: what to call the model. source: where the pictures are from.
     classes, layers: what the reader wants to see of classes (by number) and of layers (a node, and
-    its channels or None for the first ones); empty for what suits the model and the pictures.
+    its channels or None for the first ones); of methods, and of pictures to be explained (by
+    number); empty for what suits the model and the pictures.
+    cache: what is computed once, see `once`.
     """
 
     model: Model
@@ -49,13 +57,32 @@ class Study:
     data_code: str
     classes: tuple[int, ...] = ()
     layers: tuple[tuple[str, tuple[int, ...] | None], ...] = ()
+    methods: tuple[str, ...] = ()
+    pick: tuple[int, ...] = ()
+    cache: Cache = field(default_factory=Cache, compare=False)
 
-    @cached_property
+    def once(
+        self, name: str, make: Callable[[], Any], hint: Any = Any, reads: Iterable[str] = OPTIONS
+    ) -> Any:
+        """What `make` gives, made once and kept under this name for the next report.
+
+        hint: its type; plain data, results, and dataclasses of these. reads: the options that it
+        depends on, in truth: what is not named may change without it.
+        """
+        return self.cache.once(name, make, hint, reads)
+
+    @property
     def probabilities(self) -> Array:
         """(N, classes): how sure the network is of each class, for all pictures."""
         if self.mistakes is not None:
             return self.mistakes.probabilities
-        return probabilities(self.judged, self.judged.predict(self.data.x))
+        found: Array = self.once(
+            "study-probabilities",
+            lambda: probabilities(self.judged, self.judged.predict(self.data.x)),
+            np.ndarray,
+            (),
+        )
+        return found
 
     @cached_property
     def predicted(self) -> Array:
@@ -64,14 +91,29 @@ class Study:
             return np.zeros(len(self.data), np.int64)
         return self.probabilities.argmax(axis=1)
 
-    @cached_property
+    @property
     def mistakes(self) -> Mistakes | None:
         """Answers beside the truth, or None where the pictures have no labels."""
-        if self.data.y is None or not self.is_classifier:
+        y = self.data.y
+        if y is None or not self.is_classifier:
             return None
-        return mistakes(self.model, self.data.x, self.data.y)
+        found: Mistakes = self.once(
+            "study-mistakes", lambda: mistakes(self.model, self.data.x, y), Mistakes, ()
+        )
+        return found
 
     @property
+    def health(self) -> Health:
+        """Which parts of the network do no work of their own, over all pictures."""
+        found: Health = self.once("health", lambda: health(self.model, self.data.x), Health, ())
+        return found
+
+    @property
+    def is_labelled(self) -> bool:
+        """Whether there are mistakes to be found."""
+        return self.data.y is not None and self.is_classifier
+
+    @cached_property
     def is_classifier(self) -> bool:
         """Whether the output means classes: several, or two by a single sigmoid."""
         return is_classifier(self.model)
@@ -89,7 +131,10 @@ class Study:
 
     @cached_property
     def picks(self) -> list[int]:
-        """The first picture of each class, as they come: nobody has chosen the pretty ones."""
+        """The pictures chosen; else the first one of each class, as they come: nobody has chosen
+        the pretty ones."""
+        if self.pick:
+            return list(self.pick)
         found: dict[int, int] = {}
         for i, label in enumerate(self.labels.tolist()):
             found.setdefault(label, i)
@@ -185,6 +230,10 @@ class Study:
         """What one dot of a map is, for captions; nothing where it is a pixel."""
         return "" if self.dot == 1 else " " + say("block", block=self.dot)
 
+    def told(self, i: int) -> str:
+        """Picture i in words, for a reader who cannot see it."""
+        return say("alt.picture", i=i, name=self.shown_as(i))
+
     def original(self, i: int) -> Cell:
         """Picture i as a cell, as large as the maps beside it."""
         x = self.data.x[i : i + 1]
@@ -192,7 +241,7 @@ class Study:
             scale = np.float32(255) if x.dtype == np.uint8 else np.float32(1)
             x = coarse(x, self.block) / scale
         look = Look(picture=i, block=self.block, again=f"data.x[{i}]")
-        return Cell(pixels(x[0]), "", f"picture {i}: {self.shown_as(i)}", look)
+        return Cell(pixels(x[0]), "", self.told(i), look)
 
     @cached_property
     def sure_and_right(self) -> float | None:

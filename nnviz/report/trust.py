@@ -14,34 +14,25 @@ import numpy as np
 from ..draw.samples import spread
 from ..engine.layer import Array
 from ..errors import NnvizError
-from ..inspection.attribution import RULES, explain
+from ..inspection.attribution import METHODS, explain
 from ..inspection.evaluation import Sanity, Scores
-from ..inspection.evaluation.sanity import ANY_CLASS, PICTURE, forgotten, learnt, noticed
+from ..inspection.evaluation.sanity import forgotten, learnt, noticed
 from ..inspection.evaluation.scores import Judge, Score
 from .figure import Figure, Table
-from .methods import CONTRAST, NAMES, options_of
+from .methods import CONTRAST, name_of, options_of
+from .plain import kept
+from .removal import SHARE, marked, marks_of
 from .study import Study, fill_for
-from .why import Covered, guide_settings
-from .words import heads, say
+from .why import guide_settings, hardest
+from .words import heads, listing, say
 
 JUDGED = (
     "occlusion", "gradient", "saliency", "guided_backprop", "deconvnet", "integrated_gradients",
-    "deep_lift", "lrp", "grad_cam", "guide",
+    "deep_lift", "lrp", "grad_cam", "guided_cam", "rectified_cam", "guide",
 )  # fmt: skip
-"""The methods that the page shows; `guide` is occlusion with the large grey square."""
-OF_FIGURE = {
-    "occlusion": ("occlusion",),
-    "saliency": ("saliency", "guided_backprop", "deconvnet"),
-    "cam": ("grad_cam",),
-    "contrast": ("integrated_gradients",),
-    "occlusion-guide": ("guide",),
-    "mistakes": ("occlusion",),
-    "mistakes-unsure": ("occlusion",),
-    "methods": (*NAMES, "occlusion"),
-}
-"""Which of them each figure shows."""
-SHARE = 0.1
-"""Of the pixels, which are taken away for the sentence under a figure."""
+"""The methods that the page shows; `guide` is occlusion with the large grey square, `guided_cam`
+and `rectified_cam` are Grad-CAM with two other rules."""
+CAMS = {"grad_cam": "plain", "guided_cam": "guided", "rectified_cam": "rectified"}
 STEPS, DRAWS = 10, 10
 PATH = 16
 """Gradients along the path of integrated gradients: by Gauss and Legendre's rule its maps are those
@@ -65,30 +56,6 @@ class Trust:
     chosen: list[int]
     decoys: Mapping[str, Array]
 
-    def sentences(self, figure: str) -> str:
-        """What stands under a figure about its methods."""
-        names = [name for name in OF_FIGURE.get(figure, ()) if name in self.scores]
-        if len(names) <= len(RULES):
-            return " ".join(self.sentence(name) for name in names)
-        falls = {name: self.falls(name) for name in names}
-        before, _, random = falls[names[0]]
-        each = ", ".join(f"{name_of(name)} {after:.2f}" for name, (_, after, _) in falls.items())
-        told = say("trust.list", share=SHARE, n=len(self.chosen), before=before, each=each,
-                   random=random)  # fmt: skip
-        return " ".join([told, *filter(None, (self.mark(name) for name in names))])
-
-    def sentence(self, name: str) -> str:
-        """What taking the first pixels of a method's maps away does, beside a random map."""
-        before, after, control = self.falls(name)
-        words = say("trust.sentence", name=name_of(name), share=SHARE, n=len(self.chosen),
-                    before=before, after=after, random=control)  # fmt: skip
-        return " ".join(filter(None, (words, self.mark(name))))
-
-    def mark(self, name: str) -> str:
-        """What the sanity check says against a method, or nothing."""
-        marks = marks_of(self.sane.get(name))
-        return say("trust.marked", name=name_of(name), marks=marks) if marks else ""
-
     def falls(self, name: str) -> tuple[float, float, float]:
         """The mean probability before, after, and after the random control's pixels went."""
         every = [self.scores[name].fall(i, SHARE) for i in range(len(self.chosen))]
@@ -97,11 +64,27 @@ class Trust:
         return float(np.mean([b for b, _ in every])), float(after[0]), float(after[random])
 
 
-def judged(study: Study, covered: Covered) -> Trust:
+@kept
+@dataclass(frozen=True)
+class Told:
+    """What the page says of it: what speaks against a method, wherever its maps stand, and the
+    table of all methods."""
+
+    marks: dict[str, str]
+    table: Figure | None
+
+
+def told(study: Study) -> Told:
+    """All that the page says of how far its maps can be believed."""
+    found = judged(study)
+    marks = {name: marked(name, sane) for name, sane in found.sane.items()}
+    return Told(marks, table(study, found))
+
+
+def judged(study: Study) -> Trust:
     """All methods of the page on right answers spread over the data, where there are any."""
-    right = np.flatnonzero(study.predicted == study.labels)
     few = math.prod(study.model.input.shape[:2]) > SMALL
-    chosen = spread(right, len(covered.chosen) if few else PICTURES).tolist() or covered.chosen
+    chosen = _judged_by(study, few)
     data = study.data[chosen]
     targets = study.predicted[chosen]
     judge = Judge.of(study.judged, data, targets, steps=STEPS, draws=DRAWS, fill=fill_for(study),
@@ -111,10 +94,8 @@ def judged(study: Study, covered: Covered) -> Trust:
     scores: dict[str, Scores] = {}
     sane: dict[str, Sanity] = {}
     decoys: dict[str, Array] = {}
-    for name in JUDGED:
-        if name == "grad_cam" and not study.has_places:
-            continue
-        method, options = _asked(study, covered, name)
+    for name in _names(study):
+        method, options = _asked(study, name)
         try:
             result = explain(study.judged, data.x, targets, method=method, **options)
             scores[name] = judge.scores(result)
@@ -123,7 +104,7 @@ def judged(study: Study, covered: Covered) -> Trust:
                 decoys[name] = other.scores(result).of("pointing")
             # Occlusion asks the network again for every place: dear where the picture is large.
             if homes and (method != "occlusion" or not few):
-                n, k = (SANE, 1) if name in DEAR else (len(data), RUINS)
+                n, k = (SANE, 1) if _is_dear(name) else (len(data), RUINS)
                 sane[name] = noticed(study.judged, data.x[:n], targets[:n], result, ruins[:k],
                                      options=options, seed=study.seed)  # fmt: skip
         except NnvizError:
@@ -131,26 +112,36 @@ def judged(study: Study, covered: Covered) -> Trust:
     return Trust(scores, sane, chosen, decoys)
 
 
-def _asked(study: Study, covered: Covered, name: str) -> tuple[str, dict[str, Any]]:
+def _judged_by(study: Study, few: bool) -> list[int]:
+    """The pictures that the methods are judged by."""
+    explained = hardest(study)
+    if few and study.pick:
+        return explained
+    right = np.flatnonzero(study.predicted == study.labels)
+    return spread(right, len(explained) if few else PICTURES).tolist() or explained
+
+
+def _names(study: Study) -> list[str]:
+    """The methods that are judged: those of the page, or those chosen, each with its figures."""
+    names = list(JUDGED) if study.has_places else [n for n in JUDGED if n not in CAMS]
+    if not study.methods:
+        return names
+    also = {"occlusion": ("guide",), "grad_cam": tuple(CAMS)[1:]}
+    return [*study.methods, *(n for m in study.methods for n in also.get(m, ()))]
+
+
+def _is_dear(name: str) -> bool:
+    return name in DEAR or (name not in CAMS and METHODS[name].family == "perturbation")
+
+
+def _asked(study: Study, name: str) -> tuple[str, dict[str, Any]]:
     """The method of a name in `JUDGED`, with the options that its figure has."""
     if name == "guide":
         return "occlusion", guide_settings(study)
-    if name == "occlusion":
-        settings = covered.result.provenance.settings
-        return name, {key: settings[key] for key in ("patch", "stride", "fill")}
+    if name in CAMS and name != "grad_cam":
+        return "grad_cam", {"rule": CAMS[name]}
     more = {"steps": PATH} if name == CONTRAST else {}
     return name, options_of(study, name) | more
-
-
-def name_of(method: str) -> str:
-    """What a method is called on the page."""
-    return heads(f"method.{method}")[0]
-
-
-def marks_of(found: Sanity | None) -> str:
-    """The sanity check's marks in the page's words."""
-    words = {PICTURE: say("trust.picture"), ANY_CLASS: say("trust.any_class")}
-    return "" if found is None else say("and").join(words[mark] for mark in found.marks)
 
 
 def table(study: Study, trust: Trust) -> Figure | None:
@@ -172,7 +163,7 @@ def table(study: Study, trust: Trust) -> Figure | None:
         if sane is not None:
             checked = say("trust.survives", rho=_plain(sane.survival[0]), mark=passed)
         row = [name_of(name), f"{before:.2f} → {after:.2f}", _ranged(one),
-               ", ".join(unbeaten) or say("trust.none"), checked]  # fmt: skip
+               listing(unbeaten) or say("trust.none"), checked]  # fmt: skip
         row += [f"{found['pointing'].mean:.0%}"] if known else []
         row += [f"{trust.decoys[name].mean():.0%}"] if trust.decoys else []
         rows.append(row)
@@ -188,7 +179,7 @@ def table(study: Study, trust: Trust) -> Figure | None:
         title=_title(trust, names, known),
         caption=say("trust.caption", n=len(trust.chosen), share=SHARE),
         table=Table(head, rows, foot),
-        method="insertion minus deletion; controls; cascading randomization of all layers",
+        method=say("how.trust"),
         paper="Petsiuk et al. 2018, arXiv:1806.07421; Adebayo et al. 2018, arXiv:1810.03292; "
         "Sixt et al. 2020, arXiv:1912.09818",
         settings=f"steps {STEPS}, fill {fill_for(study)}",

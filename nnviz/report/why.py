@@ -20,10 +20,12 @@ from ..inspection.attribution import (
     saliency,
 )
 from ..inspection.results import same_for_every_class
+from .alts import of_map, of_signed, place_of
 from .asked import every_class
 from .figure import Cell, Figure, Frame, Look, Scale, short_settings
+from .plain import kept
 from .study import GREY, MOST_CLASSES, Study, fill_for, patch_for
-from .words import ends, heads, place_words, say, told
+from .words import ends, heads, listing, place_words, say, told
 
 LEGEND = 24
 """Classes in a legend at the most, the most frequent ones."""
@@ -32,12 +34,16 @@ MOST_COVERED = 5
 
 
 def hardest(study: Study) -> list[int]:
-    """The right answers among the picks that were least sure: there is something to see in them."""
+    """The pictures chosen; else the right answers among the picks that were least sure: there is
+    something to see in them."""
+    if study.pick:
+        return list(study.pick)
     right = [i for i in study.picks if study.predicted[i] == study.labels[i]] or study.picks
     sure = study.probabilities.max(axis=1)
     return sorted(right, key=lambda i: float(sure[i]))[:MOST_COVERED]
 
 
+@kept
 @dataclass(frozen=True)
 class Covered:
     """The occlusion figure, with what the top and the advice need of it."""
@@ -45,6 +51,12 @@ class Covered:
     figure: Figure
     result: Occlusion
     chosen: list[int]
+
+
+def covered(study: Study) -> Covered:
+    """Occlusion with a small patch, computed once for all that need it."""
+    found: Covered = study.once("covered", lambda: cover(study), Covered, ("pick",))
+    return found
 
 
 def cover(study: Study) -> Covered:
@@ -62,7 +74,7 @@ def cover(study: Study) -> Covered:
     scale = Scale(low, high, DIVERGING, ends("scale.lowers"))
     places = (result.grid, frame_of(_boxes(result), result.grid))
     maps = [
-        Cell(heat(v, low, high, DIVERGING), "", f"what covering costs this {name}",
+        Cell(heat(v, low, high, DIVERGING), "", of_signed(say("alt.covering", picture=study.told(i), name=name), v),
              Look(i, heads("method.occlusion")[0], name, "values", (k,), None, scale, study.dot,
                   chance=("probability", (k,), *places),
                   again=f"nv.occlusion(model, data.x[{i}:{i + 1}], {t}, patch={patch}, "
@@ -96,7 +108,7 @@ def cover(study: Study) -> Covered:
         zoom=112,
         wide=study.is_large,
         warnings=told(result.warnings, names),
-        method="occlusion of the score before the softmax",
+        method=say("how.cover"),
         paper="Zeiler and Fergus 2013, arXiv:1311.2901",
         settings=short_settings(result.provenance.settings),
         code=f"{study.model_code}\n{study.data_code}\n"
@@ -167,22 +179,24 @@ def guide(study: Study) -> Figure:
              for c in np.unique(result.predicted)]  # fmt: skip
     for k, name in enumerate(names):
         grid = result.probability[k].reshape(down, along)
+        flat = ".flat" if grid.max() == grid.min() else ""
+        alt = say(f"alt.sure{flat}", name=name, place=place_of(-grid))
         i, t = chosen[k], int(targets[k])
         once = f"nv.occlusion(model, data.x[{i}:{i + 1}], {t}, {asked})"
         sure.append(
-            Cell(heat(grid, 0, 1, "viridis"), "", f"probability of {name} at each place",
+            Cell(heat(grid, 0, 1, "viridis"), "", alt,
                  Look(i, say("look.sure"), name, "probability", (k,), None, scale,
-                      again=f"{once}.probability[0].reshape({down}, {along})"))
+                      grid=result.grid, again=f"{once}.probability[0].reshape({down}, {along})"))
         )  # fmt: skip
         classes = result.predicted[k].reshape(down, along)
         colours = opaque(palette[classes])
         order = np.argsort(-counts[k], kind="stable")[:3]
         parts = [f"{study.class_name(int(c))}: {counts[k][c]}" for c in order if counts[k][c]]
         rest = int(counts[k].sum() - counts[k][order].sum())
-        tally = ", ".join([*parts, say("guide.others", count=rest)] if rest else parts)
+        tally = listing([*parts, say("guide.others", count=rest)] if rest else parts)
         answered.append(
-            Cell(colours, tally, f"answers at each place; {tally}",
-                 Look(i, say("look.answers"), name, "predicted", (k,), named=named,
+            Cell(colours, tally, say("alt.answers", tally=tally),
+                 Look(i, say("look.answers"), name, "predicted", (k,), named=named, grid=result.grid,
                       again=f"{once}.predicted[0].reshape({down}, {along})"))
         )  # fmt: skip
     return Figure(
@@ -198,14 +212,13 @@ def guide(study: Study) -> Figure:
         zoom=112,
         wide=study.is_large,
         warnings=told(result.warnings, names),
-        method="occlusion, probability and answer at each place",
+        method=say("how.guide"),
         paper="Zeiler and Fergus 2013, arXiv:1311.2901",
         settings=short_settings(result.provenance.settings),
         code=f"{study.model_code}\n{study.data_code}\n"
         f"map_ = nv.occlusion(model, data.x[{chosen}], {targets.tolist()}, {asked})",
-        numbers={"pictures": np.array(chosen), "boxes": _boxes(result)}
-        | {"probability": result.probability.reshape(-1, down, along),
-           "predicted": result.predicted.reshape(-1, down, along)},
+        numbers={"pictures": np.array(chosen), "probability": result.probability,
+                 "predicted": result.predicted, "boxes": _boxes(result)},
     )  # fmt: skip
 
 
@@ -264,6 +277,7 @@ def matrix(study: Study, method: str) -> Figure:
     plain = map_name(method, next(iter(RULES)))
     numbers, looks = every_class(study, explain, hardest(study), plain)
     numbers["pictures"] = np.array(picks)
+    called = "Grad-CAM" if method == "cam" else heads("method.gradient")[0]
     result, tops = None, []
     for rule in RULES:
         result = explain(study.judged, x, targets, rule=rule)
@@ -275,7 +289,8 @@ def matrix(study: Study, method: str) -> Figure:
         rows.append(
             [
                 Cell(heat(v, low, high, SEQUENTIAL), "",
-                     f"{rule} map of class {name}, up to {v.max():.3g}",
+                     of_map(say("alt.method", method=f"{called} ({say(f'rule.{rule}')})",
+                                picture=study.told(i), name=name), v),
                      Look(i, map_name(method, rule), name, rule, (k,), None, scale, study.dot,
                           again=f"nv.{explain.__name__}(model, data.x[{i}:{i + 1}], {t}, "
                           f"rule={rule!r}).values[0]"))
@@ -283,26 +298,26 @@ def matrix(study: Study, method: str) -> Figure:
                     zip(picks, targets.tolist(), drawn, names, strict=True))
             ]
         )  # fmt: skip
-        warnings += told(result.warnings, names, rule)
+        warnings += told(result.warnings, names, say(f"rule.{rule}"))
         warnings += _same(study, method, rule)
     assert result is not None
     node = result.provenance.node
-    heads = [
-        "the picture",
-        *(f"{rule}, 0 to {top:.2g}" for rule, top in zip(RULES, tops, strict=True)),
-    ]
+    row_heads = [
+        say("methods.picture"),
+        *(say("rule.row", rule=say(f"rule.{rule}"), top=top)
+          for rule, top in zip(RULES, tops, strict=True)),
+    ]  # fmt: skip
     return Figure(
         id=method,
         title=say(f"{method}.title"),
         caption=say(f"{method}.caption", node=node) + study.dots,
         cells=rows,
-        row_heads=heads,
+        row_heads=row_heads,
         col_heads=names,
         scale=Scale(0, 1, SEQUENTIAL, ends("scale.row"), words_only=True),
         zoom=84,
         warnings=list(dict.fromkeys(warnings)),
-        method={"saliency": "size of the gradient", "cam": f"Grad-CAM at {node}"}[method]
-        + ", rules plain, guided and rectified",
+        method=say(f"how.{method}", node=node),
         paper="Simonyan et al. 2013, arXiv:1312.6034; Springenberg et al. 2014, arXiv:1412.6806; "
         "Zeiler and Fergus 2013, arXiv:1311.2901"
         + ("; Selvaraju et al. 2017, arXiv:1610.02391" if method == "cam" else ""),
@@ -328,7 +343,7 @@ def _same(study: Study, method: str, rule: str) -> list[str]:
     if not same_for_every_class(maps.values):
         return []
     name = study.class_name(int(study.labels[i]))
-    return [say("warning.same", rule=rule, name=name)]
+    return [say("warning.same", rule=say(f"rule.{rule}"), name=name)]
 
 
 def advice(study: Study, covered: Covered) -> list[str]:

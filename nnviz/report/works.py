@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -20,8 +21,10 @@ from ..inspection.anatomy import (
 )
 from ..inspection.anatomy.table import COLUMNS, NONE
 from ..inspection.maximize import Maximized, maximize
+from .alts import of_map, of_signed, place_of
 from .figure import Cell, Figure, Frame, Look, Scale, Table, rows_of, short_settings
 from .study import MOST_CLASSES, Study
+from .walk import walk
 from .words import ends, heads, listing, say, told
 
 LARGE_STEPS = 48
@@ -53,17 +56,28 @@ def structure(study: Study) -> Figure:
         id="structure",
         title=title,
         caption=f"{say('diagram.caption')} {say('diagram.caption.table')}",
-        alt="; then ".join(f"{b.name}: {', '.join(draw_diagram.words(b))}" for b in drawn.blocks),
-        svg=draw_diagram.svg(drawn),
-        narrow_svg="" if one_band else draw_diagram.svg(drawn, narrow=True),
+        alt=_spoken(
+            say("list.semicolon").join(
+                f"{b.name}: {', '.join(draw_diagram.words(b))}" for b in drawn.blocks
+            )
+        ),
+        svg=_spoken(draw_diagram.svg(drawn)),
+        narrow_svg="" if one_band else _spoken(draw_diagram.svg(drawn, narrow=True)),
         raster=picture(drawn),
         table=_table(table),
-        method="summary and diagram",
+        method=say("how.structure"),
         code=f"{study.model_code}\n"
         'print(nv.summary(model, ("parameters", "mult_adds", "receptive_field")))\n'
         'nv.save_picture(nv.diagram(model), "structure.svg")',
         wide=True,
+        walk=walk(study, drawn, table),
     )
+
+
+def _spoken(drawn: str) -> str:
+    """The diagram's few English words in the page's language; sizes and kinds need none."""
+    drawn = drawn.replace(">Block diagram of the network<", f">{say('diagram.alt')}<")
+    return re.sub(r"(· [\d,]+) parameters\b", rf"\1 {say('diagram.parameters')}", drawn)
 
 
 def _table(table: Summary) -> Table:
@@ -78,16 +92,16 @@ def _table(table: Summary) -> Table:
         )
         for row in table.rows
     ]
-    learnt = f"{table.total:,} ({table.non_trainable:,} not trainable)"
+    learnt = say("diagram.learnt", total=table.total, fixed=table.non_trainable)
     foot = (say("diagram.total"), "", learnt, in_short(table.mult_adds), "")
     return Table(heads("diagram.head"), rows, foot)
 
 
 def in_short(count: int | None) -> str:
     """A large number as `5.31 million`."""
-    for size, word in ((1e9, "billion"), (1e6, "million")):
+    for size, key in ((1e9, "number.billion"), (1e6, "number.million")):
         if count is not None and count >= size:
-            return f"{count / size:.3g} {word}"
+            return say(key, n=count / size)
     return NONE if count is None else f"{count:,}"
 
 
@@ -99,7 +113,7 @@ def deep_filters(study: Study, node: str, ident: str = "filters-deep") -> Figure
     top = limits(shown, signed=True)[1]
     tiles = [heat(k[..., c], -top, top, DIVERGING) for c in range(shown.shape[-1]) for k in shown]
     whole = sheet(tiles, len(shown), gap=1)
-    alt = f"sheet of {len(tiles)} small squares, one for each pair of a filter and a channel"
+    alt = say("alt.sheet", n=len(tiles))
     return Figure(
         id=ident,
         title=say("filters.title.deep", n=count, node=node),
@@ -108,7 +122,7 @@ def deep_filters(study: Study, node: str, ident: str = "filters-deep") -> Figure
         cells=[[Cell(whole, "", alt)]],
         scale=Scale(-top, top, DIVERGING, ends("scale.against_for")),
         zoom=min(WEIGHT, max(1, 1040 // whole.shape[1])) * whole.shape[1],
-        method=f"weights of {node}",
+        method=say("how.weights_of", node=node),
         code=f"{study.model_code}\nfilters = nv.filters(model, {node!r})",
         numbers={"values": result.values},
         wide=True,
@@ -125,10 +139,11 @@ def features(study: Study, node: str, ident: str, channels: Sequence[int] | None
     low, high = limits(maps, signed)
     every = range(maps.shape[-1])
     shown = every[:MOST_CHANNELS] if channels is None else channels
+    tell, seen = of_signed if signed else of_map, study.told(i)
     scale = Scale(low, high, name, ends("scale.below_above" if signed else "scale.little_much"))
     frame = _frame(study, node)
     cells = [
-        Cell(heat(maps[..., k], low, high, name), "", f"map {k} of {node}",
+        Cell(heat(maps[..., k], low, high, name), "", tell(say("alt.channel", k=k, node=node, picture=seen), maps[..., k]),
              Look(i, say("look.channel", channel=k, node=node), "", "values", (0,), k, scale,
                   frame=frame,
                   again=f"nv.feature_maps(model, data.x[{i}], {node!r}).values[0, :, :, {k}]"))
@@ -149,7 +164,7 @@ def features(study: Study, node: str, ident: str, channels: Sequence[int] | None
         scale=scale,
         zoom=56,
         wide=len(cells) > 32,
-        method=f"output of {node} for picture {i}",
+        method=say("how.output_of", node=node, i=i),
         code=f"{study.model_code}\n{study.data_code}\n"
         f"maps = nv.feature_maps(model, data.x[{i}], {node!r})",
         numbers={"values": result.values},
@@ -183,7 +198,8 @@ def ideal_classes(study: Study) -> Figure:
     result = maximize(study.judged, classes, against=against, seed=study.seed, steps=steps)
     names = [study.class_name(c) for c in classes]
     cells = [
-        Cell(pixels(value), _label(result, c, name), f"picture maximizing class {name}",
+        Cell(pixels(value), _label(result, c, name),
+             say("alt.ideal", name=name, place=place_of(value)),
              Look(name=say("look.ideal"), target=name))
         for c, (value, name) in enumerate(zip(result.values, names, strict=True))
     ]  # fmt: skip
@@ -201,7 +217,7 @@ def ideal_classes(study: Study) -> Figure:
         zoom=140,
         wide=True,
         warnings=_below(result, names),
-        method="activation maximization of the scores before the softmax",
+        method=say("how.ideal"),
         paper="Erhan et al. 2009; Simonyan et al. 2013, arXiv:1312.6034; Olah et al. 2017",
         settings=short_settings(result.provenance.settings),
         seed=study.seed,

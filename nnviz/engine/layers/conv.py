@@ -108,14 +108,14 @@ class Conv2D(Layer):
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
         (x,) = xs
         size, weight = x.shape[1:3], self.laid(self.param("weight", x.dtype))
-        kind = self._kind(size)
-        if mode.private and winograd.suits(weight.shape, **kind, size=size):
-            y = winograd.correlate(x, weight, pads=kind["pads"], mode=mode)
-        else:
-            out = self.window().out_size(size)
-            y = patches.correlate(x, weight, **kind, out=out, mode=mode)
-        if self.use_bias:
-            add_bias(y, self.param("bias", x.dtype))
+        kind, bias = self._kind(size), self.param("bias", x.dtype) if self.use_bias else None
+        form = winograd.FOUR if mode.private else winograd.TWO
+        if winograd.suits(weight.shape, **kind, size=size, form=form):
+            pads = kind["pads"]
+            return winograd.correlate(x, weight, pads=pads, mode=mode, form=form, bias=bias), None
+        y = patches.correlate(x, weight, **kind, out=self.window().out_size(size), mode=mode)
+        if bias is not None:
+            add_bias(y, bias)
         return y, None
 
     def backward(self, dy: Array, call: Call) -> Array:

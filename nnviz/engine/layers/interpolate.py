@@ -140,10 +140,16 @@ class Resize(Layer):
         return count, count / size if scale is None else scale
 
     def places(self, size: int, place: int) -> Array:
-        """(out,): where in the input each output along the `place`-th of the axes looks."""
+        """(out,): where in the input each output along the `place`-th of the axes looks.
+
+        For "nearest" they are worked out in float32, as other runtimes do: whether a place is half
+        way between two cells hangs on the last digit of a scale such as 0.7.
+        """
         count, scale = self.measures(size, place)
         crop = (0.0, 1.0) if self.crop is None else self.crop[place]
-        return COORDINATES[self.coordinates](np.arange(float(count)), size, scale, crop)
+        dtype = np.float32 if self.interpolation == "nearest" else np.float64
+        outputs = np.arange(count, dtype=dtype)
+        return COORDINATES[self.coordinates](outputs, size, scale, crop)
 
     def missed(self, size: int, place: int) -> Array:
         """(out,): which outputs have their place beside the input and show `outside`."""

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ...errors import ArgumentError, FileError, listing
+from ...errors import ArgumentError, FileError, NnvizError, listing
 from ...files import reason
 from .tensors import Tensors, element_type, need_onnx, read_tensor
 
@@ -24,6 +25,25 @@ MEMORY = 4 << 30
 """Bytes that a file may ask for, unless the caller says otherwise."""
 DOMAINS = ("", "ai.onnx")
 MOST_STEPS = 100_000
+WITHDRAWN = "nnviz.withdrawn"
+"""Where the operators that ONNX has taken back stand for the checker."""
+
+
+@contextmanager
+def hostile(what: str) -> Iterator[None]:
+    """Whatever goes wrong inside is the file's fault: what a hostile file says of itself may be of
+    any wrong kind, down to names that are no text."""
+    try:
+        with np.errstate(all="ignore"):
+            yield
+    except NnvizError:
+        raise
+    except (
+        ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError,
+        ValueError,
+    ) as error:  # fmt: skip
+        text = f"{type(error).__name__} {error}".splitlines()[0]
+        raise FileError(f"{what} is damaged: {text}") from None
 
 
 @dataclass(frozen=True)
@@ -137,16 +157,20 @@ def read_graph(source: Any, memory: int = MEMORY, known: Collection[str] = ()) -
     )
 
 
+def label_of(source: Any) -> str:
+    """How messages call a source."""
+    return str(source) if isinstance(source, str | Path) else "the ONNX model"
+
+
 def _parse(source: Any, memory: int) -> tuple[str, Path | None, Any]:
     """How messages call the source, its folder, and its protocol buffer."""
     onnx = need_onnx()
     if isinstance(source, onnx.ModelProto):
-        return "the ONNX model", None, source
-    if isinstance(source, bytes):
-        label, folder, data = "the ONNX model", None, source
-    elif isinstance(source, str | Path):
+        return label_of(source), None, source
+    label, folder, data = label_of(source), None, source
+    if isinstance(source, str | Path):
         path = Path(source)
-        label, folder = str(path), path.parent
+        folder = path.parent
         try:
             size = path.stat().st_size
             if size > memory:
@@ -154,7 +178,7 @@ def _parse(source: Any, memory: int) -> tuple[str, Path | None, Any]:
             data = path.read_bytes()
         except OSError as error:
             raise FileError(f"cannot read {label}: {reason(error)}") from None
-    else:
+    elif not isinstance(source, bytes):
         raise ArgumentError(
             f"an ONNX model is given as a path, bytes or onnx.ModelProto, got {source!r:.80}"
         )
@@ -223,6 +247,8 @@ def _step(node: Any, place: int, opset: int, label: str) -> Step:
         opset=opset,
         domain="" if node.domain in DOMAINS else node.domain,
     )
+    if not f"{step.op}{step.domain}".isprintable():
+        raise FileError(f"{label} is damaged: number {place + 1} has no operator: {step.op!r}")
     for entry in node.attribute:
         try:
             value = onnx.helper.get_attribute_value(entry)
@@ -302,6 +328,10 @@ def _official_check(proto: Any, steps: Sequence[Step], label: str) -> None:
     bare.opset_import.extend(proto.opset_import)
     bare.graph.name = proto.graph.name or "graph"
     bare.graph.node.extend(proto.graph.node[step.place] for step in steps)
+    for node, step in zip(bare.graph.node, steps, strict=True):
+        if _withdrawn(step):  # the checker refuses it, though it had a meaning, which nnviz knows
+            node.domain = WITHDRAWN
+    bare.opset_import.add(domain=WITHDRAWN, version=1)
     named = {value.name for value in proto.graph.input}
     bare.graph.input.extend(proto.graph.input)
     bare.graph.output.extend(proto.graph.output)
@@ -317,6 +347,16 @@ def _official_check(proto: Any, steps: Sequence[Step], label: str) -> None:
     except onnx.checker.ValidationError as error:
         detail = " ".join(str(error).split("==>")[0].split())
         raise FileError(f"{label} is damaged, says onnx {onnx.__version__}: {detail}") from None
+
+
+def _withdrawn(step: Step) -> bool:
+    """Whether ONNX has taken the operator back in this very version, as GroupNormalization until
+    opset 21."""
+    defs = need_onnx().defs
+    try:
+        return bool(defs.get_schema(step.op, step.opset, step.domain).deprecated)
+    except defs.SchemaError:
+        return False
 
 
 def _port(value: Any) -> Port:

@@ -19,7 +19,7 @@ from ...engine.graph import INPUT, Node, out_shape
 from ...engine.layer import Layer
 from ...errors import ArgumentError, FileError, NnvizError
 from .fold import FOLDED, Budget, fold
-from .graph import Graph, Step, operator_name
+from .graph import Graph, Step, hostile, operator_name
 from .values import BATCH, PICTURE, TRIED, Array, Const, NeedsValue, NotBatched, Shape, Value
 
 Made = Value | Const
@@ -122,15 +122,14 @@ class Importer:
     def take(self, step: Step) -> None:
         """One step; errors say which it was."""
         try:
-            made = self._made(step)
-        except (NotBatched, NeedsValue, FileError):
+            with hostile(f"{self.graph.label}: {step.label}"):
+                made = self._made(step)
+        except NotBatched as error:
+            raise NotBatched(f"{step.label}: {error}") from None
+        except (NeedsValue, FileError):
             raise
         except NnvizError as error:
             raise FileError(f"{self.graph.label}: {step.label}: {error}") from None
-        # What a hostile file says of itself may be of any wrong kind.
-        except (ArithmeticError, LookupError, TypeError, ValueError, MemoryError) as error:
-            text = f"{type(error).__name__} {error}".splitlines()[0]
-            raise FileError(f"{self.graph.label}: {step.label} is damaged: {text}") from None
         every = (made,) if isinstance(made, Value | Const) else tuple(made)
         for name, value in zip(step.outputs, every, strict=False):
             if name:
@@ -153,7 +152,8 @@ class Importer:
         if isinstance(made, Value):
             return self.settled(step, made)
         array, whole = as_float(made.row), self.reading.batched
-        if whole and array.ndim and len(array) == 1:
+        rows = (1, *self.fixed_batches)
+        if whole and array.ndim and len(array) in rows and (array == array[:1]).all():
             array = array[0]
         elif whole:
             raise NotBatched("a constant stands where a batch should")
@@ -174,8 +174,7 @@ class Importer:
 
     def shape_of(self, value: Value) -> Const:
         """A value's shape as the file's operator Shape gives it."""
-        every = [np.array([n if s == BATCH else s for s in value.shape], np.int64) for n in TRIED]
-        return Const.tried(every)
+        return Const.tried([np.array(value.lengths(n), np.int64) for n in TRIED])
 
     # What handlers ask for ----------------------------------------------------------------------
 
@@ -300,11 +299,11 @@ class Importer:
             raise ArgumentError(
                 f"it needs pictures (N, channels, rows, cols), got shape {told(value.shape)}"
             )
-        return self.arranged(step, value, PICTURE)
+        return self.arranged(step, value.plain(), PICTURE)
 
     def raw(self, step: Step, value: Value) -> Value:
         """The value with all its axes in the file's order."""
-        return self.arranged(step, value, tuple(range(1 if value.batched else 0, value.rank)))
+        return self.arranged(step, value, value.axes)
 
 
 def as_float(array: Array) -> Array:
@@ -320,7 +319,8 @@ def legal(name: str) -> str:
 
 def told(shape: Sequence[int]) -> str:
     """A shape for messages, with N for the batch."""
-    return "(" + ", ".join("N" if s == BATCH else str(s) for s in shape) + ")"
+    words = ["N" if s == BATCH else f"{-s} N" if s < 0 else str(s) for s in shape]
+    return f"({', '.join(words)})"
 
 
 def _channels_last(shape: Shape) -> bool:

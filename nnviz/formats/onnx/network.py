@@ -73,7 +73,8 @@ def _side(port: Port, made: Made) -> dict[str, Any]:
     told = {"name": port.name, "dtype": None if port.dtype is None else str(port.dtype)}
     if isinstance(made, Const):
         return {**told, "node": None}
-    return {**told, "node": made.node, "shape": list(made.shape), "order": list(made.order)}
+    return {**told, "node": made.node, "shape": list(made.shape), "order": list(made.order),
+            "before": made.before}  # fmt: skip
 
 
 def walk(graph: Graph, reading: Reading) -> Network:
@@ -142,3 +143,7 @@ def read(
         return walk(graph, Reading(data, shape, False, values, None, partial))
     except NotBatched as error:
         raise FileError(f"{graph.label} cannot be read: {why or error}") from None
+    except FileError as error:
+        if why is None:
+            raise
+        raise FileError(f"{error}; nor can {graph.label} be read for any batch: {why}") from None

@@ -11,7 +11,7 @@ import numpy as np
 from ...engine.model import Model
 from ...engine.rewrite import with_input
 from ...errors import ArgumentError
-from .graph import MEMORY, Graph, Port, read_graph
+from .graph import MEMORY, Graph, Port, hostile, label_of, read_graph
 from .importer import known_operators
 from .network import check_known, read
 from .notes import with_notes
@@ -27,9 +27,10 @@ class Source:
 
     def graph(self, partial: bool = False) -> Graph:
         """The file, read and checked."""
-        graph = read_graph(self.what, self.memory, known_operators())
-        if not partial:
-            check_known(graph)
+        with hostile(label_of(self.what)):
+            graph = read_graph(self.what, self.memory, known_operators())
+            if not partial:
+                check_known(graph)
         return graph
 
 
@@ -68,18 +69,19 @@ def from_onnx(
         graph.port(name)
     data = data_input(graph, given, input)
     try:
-        if data is None:
-            raise NeedsValue("")
-        shape = fixed_shape(graph, data, size)
-        network = read(graph, data.name, shape, given, declared_batch(data), partial)
-        if network.computes(output):
+        with hostile(graph.label):
+            if data is None:
+                raise NeedsValue("")
+            shape = fixed_shape(graph, data, size)
+            network = read(graph, data.name, shape, given, declared_batch(data), partial)
+            if not network.computes(output):
+                raise NeedsValue("")
             model = with_notes(network.model(output), graph.metadata, graph.label)
-            model = model if classes is None else with_input(model, classes=classes)
-            model.source = source
-            return model
-        raise NeedsValue("")
     except NeedsValue as error:
         return OpenModel(source, graph, error.args[0])
+    model = model if classes is None else with_input(model, classes=classes)
+    model.source = source
+    return model
 
 
 def _bytes(memory: int) -> int:

@@ -69,16 +69,12 @@ def to_ours(array: Array, layout: Mapping[str, Any]) -> Array:
 
 def to_file(array: Array, layout: Mapping[str, Any]) -> Array:
     """What a node gave, as the file has it."""
-    order, shape = list(layout["order"]), layout["shape"]
-    batched = shape[:1] == [BATCH]
-    if not batched:
-        array = array[0]
-    front = [0] if batched else []
-    new = tuple(i + len(front) for i, a in enumerate(order) if a == NEW)
-    array = array.squeeze(new)
-    present = [*front, *(a for a in order if a != NEW)]
-    moved = array.transpose(np.argsort(present).tolist())
-    return moved.reshape([len(array) if s == BATCH else s for s in shape])
+    value = Value("", tuple(layout["shape"]), tuple(layout["order"]))
+    n, ahead = len(array), 1 if value.batch is None else value.ahead * layout.get("before", 1)
+    array = array.squeeze(tuple(i + 1 for i, a in enumerate(value.order) if a == NEW))
+    present = [a for a in value.order if a != NEW]
+    moved = array.transpose(0, *(i + 1 for i in np.argsort(present)))
+    return moved.reshape(n, ahead, -1).swapaxes(0, 1).reshape(value.lengths(n))
 
 
 def _typed(array: Array, layout: Mapping[str, Any], exact: bool) -> Array:

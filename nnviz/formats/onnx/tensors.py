@@ -40,13 +40,13 @@ def need_onnx() -> Any:
 
 
 def element_type(number: int) -> np.dtype | None:
-    """The NumPy dtype of an element type of ONNX; None for those that are no numbers."""
+    """The NumPy dtype of an element type of ONNX; None for those that are no (real) numbers."""
     helper = need_onnx().helper
     try:
         dtype = np.dtype(helper.tensor_dtype_to_np_dtype(number))
     except (KeyError, TypeError):
         return None
-    return None if dtype.kind in "OUS" else dtype
+    return None if dtype.kind in "OUSc" else dtype
 
 
 def check_claim(tensor: Any, label: str) -> str:

@@ -8,6 +8,7 @@ needs its axes in a certain order, `Importer.arranged` inserts what it takes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -18,7 +19,8 @@ from ...errors import NnvizError
 Array = np.ndarray
 Shape = tuple[int, ...]
 BATCH = -1
-"""The length of axis 0 in a graph whose first axis is the batch: any."""
+"""The length of an axis that is the batch: any. −k stands for N k: the batch with k others around
+it, as (N, heads, …) is reshaped to (N heads, …)."""
 TRIED = (2, 3)
 """The lengths of a batch for which shapes are worked out; what is alike for both holds for all."""
 NEW = -1
@@ -81,36 +83,63 @@ class Const:
 class Value:
     """A tensor of the file that one of our nodes computes.
 
-    node: whose output it is. shape: as the file has it; the first length is `BATCH` where axis 0
-    is the batch. order: the file's axis of each axis of our sample, or `NEW` for one of length 1
-    that the file has not; axes that are left out have length 1 (or are the batch). shuffle: for a
-    vector that was a picture: the shape (as the file had it) and the order in which our numbers
-    stand instead.
+    node: whose output it is. shape: as the file has it, with `BATCH` for the batch, which may lie
+    at any axis of the file's; in our array it is the first. order: the file's axis of each axis of
+    our sample, or `NEW` for one of length 1 that the file has not; axes that are left out have
+    length 1 (or are the batch). shuffle: for a vector that was a picture: the shape (as the file
+    had it) and the order in which our numbers stand instead. before: of an axis of N k numbers, how
+    many of the k vary slower than the batch.
     """
 
     node: str
     shape: Shape
     order: Shape
     shuffle: tuple[Shape, Shape] | None = None
+    before: int = 1
 
     @property
     def rank(self) -> int:
         return len(self.shape)
 
     @property
+    def batch(self) -> int | None:
+        """Which axis of the file is the batch, if any is."""
+        return next((a for a, s in enumerate(self.shape) if s < 0), None)
+
+    @property
     def batched(self) -> bool:
-        """Whether axis 0 is the batch."""
-        return bool(self.shape) and self.shape[0] == BATCH
+        """Whether one of the axes is the batch."""
+        return self.batch is not None
 
     @property
     def sample(self) -> Shape:
         """The shape of our array, without N."""
-        return tuple(1 if a == NEW else self.shape[a] for a in self.order)
+        return tuple(1 if a == NEW else abs(self.shape[a]) for a in self.order)
+
+    @property
+    def axes(self) -> Shape:
+        """The file's axes that are our sample's: all but the batch (N k is one for its k)."""
+        return tuple(a for a, s in enumerate(self.shape) if s != BATCH)
+
+    def plain(self) -> Value:
+        """The value, if its batch is axis 0 or it has none."""
+        if self.batched and self.shape[0] != BATCH:
+            raise NotBatched("it needs the batch in front")
+        return self
+
+    @property
+    def ahead(self) -> int:
+        """How many numbers of a sample stand before the batch."""
+        return math.prod(self.shape[: self.batch]) * self.before
+
+    def lengths(self, n: int) -> Shape:
+        """The shape for a batch of n."""
+        return tuple(-s * n if s < 0 else s for s in self.shape)
 
     @property
     def long(self) -> list[int]:
         """The file's axes that are longer than 1, as they lie in our array."""
-        return [a for a in self.order if a != NEW and self.shape[a] != 1]
+        return [a for a in self.order if a != NEW and abs(self.shape[a]) != 1]
 
     def axis(self, axis: int) -> int:
         """An axis of the file, counted from the front."""
@@ -122,14 +151,12 @@ class Value:
     def ours(self, axis: int) -> int:
         """Which axis of our array (N is 0) a file's axis is."""
         at = self.axis(axis)
-        if at == 0 and self.batched:
+        if at == self.batch:
             raise NotBatched("it works along the batch")
         return self.order.index(at) + 1
 
     def transposed(self, perm: Sequence[int]) -> Value:
         """The file's transposition: our array stays."""
-        if self.batched and perm[0] != 0:
-            raise NotBatched("it moves the batch")
         shape = tuple(self.shape[a] for a in perm)
         where = {NEW: NEW} | {old: new for new, old in enumerate(perm)}
         return replace(self, shape=shape, order=tuple(where[a] for a in self.order))

@@ -86,16 +86,23 @@ def top_patches(
 
 
 def top_patches_at(
-    model: Model, x: Any, nodes: Sequence[str], k: int = 9, *, seed: int = 0
+    model: Model,
+    x: Any,
+    nodes: Sequence[str] | Mapping[str, Sequence[int] | None],
+    k: int = 9,
+    *,
+    seed: int = 0,
 ) -> dict[str, TopPatches]:
-    """`top_patches` of all channels of several nodes, by name, in one pass over the pictures.
+    """`top_patches` of several nodes, by name, in one pass over the pictures.
 
+    nodes: names, for all their channels; or a name and the channels that are wanted of it.
     Raises `ArgumentError` as `top_patches` does, and where `nodes` names nothing.
     """
     names = [nodes] if isinstance(nodes, str) else list(nodes)
     if not names:
         raise ArgumentError("nodes is empty: name at least one node")
-    channels = {name: np.arange(_count(model, name)) for name in names}
+    wanted = nodes if isinstance(nodes, Mapping) else dict.fromkeys(names)
+    channels = {name: _chosen(_count(model, name), wanted[name], name) for name in names}
     return _searched(model, x, channels, whole(k, "k"), seed)
 
 

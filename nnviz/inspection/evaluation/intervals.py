@@ -64,16 +64,51 @@ def mcnemar(lost: int, gained: int) -> float:
     return tail / (1 << m)
 
 
-def student(values: Array) -> tuple[float, Interval | None]:
-    """The mean of n numbers and its 95 % interval, x̄ ± t · s / √n (Student 1908); the numbers that
-    are NaN are left out. Of one number there is no interval, of none the mean is NaN."""
+ANYWHERE = (-math.inf, math.inf)
+
+
+def student(values: Array, ends: Interval = ANYWHERE) -> tuple[float, Interval | None]:
+    """The mean of n numbers and its 95 % interval, x̄ ± t · s / √n (Student 1908), cut off at the
+    ends between which the numbers lie; those that are NaN are left out. Of one number there is no
+    interval, of none the mean is NaN.
+
+    The cut costs nothing: a mean of numbers between the ends lies there too, so what is cut off
+    could not hold it. (Of two numbers t is 12.7: uncut, the interval would be mostly such places.)
+    """
     there = values[np.isfinite(values)]
     if not len(there):
         return math.nan, None
     mean = float(there.mean())
     if len(there) == 1:
         return mean, None
+    return mean, _around(mean, float(there.var(ddof=1)) / len(there), len(there) - 1, ends)
+
+
+def crossed(values: Array, ends: Interval = ANYWHERE) -> tuple[float, Interval | None]:
+    """The mean of numbers (R, N), and its 95 % interval for other R rows *and* other N columns;
+    None where there is one row or one number.
+
+    v = v_R + v_N, the variances of the rows' means over R and of the columns' means over N (one
+    column has none), with the degrees of freedom (v_R + v_N)² / (v_R² / (R − 1) + v_N² / (N − 1)):
+    Satterthwaite 1946, doi:10.2307/3002019. What rows and columns have to do with each other is
+    in both, so that the interval is a little wide rather than narrow. Cut off as in `student`.
+    """
+    mean = float(values.mean()) if values.size else math.nan
+    parts = [
+        (float(means.var(ddof=1)) / len(means), len(means) - 1)
+        for means in (values.mean(axis=1), values.mean(axis=0))
+        if len(means) > 1
+    ]
+    if len(values) < 2 or not parts:
+        return mean, None
+    variance = sum(part for part, _ in parts)
+    below = sum(part * part / free for part, free in parts)
+    return mean, _around(mean, variance, variance**2 / below if below else 1.0, ends)
+
+
+def _around(mean: float, variance: float, free: float, ends: Interval) -> Interval:
+    """mean ± t √variance, t with so many degrees of freedom, within the ends."""
     from scipy.special import stdtrit
 
-    half = float(stdtrit(len(there) - 1, 0.975)) * float(there.std(ddof=1)) / math.sqrt(len(there))
-    return mean, (mean - half, mean + half)
+    half = float(stdtrit(free, 0.975)) * math.sqrt(variance)
+    return min(mean, max(ends[0], mean - half)), max(mean, min(ends[1], mean + half))

@@ -125,10 +125,11 @@ def compare_methods(
         row = _row(name, scores[-1], seconds)
         rows.append(_checked(row, model, pixels, target, own, seed) if checks else row)
     order, quality = _ordered(rows, scores)
+    low, high = judge.ends(QUALITY)
     controls = tuple((name, float(judge.told[QUALITY][i].mean()))
                      for i, name in enumerate(judge.controls))  # fmt: skip
     return MethodRanking(
-        rows=tuple(_behind(rows[i], quality[0] - mine, k)
+        rows=tuple(_behind(rows[i], quality[0] - mine, k, (low - high, high - low))
                    for k, (i, mine) in enumerate(zip(order, quality, strict=True))),
         controls=controls,
         failed=tuple(failed),
@@ -196,8 +197,8 @@ def _checked(
     )
 
 
-def _behind(row: Ranked, lead: Array, place: int) -> Ranked:
+def _behind(row: Ranked, lead: Array, place: int, ends: Interval) -> Ranked:
     if place == 0:
         return row
-    mean, interval = student(lead)
+    mean, interval = student(lead, ends)
     return replace(row, behind=mean, behind_interval=interval)

@@ -139,8 +139,9 @@ PICTURES, MANY = 20, 200
 """Pictures explained on each network, and with `--full`; methods in `EXPECTED` are asked about
 `PICTURES_EXPECTED` of them at least, because a share of 95 % needs them."""
 PICTURES_EXPECTED = 100
-SANE = 4
-"""Pictures that the sanity check is made with, on the first network."""
+SANE, RUINS = 4, 3
+"""Pictures that the sanity check is made with, on the first network, and how often that is
+destroyed for it: one destruction is not like another."""
 SURE = 3.0
 """How many standard errors the random control may lie off: with so many networks asked, one in
 twenty would lie off by two."""
@@ -189,12 +190,14 @@ class Check(Part):
 
 @dataclass(frozen=True)
 class SelfTest(Result):
-    """What every method found. sanity: for each method its survival (rank correlation with all
-    layers destroyed) and its marks, from the first network."""
+    """What every method found. survival, survival_interval, marks: for each method the sanity
+    check's rank correlation with all layers destroyed, its 95 % interval for other pictures and
+    destructions, and what it says against the method; of the first network."""
 
     networks: tuple[Learnt, ...]
     found: tuple[Found, ...]
     survival: Mapping[str, float]
+    survival_interval: Mapping[str, Interval | None]
     marks: Mapping[str, tuple[str, ...]]
     checks: tuple[Check, ...]
     seconds: float
@@ -226,7 +229,7 @@ def selftest(
         choice(name, "method", "nnviz", METHODS)
     start = time.perf_counter()
     networks, found = [], []
-    survival: dict[str, float] = {}
+    survival: dict[str, tuple[float, Interval | None]] = {}
     marks: dict[str, tuple[str, ...]] = {}
     chosen = [m for m in distinct() if methods is None or m.name in (*methods, *EXPECTED)]
     for number, spec in enumerate(FULL if full else SHORT):
@@ -239,12 +242,13 @@ def selftest(
             if number == 0:
                 checked = _sane(model, test, method)
                 if checked is not None:
-                    survival[method.name] = checked.survival[0]
+                    survival[method.name] = checked.survival
                     marks[method.name] = checked.marks
     return SelfTest(
         networks=tuple(networks),
         found=tuple(found),
-        survival=survival,
+        survival={name: mean for name, (mean, _) in survival.items()},
+        survival_interval={name: interval for name, (_, interval) in survival.items()},
         marks=marks,
         checks=tuple(_checks(networks, found)),
         seconds=time.perf_counter() - start,
@@ -348,7 +352,7 @@ def _sane(model: Model, test: Dataset, method: Method) -> Sanity | None:
     try:
         return sanity(
             model, test.x[:SANE], method=method.name, options=quick(method), stages=1,
-            independent=False, repeats=1,
+            independent=False, repeats=RUINS,
         )  # fmt: skip
     except NnvizError:
         return None

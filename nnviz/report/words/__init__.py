@@ -20,9 +20,9 @@ from contextvars import ContextVar, copy_context
 from typing import Any, ParamSpec, TypeVar
 
 from ...errors import ArgumentError
-from . import adjust, fails, glossary, look, methods, page, top, why, works
+from . import adjust, alts, fails, glossary, look, methods, page, small, top, walk, why, works
 
-TABLES = (top, works, adjust, fails, why, methods, page, look)
+TABLES = (top, works, adjust, fails, why, methods, alts, small, page, walk, look)
 """All modules with words; a part of the page with words of its own adds its module here."""
 GLOSSARIES = {"en": glossary.EN, "zh": glossary.ZH}
 HTML_LANG = {"en": "en", "zh": "zh-Hans"}
@@ -134,6 +134,48 @@ def isolated(name: str) -> str:
     return f"\u2068{name}\u2069" if turns else name
 
 
+def translated(line: str) -> str:
+    """A warning of the library, which speaks English, in the page's language; as it is where it is
+    none of those that the tables know.
+
+    `map is zero: covering changes nothing` is translated part by part.
+    """
+    if language() == "en":
+        return line
+    whole = _known(line)
+    if whole is not None:
+        return whole
+    for colon in re.finditer(": ", line):
+        parts = (_known(line[: colon.start()]), translated(line[colon.end() :]))
+        if parts[0] is not None:
+            return say("list.colon").join(map(str, parts))
+    return line
+
+
+def _known(line: str) -> str | None:
+    for key, pattern in _PATTERNS.items():
+        found = pattern.fullmatch(line)
+        if found:
+            return say(key, **found.groupdict())
+    return None
+
+
+def _pattern(words: str) -> re.Pattern[str]:
+    """What matches an English sentence of the tables, whatever is filled in."""
+    pieces = re.split(r"\{(\w+)\}", words)
+    for i, piece in enumerate(pieces):
+        pieces[i] = f"(?P<{piece}>.+?)" if i % 2 else re.escape(piece)
+    return re.compile("".join(pieces), re.DOTALL)
+
+
+_PATTERNS = {key: _pattern(words) for key, words in EN.items() if key.startswith("warn.")}
+
+
+def tight(text: str) -> str:
+    """Sentences that were joined by a blank, as the language joins them: in Chinese by none."""
+    return text if language() == "en" else re.sub(r"(?<=[。；：！？）]) +", "", text)
+
+
 def told(warnings: Iterable[str], names: Sequence[str], prefix: str = "") -> list[str]:
     """A result's warnings for the page: the same words once, with the names of what they are said
     of.
@@ -148,6 +190,6 @@ def told(warnings: Iterable[str], names: Sequence[str], prefix: str = "") -> lis
             who.append(names[int(numbered[1])])
     colon = say("list.colon")
     return [
-        colon.join(part for part in (prefix, listing(dict.fromkeys(who)), line) if part)
+        colon.join(part for part in (prefix, listing(dict.fromkeys(who)), translated(line)) if part)
         for line, who in said.items()
     ]

@@ -9,17 +9,33 @@ EN: dict[str, str] = {
     "method.deep_lift": "DeepLIFT|the difference from a plain picture, handed back layer by layer",
     "method.lrp": "LRP|the score, handed back layer by layer to what brought it about",
     "method.grad_cam": "Grad-CAM|regions whose maps help the class; it knows no against",
+    "method.other": "what it means stands in its paper, named under Details",
     "method.occlusion": "occlusion|what covering each place costs the score",
     "method.guide": "large-square occlusion|what covering costs on average",
     "method.saliency": "plain|its size",
     "method.guided_backprop": "guided|only what excites",
     "method.deconvnet": "rectified|only what is positive",
-    "trust.sentence": "Taking the {share:.0%} of the pixels away that the {name} maps of {n} "
-    "pictures show brightest lowers the probability from {before:.2f} to {after:.2f} on average; "
+    "method.guided_cam": "guided Grad-CAM rule|only what excites",
+    "method.rectified_cam": "rectified Grad-CAM rule|only what is positive",
+    "trust.sentence": "Taking the {share:.0%} of the pixels away that the {name} maps of these {n} "
+    "pictures show brightest brings the probability from {before:.2f} to {after:.2f} on average; "
     "with random maps, to {random:.2f}.",
-    "trust.list": "Taking the {share:.0%} of the pixels away that a map shows brightest lowers "
-    "the probability, on average over {n} pictures, from {before:.2f} to: {each}; with random "
-    "maps, to {random:.2f}.",
+    "trust.sentence.one": "Taking the {share:.0%} of the pixels away that this {name} map shows "
+    "brightest brings the probability from {before:.2f} to {after:.2f}; with a random map, to "
+    "{random:.2f}.",
+    "trust.lead": "Taking the {share:.0%} of the pixels away that the maps of these {n} pictures "
+    "show brightest brings the lead of the wrong answer from {before:.2f} to {after:.2f} on "
+    "average; with random maps, to {random:.2f}.",
+    "trust.lead.one": "Taking the {share:.0%} of the pixels away that this map shows brightest "
+    "brings the lead of the wrong answer from {before:.2f} to {after:.2f}; with a random map, to "
+    "{random:.2f}.",
+    "trust.mistakes": "Taking the {share:.0%} of the pixels away that the maps for the answer show "
+    "brightest brings its probability from {before:.2f} to {after:.2f} on average (with random "
+    "maps, to {random:.2f}); the same with the maps for the truth brings its probability from "
+    "{was:.2f} to {then:.2f} ({chance:.2f}).",
+    "trust.list": "Taking the {share:.0%} of the pixels away that a map shows brightest brings "
+    "the probability, on average over these {n} pictures, from {before:.2f} to: {each}; with "
+    "random maps, to {random:.2f}.",
     "trust.marked": "Mark: the {name} map {marks}.",
     "trust.picture": "shows the picture rather than the network",
     "trust.any_class": "looks the same whichever class is asked for",
@@ -46,8 +62,7 @@ EN: dict[str, str] = {
     "mean's 95 % interval). The controls are a random map, the middle of the picture, and its "
     "edges: a method that is not surely better has shown nothing that one could not guess. "
     "Network destroyed: how alike a map stays when all that was learnt is shuffled, from 0 (not "
-    "at all) to 1; a map that keeps half of its order or more shows the picture rather than the "
-    "network.",
+    "at all) to 1; from a half on, it shows the picture rather than the network.",
     "control.random": "a random map",
     "control.centre": "the centre",
     "control.edges": "the edges",
@@ -59,15 +74,27 @@ ZH: dict[str, str] = {
     "method.deep_lift": "DeepLIFT|与纯色图片的差异，逐层向回分配",
     "method.lrp": "LRP|把得分逐层向回分配给产生它的部分",
     "method.grad_cam": "Grad-CAM|其特征图有助于该类别的区域；它不显示反对的部分",
+    "method.other": "其含义见“详情”中列出的论文",
     "method.occlusion": "遮挡|遮住每个位置使得分损失多少",
     "method.guide": "大方块遮挡|遮住平均损失多少",
     "method.saliency": "原始|其大小",
     "method.guided_backprop": "引导|只保留起激活作用的部分",
     "method.deconvnet": "整流|只保留正的部分",
-    "trust.sentence": "去掉 {n} 张图片的{name}图中最亮的 {share:.0%} 像素，概率平均从 "
-    "{before:.2f} 降到 {after:.2f}；用随机图则降到 {random:.2f}。",
-    "trust.list": "去掉一张图中最亮的 {share:.0%} 像素，{n} 张图片的概率平均从 {before:.2f} 降到："
-    "{each}；用随机图则降到 {random:.2f}。",
+    "method.guided_cam": "引导规则的 Grad-CAM|只保留起激活作用的部分",
+    "method.rectified_cam": "整流规则的 Grad-CAM|只保留正的部分",
+    "trust.sentence": "去掉这 {n} 张图片的{name}图中最亮的 {share:.0%} 像素，概率平均从 "
+    "{before:.2f} 变为 {after:.2f}；用随机图则变为 {random:.2f}。",
+    "trust.sentence.one": "去掉这张{name}图中最亮的 {share:.0%} 像素，概率从 {before:.2f} 变为 "
+    "{after:.2f}；用随机图则变为 {random:.2f}。",
+    "trust.lead": "去掉这 {n} 张图片的图中最亮的 {share:.0%} 像素，错误答案的领先平均从 "
+    "{before:.2f} 变为 {after:.2f}；用随机图则变为 {random:.2f}。",
+    "trust.lead.one": "去掉这张图中最亮的 {share:.0%} 像素，错误答案的领先从 {before:.2f} 变为 "
+    "{after:.2f}；用随机图则变为 {random:.2f}。",
+    "trust.mistakes": "去掉支持所给答案的图中最亮的 {share:.0%} 像素，该答案的概率平均从 "
+    "{before:.2f} 变为 {after:.2f}（用随机图则变为 {random:.2f}）；对支持正确答案的图同样处理，"
+    "正确答案的概率从 {was:.2f} 变为 {then:.2f}（{chance:.2f}）。",
+    "trust.list": "去掉一张图中最亮的 {share:.0%} 像素，这 {n} 张图片的概率平均从 {before:.2f} "
+    "变为：{each}；用随机图则变为 {random:.2f}。",
     "trust.marked": "标记：{name}图{marks}。",
     "trust.picture": "显示的是图片而不是网络",
     "trust.any_class": "无论针对哪个类别看起来都一样",
@@ -89,8 +116,8 @@ ZH: dict[str, str] = {
     "trust.caption": "各种方法对同样 {n} 张图片（在数据中均匀选取）生成的图。去掉一张图中最亮的 "
     "{share:.0%} 应使概率下降。“插入减删除”把所有像素比例下的变化汇总起来（越高越好；括号内为平均"
     "值的 95 % 置信区间）。对照是随机图、图片中心和图片边缘：不能确定优于对照的方法，没有显示出任"
-    "何猜不到的东西。“破坏网络后”：打乱所有学得的参数后，图还有多相似，从 0（完全不同）到 1；若图"
-    "仍保持一半或更多的次序，它显示的就是图片而不是网络。",
+    "何猜不到的东西。“破坏网络后”：打乱所有学得的参数后，图还有多相似，从 0（完全不同）到 1；达到"
+    "一半或以上的图，显示的就是图片而不是网络。",
     "control.random": "随机图",
     "control.centre": "中心",
     "control.edges": "边缘",

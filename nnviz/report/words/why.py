@@ -76,6 +76,10 @@ EN: dict[str, str] = {
     "contrast.label": "lead {lead}, gap {gap}",
     "why.conclude": "A map shows what this answer hangs on, not what is true of the thing in the "
     "picture; how far each kind of map can be believed stands in the table of this chapter.",
+    "rule.plain": "plain",
+    "rule.guided": "guided",
+    "rule.rectified": "rectified",
+    "rule.row": "{rule}, 0 to {top:.2g}",
 }
 
 ZH: dict[str, str] = {
@@ -137,4 +141,8 @@ ZH: dict[str, str] = {
     "contrast.label": "领先 {lead}，差距 {gap}",
     "why.conclude": "热力图说明这个答案取决于什么，而不说明图中事物的真相；每种图可信到什么程度，"
     "见本章的表格。",
+    "rule.plain": "原始",
+    "rule.guided": "引导",
+    "rule.rectified": "整流",
+    "rule.row": "{rule}，0 至 {top:.2g}",
 }

@@ -87,6 +87,9 @@ EN: dict[str, str] = {
     "apart in one of the other directions.",
     "works.conclude": "It shows what parts of the network answer to, not that the network is "
     "right for that reason.",
+    "diagram.learnt": "{total:,} ({fixed:,} not trainable)",
+    "diagram.parameters": "parameters",
+    "diagram.alt": "Block diagram of the network",
 }
 
 ZH: dict[str, str] = {
@@ -153,4 +156,7 @@ ZH: dict[str, str] = {
     "大的两个方向画出，这两个方向占全部差异的 {share:.0%}。网络看来相似的图片彼此靠近。",
     "embedding.caption.classes": "颜色表示类别。在此重叠的类别，可能在其他方向上是分开的。",
     "works.conclude": "它说明网络的各部分对什么作出响应，而不说明网络因此就是对的。",
+    "diagram.learnt": "{total:,}（{fixed:,} 个不可训练）",
+    "diagram.parameters": "个参数",
+    "diagram.alt": "网络结构图",
 }

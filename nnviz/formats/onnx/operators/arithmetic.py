@@ -11,7 +11,7 @@ from ....engine.layer import Layer
 from ....errors import ArgumentError
 from ..graph import Step
 from ..importer import Importer, as_float, operator
-from ..values import BATCH, NEW, Array, Const, NotBatched, Shape, Value
+from ..values import NEW, Array, Const, NotBatched, Shape, Value
 
 OPERATIONS = {
     "Add": "add",
@@ -74,15 +74,13 @@ def common(imp: Importer, values: list[Value], shape: Shape) -> tuple[list[Value
     lined = []
     for value in values:
         missing = rank - value.rank
-        if missing and value.batched:
-            raise NotBatched("it stretches the batch")
         lined.append(
             value.named((1,) * missing + value.shape, [-1] * missing + list(range(value.rank)))
         )
-    widest = max(lined, key=lambda v: int(np.prod([s for s in v.shape if s != BATCH], dtype=float)))
+    widest = max(lined, key=lambda v: float(np.prod(np.abs(v.shape), dtype=float)))
     order = list(widest.order)
     for axis in range(rank - 1, -1, -1):
-        if axis not in order and shape[axis] not in (1, BATCH):
+        if axis not in order and abs(shape[axis]) != 1:
             order.insert(0, axis)
     return lined, tuple(order)
 
@@ -91,11 +89,14 @@ def stretched(shapes: list[Shape]) -> Shape:
     """One shape for all of these; the batch stays the batch."""
     rank = max(map(len, shapes))
     every = [(1,) * (rank - len(s)) + tuple(s) for s in shapes]
-    if any(BATCH in s for s in every):
-        if any(s[0] not in (BATCH, 1) for s in every) or any(BATCH in s[1:] for s in every):
-            raise NotBatched("it stretches the batch")
-        return (BATCH, *np.broadcast_shapes(*(s[1:] for s in every)))
-    return np.broadcast_shapes(*every)
+    along = {(a, length) for s in every for a, length in enumerate(s) if length < 0}
+    if not along:
+        return np.broadcast_shapes(*every)
+    (axis, length), *others = along
+    if others or any(s[axis] not in (length, 1) for s in every):
+        raise NotBatched("it stretches the batch")
+    rest = np.broadcast_shapes(*(s[:axis] + s[axis + 1 :] for s in every))
+    return (*rest[:axis], length, *rest[axis:])
 
 
 def merged(
@@ -104,6 +105,8 @@ def merged(
     """A layer with all the values as its inputs."""
     shape = stretched([v.shape for v in values])
     lined, order = common(imp, values, shape)
+    if len({v.before for v in lined if v.batched}) > 1:
+        raise NotBatched("it joins batches that lie otherwise")
     ready = []
     for value in lined:
         # NumPy lines arrays up from the right, so what is missing in front needs no axis.
@@ -119,7 +122,7 @@ def merged(
     else:
         layer = L.Arithmetic(operation, broadcast=not alike)
     node = imp.emit(step, layer, *(v.node for v in ready), tail=tail)
-    return Value(node, shape, order)
+    return Value(node, shape, order, before=max(v.before for v in ready))
 
 
 def with_constant(
@@ -140,7 +143,7 @@ def with_constant(
     (lined,), order = common(imp, [value], shape)
     lined = imp.arranged(step, lined, order)
     layer = L.WithConstant.of(operation, laid_out(array, len(shape), order), first=first)
-    return Value(imp.emit(step, layer, lined.node, tail=tail), shape, order)
+    return replace(lined, node=imp.emit(step, layer, lined.node, tail=tail), shape=shape)
 
 
 def laid_out(array: Array, rank: int, order: Shape) -> Array:

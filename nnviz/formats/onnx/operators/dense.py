@@ -10,7 +10,7 @@ from ....engine import layers as L
 from ....errors import ArgumentError
 from ..graph import Step
 from ..importer import Importer, as_float, operator, told
-from ..values import BATCH, Array, Const, NotBatched, Shape, Value
+from ..values import BATCH, Array, Const, NotBatched, Value
 from .arithmetic import merged, with_constant
 
 
@@ -27,6 +27,8 @@ def dense(
     A flattened picture's numbers stand in our order: the weight's rows follow them.
     """
     last = value.rank - 1
+    if value.batch == last:
+        raise NotBatched("it multiplies along the batch")
     if value.shape[last] != len(weight):
         raise ArgumentError(f"its input {told(value.shape)} and weight {weight.shape} do not fit")
     if value.shuffle is not None:
@@ -40,7 +42,7 @@ def dense(
     if bias is not None:
         layer.params["bias"] = np.ascontiguousarray(bias)
     node = imp.emit(step, layer, value.node, tail=tail)
-    return Value(node, (*value.shape[:-1], weight.shape[1]), value.order)
+    return replace(value, node=node, shape=(*value.shape[:-1], weight.shape[1]))
 
 
 def turned(imp: Importer, step: Step, value: Value) -> Value:
@@ -110,10 +112,14 @@ def matrix_product(
 ) -> Value:
     """A layer that multiplies two matrices, or stacks of them."""
     left, right = (imp.raw(step, v) for v in (left, right))
-    batched = left.batched
-    if (batched and min(left.rank, right.rank) < 3) or (batched and left.rank != right.rank):
+    at = left.batch
+    alike = (left.rank, at, left.before) == (right.rank, right.batch, right.before)
+    if at is not None and not (alike and at < left.rank - 2 and left.shape[at] == right.shape[at]):
         raise NotBatched("it multiplies along the batch")
     node = imp.emit(step, L.MatMul(), left.node, right.node, tail=tail)
-    front: Shape = (BATCH,) if batched else ()
-    shape = (*front, *imp.shapes[node])
-    return Value(node, shape, tuple(range(len(front), len(shape))))
+    shape = imp.shapes[node]
+    if at is not None:  # N stands before its axis, or in it, as in the factors
+        length = left.shape[at]
+        shape = (*shape[:at], length, *shape[at + (length != BATCH) :])
+    made = replace(left, node=node, shape=shape)
+    return replace(made, order=made.axes)

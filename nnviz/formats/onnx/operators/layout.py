@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,6 +15,7 @@ from ..fold import new_shape, slices, split_sizes
 from ..graph import Step
 from ..importer import Importer, operator
 from ..values import BATCH, NEW, TRIED, Const, NotBatched, Shape, Value
+from .arithmetic import stretched
 
 
 @operator("Transpose")
@@ -33,7 +35,7 @@ def squeeze(imp: Importer, step: Step) -> Value:
     if axes is None:
         axes = [a for a, s in enumerate(value.shape) if s == 1]
     gone = {value.axis(a) for a in axes}
-    if value.batched and 0 in gone:
+    if value.batch in gone:
         raise NotBatched("it drops the batch")
     if any(value.shape[a] != 1 for a in gone):
         raise ArgumentError("it squeezes an axis that is longer than 1")
@@ -49,8 +51,6 @@ def unsqueeze(imp: Importer, step: Step) -> Value:
     new = {a + rank if a < 0 else a for a in axes}
     if len(new) != len(axes) or any(not 0 <= a < rank for a in new):
         raise ArgumentError(f"its axes {axes} do not fit {value.rank} axes")
-    if value.batched and 0 in new:
-        raise NotBatched("it puts an axis before the batch")
     old = iter(range(value.rank))
     kept = [NEW if a in new else next(old) for a in range(rank)]
     shape = tuple(1 if a == NEW else value.shape[a] for a in kept)
@@ -60,7 +60,7 @@ def unsqueeze(imp: Importer, step: Step) -> Value:
 def relabelled(imp: Importer, step: Step, value: Value, shape: Shape, kept: Sequence[int]) -> Value:
     """Axes of length 1 more or less: no work, but a vector's flattening is shown as one."""
     renamed = value.named(shape, kept)
-    if renamed.batched and renamed.rank == 2 and value.rank > 2:
+    if renamed.rank == 2 and renamed.shape[0] == BATCH and value.rank > 2:
         last = replace(renamed, order=(1,))
         return replace(last, node=imp.emit(step, L.Flatten(), value.node))
     return renamed
@@ -71,11 +71,8 @@ def flatten(imp: Importer, step: Step) -> Value:
     value = imp.value(step, 0)
     axis = int(step.get("axis", 1))
     at = axis + value.rank if axis < 0 else axis
-    if value.batched and at != 1:
-        raise NotBatched("it flattens the batch")
-    front, back = value.shape[:at], value.shape[at:]
-    first = BATCH if value.batched else math.prod(front)
-    return reshaped(imp, step, value, (first, math.prod(back)))
+    shapes = [value.lengths(n) for n in TRIED]
+    return resized(imp, step, value, [(math.prod(s[:at]), math.prod(s[at:])) for s in shapes])
 
 
 @operator("Reshape")
@@ -88,29 +85,66 @@ def reshape(imp: Importer, step: Step) -> Value:
     zero = bool(step.get("allowzero", 0))
     if not value.batched:
         return reshaped(imp, step, value, new_shape(value.shape, wanted.array.tolist(), zero))
-    rest = freed(imp, value, wanted)
-    return reshaped(imp, step, value, (BATCH, *new_shape(value.shape[1:], rest, False)))
-
-
-def freed(imp: Importer, value: Value, wanted: Const) -> list[int]:
-    """The sizes that follow the batch in a Reshape's shape, where its first size is the batch.
-
-    A 0, or the batch's own length, is; a −1 where the others hold one sample; and a fixed length
-    (exporters write 1) where it is the length that the file was made with: then the sample has the
-    size of the rest, so that the same numbers meet whatever the batch.
-    """
     rows = [a.tolist() for a in wanted.arrays]
-    sample = value.shape[1:]
-    rests = [[sample[i] if s == 0 else s for i, s in enumerate(row[1:])] for row in rows if row]
-    if not rests or any(rest != rests[0] for rest in rests[1:]):
+    lengths = TRIED if len(rows) > 1 else (*TRIED, *imp.fixed_batches)
+    found: dict[int, Shape] = {}
+    for n, row in zip(lengths, rows if len(rows) > 1 else rows * len(lengths), strict=True):
+        with contextlib.suppress(ArgumentError):
+            found[n] = new_shape(value.lengths(n), row, zero)
+    if set(TRIED) <= set(found):
+        return resized(imp, step, value, [found[n] for n in TRIED])
+    fixed = imp.fixed_batches[0]
+    if fixed not in found:
         raise NotBatched("it reshapes the batch")
-    rest, known = rests[0], math.prod(s for s in rests[0] if s != -1)
-    fits = known and math.prod(sample) % known == 0 if -1 in rest else known == math.prod(sample)
-    firsts = [row[0] for row in rows]
-    is_batch = len(rows) > 1 or firsts[0] == 0 or (firsts[0] == -1 and -1 not in rest)
-    if not (fits and (is_batch or firsts[0] in imp.fixed_batches)):
+    product = any({"Gemm", "MatMul"} & {s.op} and step.outputs[0] in s.inputs
+                  for s in imp.graph.steps)  # fmt: skip
+    at = freed(value, found[fixed], fixed, first=product)
+    shapes = [list(found[fixed]) for _ in TRIED]
+    for n, shape in zip(TRIED, shapes, strict=True):
+        shape[at] = shape[at] // fixed * n
+    return resized(imp, step, value, [tuple(shape) for shape in shapes])
+
+
+def freed(value: Value, shape: Shape, fixed: int, first: bool) -> int:
+    """Which axis is the batch in a shape that was written down for a batch of `fixed`.
+
+    It is one of that length (or of a multiple of it) before which as many numbers stand as before
+    the batch now: then the same numbers meet whatever the batch. Of several, all of which do, one
+    of that very length, else the first or the last, as it suits what comes next: a matrix product
+    leaves the first axes alone, a transposition parts heads that stand behind the batch.
+    """
+    fits = [a for a, s in enumerate(shape) if s and s % fixed == 0 and meets(value, shape, a)]
+    whole = [a for a in fits if shape[a] == fixed] or fits[:: 1 if first else -1]
+    if not whole:
         raise NotBatched("it reshapes the batch")
-    return rest
+    return whole[0]
+
+
+def meets(value: Value, shape: Shape, axis: int) -> int:
+    """How many numbers vary slower than the batch inside this axis of the new shape; 0 where the
+    batch is not in it."""
+    front = math.prod(shape[:axis])
+    return 0 if not front or value.ahead % front else value.ahead // front
+
+
+def resized(imp: Importer, step: Step, value: Value, shapes: Sequence[Shape]) -> Value:
+    """The value in the shapes that it takes for each length of `TRIED`.
+
+    It is the same for every batch where one axis alone grows with it, in the same measure, and as
+    many numbers of a sample stand before the batch as did.
+    """
+    if not value.batched:
+        return reshaped(imp, step, value, shapes[0])
+    first, second = shapes
+    moved = [a for a, pair in enumerate(zip(first, second, strict=False)) if pair[0] != pair[1]]
+    if len(first) != len(second) or len(moved) != 1:
+        raise NotBatched("it reshapes the batch")
+    times, rest = divmod(first[moved[0]], TRIED[0])
+    before = meets(value, first, moved[0])
+    if rest or second[moved[0]] != times * TRIED[1] or not before or times % before:
+        raise NotBatched("it reshapes the batch")
+    shape = tuple(BATCH * times if a == moved[0] else s for a, s in enumerate(first))
+    return replace(reshaped(imp, step, value, shape), before=before)
 
 
 def reshaped(imp: Importer, step: Step, value: Value, shape: Shape) -> Value:
@@ -131,13 +165,12 @@ def reshaped(imp: Importer, step: Step, value: Value, shape: Shape) -> Value:
         shuffle = None
         if present != sorted(present):
             inner = sorted(present)
-            sizes = tuple(value.shape[a] for a in inner)
+            sizes = tuple(abs(value.shape[a]) for a in inner)
             shuffle = sizes, tuple(inner.index(a) for a in present)
         return Value(node, shape, (long[0],), shuffle)
-    value = imp.raw(step, value)
-    start = 1 if value.batched else 0
-    node = imp.emit(step, L.Reshape(shape[start:]), value.node)
-    return Value(node, shape, tuple(range(start, len(shape))))
+    made = Value(imp.raw(step, value).node, shape, ())
+    made = replace(made, order=made.axes)
+    return replace(made, node=imp.emit(step, L.Reshape(made.sample), made.node))
 
 
 @operator("Slice")
@@ -150,8 +183,8 @@ def take_slice(imp: Importer, step: Step) -> Value:
     for axis, cut in enumerate(cuts):
         if cut == (None, None, None):
             continue
-        if value.batched and axis == 0:
-            if cut[0] == 0 and cut[1] is not None and cut[1] >= 1 << 31 and cut[2] == 1:
+        if axis == value.batch:
+            if cut[0] == 0 and cut[1] is not None and cut[1] >= (1 << 31) - 1 and cut[2] == 1:
                 continue
             raise NotBatched("it slices the batch")
         start, stop, by = slice(*cut).indices(value.shape[axis])
@@ -182,14 +215,14 @@ def pad(imp: Importer, step: Step) -> Value:
     pairs = dict.fromkeys(range(value.rank), (0, 0))
     for i, axis in enumerate(axes):
         pairs[value.axis(axis)] = amounts[i], amounts[i + len(axes)]
-    if value.batched and pairs[0] != (0, 0):
+    if value.batch is not None and pairs[value.batch] != (0, 0):
         raise NotBatched("it pads the batch")
     if any(pairs[a] != (0, 0) and a not in value.order for a in pairs):
         value = imp.raw(step, value)
     layer = L.Pad(
         [pairs.get(a, (0, 0)) for a in value.order], mode=step.get("mode", "constant"), value=number
     )
-    shape = tuple(s if s == BATCH else s + sum(pairs[a]) for a, s in enumerate(value.shape))
+    shape = tuple(s if s < 0 else s + sum(pairs[a]) for a, s in enumerate(value.shape))
     return replace(value, node=imp.emit(step, layer, value.node), shape=shape)
 
 
@@ -201,12 +234,12 @@ def concat(imp: Importer, step: Step) -> Value:
     values = [imp.as_value(step, m) for m in made]
     first = values[0]
     axis = first.axis(int(step.get("axis", 1)))
-    if first.batched and axis == 0:
+    alike = {None if v.batch is None else (v.batch, v.shape[v.batch], v.before) for v in values}
+    if axis == first.batch or len(alike) > 1:
         raise NotBatched("it joins batches")
     order = first.order
     if axis not in order or any(set(v.order) - set(order) for v in values):
-        start = 1 if first.batched else 0
-        order = tuple(range(start, first.rank))
+        order = first.axes
     ready = [imp.arranged(step, v, order) for v in values]
     shape = tuple(
         sum(v.shape[a] for v in values) if a == axis else s for a, s in enumerate(first.shape)
@@ -216,7 +249,7 @@ def concat(imp: Importer, step: Step) -> Value:
     along = order.index(axis) + 1
     layer = L.Concatenate() if along == len(order) else L.Concatenate(along)
     node = imp.emit(step, layer, *(v.node for v in ready))
-    return Value(node, shape, order)
+    return replace(ready[0], node=node, shape=shape)
 
 
 def along_batch(const: Const) -> Const:
@@ -232,22 +265,30 @@ def expand(imp: Importer, step: Step) -> Value:
     if isinstance(wanted, Value):
         raise ArgumentError("its shape is computed from the pictures' contents")
     if value.batched:
-        fulls = [
-            np.broadcast_shapes((n, *value.shape[1:]), tuple(a.tolist()))
-            for n, a in zip(TRIED, wanted.arrays * 2, strict=False)
-        ]
-        if {len(f) for f in fulls} != {value.rank} or tuple(f[0] for f in fulls) != TRIED:
+        shape = stretched([value.shape, *one_for_all(imp, wanted, value.rank)])
+        if len(shape) != value.rank:
             raise NotBatched("it stretches the batch")
-        shape: Shape = (BATCH, *fulls[0][1:])
     else:
         shape = np.broadcast_shapes(value.shape, tuple(wanted.array.tolist()))
         new = len(shape) - value.rank
         value = value.named((1,) * new + value.shape, [NEW] * new + list(range(value.rank)))
     value = imp.raw(step, value)
-    start = 1 if value.batched else 0
-    imp.budget.allow(shape[start:], 4, "its output")
-    node = imp.emit(step, L.BroadcastTo(shape[start:]), value.node)
-    return replace(value, node=node, shape=shape)
+    full = replace(value, shape=shape).sample
+    imp.budget.allow(full, 4, "its output")
+    return replace(value, node=imp.emit(step, L.BroadcastTo(full), value.node), shape=shape)
+
+
+def one_for_all(imp: Importer, wanted: Const, rank: int) -> list[Shape]:
+    """A shape to stretch to, with `BATCH` where it is the batch's length."""
+    rows = [tuple(a.tolist()) for a in wanted.arrays]
+    if len(rows) > 1:
+        same = all(row[1:] == rows[0][1:] for row in rows)
+        if not same or [row[:1] for row in rows] != [(n,) for n in TRIED]:
+            raise NotBatched("it stretches the batch")
+        return [(BATCH, *rows[0][1:])]
+    if len(rows[0]) == rank and rows[0][:1] == imp.fixed_batches[:1]:
+        return [(BATCH, *rows[0][1:])]
+    return rows
 
 
 @operator("Tile")
@@ -271,7 +312,7 @@ def gather(imp: Importer, step: Step) -> Value:
     """Entries at fixed places; an index of no axis takes the axis away."""
     value = imp.settled(step, imp.value(step, 0))
     axis, indices = value.axis(int(step.get("axis", 0))), imp.const(step, 1)
-    if value.batched and axis == 0:
+    if axis == value.batch:
         raise NotBatched("it picks from the batch")
     value = value if axis in value.order else imp.raw(step, value)
     node = imp.emit(step, L.Gather(indices.tolist(), value.ours(axis)), value.node)
@@ -283,7 +324,7 @@ def gather(imp: Importer, step: Step) -> Value:
         else:
             order.append(a + more if a > axis else a)
     shape = (*value.shape[:axis], *indices.shape, *value.shape[axis + 1 :])
-    return Value(node, shape, tuple(order))
+    return replace(value, node=node, shape=shape, order=tuple(order))
 
 
 @operator("DepthToSpace", "SpaceToDepth")
@@ -308,7 +349,7 @@ def blocks(imp: Importer, step: Step) -> Value:
 def split(imp: Importer, step: Step) -> list[Value]:
     value = imp.settled(step, imp.value(step, 0))
     axis = value.axis(int(step.get("axis", 0)))
-    if value.batched and axis == 0:
+    if axis == value.batch:
         raise NotBatched("it splits the batch")
     value = value if axis in value.order else imp.raw(step, value)
     parts, made, start = split_sizes(step, value.shape[axis], imp.ints(step, 1, "split")), [], 0

@@ -22,7 +22,7 @@ def channels_last(imp: Importer, step: Step, alone: bool = True) -> Value:
 
     alone: each sample is normalized by itself, so that our sample must be one of the file's.
     """
-    value = imp.value(step, 0)
+    value = imp.value(step, 0).plain()
     if value.rank < 2:
         raise ArgumentError(f"it normalizes an input of {value.rank} axes, without channels")
     single = value.batched or value.shape[0] == 1
@@ -63,7 +63,7 @@ def by_place(
     imp: Importer, step: Step, scale: Array, bias: Array, mean: Array, variance: Array
 ) -> Value:
     """y = s x + t with an s and a t for each place."""
-    value = imp.settled(step, imp.value(step, 0))
+    value = imp.settled(step, imp.value(step, 0).plain())
     factor = scale / np.sqrt(variance.astype(np.float64) + epsilon(step))
     shift = (bias - mean * factor).astype(scale.dtype)
     for operation, array, tail in (

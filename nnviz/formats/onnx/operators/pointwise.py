@@ -13,7 +13,7 @@ from ....errors import ArgumentError
 from ..graph import Step
 from ..importer import Importer, operator
 from ..tensors import element_type
-from ..values import BATCH, TRIED, Const, NeedsValue, NotBatched, Value
+from ..values import TRIED, Const, NeedsValue, NotBatched, Value
 from .arithmetic import laid_out
 
 
@@ -108,7 +108,7 @@ def limit(imp: Importer, step: Step, i: int, key: str) -> float | None:
 @operator("PRelu")
 def prelu(imp: Importer, step: Step) -> Value:
     """One slope for each channel, or as many as the file has."""
-    value = imp.settled(step, imp.value(step, 0))
+    value = imp.settled(step, imp.value(step, 0).plain())
     slope = imp.weight(step, 1)
     if value.batched and slope.ndim == value.rank and len(slope) > 1:
         raise NotBatched("its slopes differ along the batch")
@@ -134,10 +134,11 @@ def dropout(imp: Importer, step: Step) -> Value | tuple[Value, Const]:
     value = imp.pointwise(step, L.Dropout(rate) if 0 < rate < 1 else L.Linear())
     if len(step.outputs) < 2 or not step.outputs[1]:
         return value
-    shapes = [[n if s == BATCH else s for s in value.shape] for n in TRIED]
+    shapes = [value.lengths(n) for n in TRIED]
     for shape in shapes:
         imp.budget.allow(shape, 1, "its mask")
-    return value, Const.tried([np.ones(shape, bool) for shape in shapes])
+    passes = step.opset >= 12  # before it, a mask of nothing done was all False
+    return value, Const.tried([np.full(shape, passes) for shape in shapes])
 
 
 @operator("Cast")

@@ -13,9 +13,9 @@ from ..values import NotBatched, Value
 from .windows import Laid, finish, laid, windows
 
 
-def settings(step: Step, was: Laid) -> tuple[tuple[int, int], dict[str, Any]]:
+def settings(imp: Importer, step: Step, was: Laid) -> tuple[tuple[int, int], dict[str, Any]]:
     """The window's size, and what else the pooling layers want."""
-    told = windows(step, was)
+    told = windows(imp, step, was)
     return told.kernel, {
         "strides": told.strides,
         "padding": told.pads,
@@ -28,7 +28,7 @@ def settings(step: Step, was: Laid) -> tuple[tuple[int, int], dict[str, Any]]:
 def max_pool(imp: Importer, step: Step) -> Value | tuple[Value, Value]:
     """The second output, where it is wanted, says where each maximum stands in the whole tensor."""
     was = laid(imp, step)
-    size, options = settings(step, was)
+    size, options = settings(imp, step, was)
     value = finish(imp, was, imp.emit(step, L.MaxPooling2D(size, **options), was.value.node))
     if len(step.outputs) < 2 or not step.outputs[1]:
         return value
@@ -41,7 +41,7 @@ def max_pool(imp: Importer, step: Step) -> Value | tuple[Value, Value]:
 @operator("AveragePool")
 def average_pool(imp: Importer, step: Step) -> Value:
     was = laid(imp, step)
-    size, options = settings(step, was)
+    size, options = settings(imp, step, was)
     counts = bool(step.get("count_include_pad", 0))
     layer = L.AveragePooling2D(size, **options, count_include_pad=counts)
     return finish(imp, was, imp.emit(step, layer, was.value.node))
@@ -50,7 +50,7 @@ def average_pool(imp: Importer, step: Step) -> Value:
 @operator("LpPool")
 def lp_pool(imp: Importer, step: Step) -> Value:
     was = laid(imp, step)
-    size, options = settings(step, was)
+    size, options = settings(imp, step, was)
     layer = L.LpPooling2D(size, float(step.get("p", 2)), **options)
     return finish(imp, was, imp.emit(step, layer, was.value.node))
 
@@ -58,7 +58,7 @@ def lp_pool(imp: Importer, step: Step) -> Value:
 @operator("GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool")
 def global_pool(imp: Importer, step: Step) -> Value:
     """One number a channel is left; the file keeps the axes, of length 1."""
-    value = imp.value(step, 0)
+    value = imp.value(step, 0).plain()
     if value.rank < 3:
         raise ArgumentError(f"it pools an input of {value.rank} axes")
     shape = (*value.shape[:2], *(1 for _ in value.shape[2:]))

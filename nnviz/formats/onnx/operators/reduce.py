@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ....engine import layers as L
 from ....engine.layer import Layer
 from ..graph import Step
@@ -20,6 +22,12 @@ REDUCTIONS = {
     "ReduceSum": "sum",
     "ReduceSumSquare": "sum_square",
 }
+ALONE = {
+    "ReduceL1": "absolute",
+    "ReduceL2": "absolute",
+    "ReduceLogSum": "log",
+    "ReduceSumSquare": "square",
+}
 POOLS = {"mean": L.GlobalAveragePooling2D, "max": L.GlobalMaxPooling2D}
 
 
@@ -30,7 +38,8 @@ def reduce(imp: Importer, step: Step) -> Value:
     value = imp.value(step, 0)
     axes = imp.ints(step, 1, "axes")
     if not axes and step.get("noop_with_empty_axes", 0):
-        return imp.pointwise(step, L.Linear())
+        alone = ALONE.get(step.op)  # what the operation makes of a single number
+        return imp.pointwise(step, L.Linear() if alone is None else L.Function(alone))
     gone = {value.axis(a) for a in (axes or range(value.rank))}
     return reduced(imp, step, REDUCTIONS[step.op], value, gone, bool(step.get("keepdims", 1)))
 
@@ -59,8 +68,7 @@ def reduced(
 def with_axes(imp: Importer, step: Step, value: Value, axes: set[int]) -> Value:
     """The value with these axes of the file present in our array."""
     value = imp.settled(step, value)
-    inside = {a for a in axes if not (a == 0 and value.batched)}
-    return value if inside <= set(value.order) else imp.raw(step, value)
+    return value if axes - {value.batch} <= set(value.order) else imp.raw(step, value)
 
 
 def without(value: Value, node: str, gone: set[int], keep: bool) -> Value:
@@ -68,10 +76,10 @@ def without(value: Value, node: str, gone: set[int], keep: bool) -> Value:
     order = tuple(a for a in value.order if a not in gone)
     if keep:
         shape: Shape = tuple(1 if a in gone else s for a, s in enumerate(value.shape))
-        return Value(node, shape, order)
+        return replace(value, node=node, shape=shape, order=order)
     kept = [a for a in range(value.rank) if a not in gone]
     shape = tuple(value.shape[a] for a in kept)
-    return Value(node, shape, tuple(kept.index(a) for a in order))
+    return replace(value, node=node, shape=shape, order=tuple(kept.index(a) for a in order))
 
 
 @operator("ArgMax", "ArgMin")

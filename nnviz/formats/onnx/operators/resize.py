@@ -29,12 +29,25 @@ class Along(NamedTuple):
 @operator("Resize", "Upsample")
 def resize(imp: Importer, step: Step) -> Value:
     """Sizes or factors for all axes, or (since opset 18) for some; those that stay are left out."""
-    value = imp.settled(step, imp.value(step, 0))
+    value = imp.settled(step, imp.value(step, 0).plain())
     old = step.op == "Upsample" or step.opset < 11
     rules = options(step, old)
     moved = [a for a in every_axis(imp, step, value, old) if changes(imp, value, a)]
     if not moved:
         return imp.pointwise(step, L.Linear())
+    if not old:
+        return resized(imp, step, value, moved, rules)
+    grows = [a for a in moved if (a.scale or 1.0) >= 1]
+    for part, rounding in ((grows, "floor"), ([a for a in moved if a not in grows], "ceil")):
+        if part:
+            value = resized(imp, step, value, part, {**rules, "rounding": rounding})
+    return value
+
+
+def resized(
+    imp: Importer, step: Step, value: Value, moved: list[Along], rules: dict[str, Any]
+) -> Value:
+    """The value, resized along these axes by one layer."""
     axes = [a.axis for a in moved]
     value = value if set(axes) <= set(value.order) else imp.raw(step, value)
     shape = list(value.shape)
@@ -44,7 +57,7 @@ def resize(imp: Importer, step: Step) -> Value:
     by_size = moved[0].scale is None
     layer = L.Resize(
         [value.ours(a) for a in axes],
-        sizes=[a.size for a in moved] if by_size else None,
+        sizes=[a.size for a in moved],
         scales=None if by_size else [a.scale or 1.0 for a in moved],
         crop=[a.crop for a in moved] if any(a.crop != (0.0, 1.0) for a in moved) else None,
         **rules,
@@ -73,15 +86,15 @@ def every_axis(imp: Importer, step: Step, value: Value, old: bool) -> list[Along
         ]
         factors: list[float | None] = list(told)
     else:
-        counts = kept_ratio(step, lengths, [int(s) for s in sizes])
-        factors = [None] * len(axes)
+        counts, factor = kept_ratio(step, lengths, [int(s) for s in sizes])
+        factors = [factor] * len(axes)
     return [Along(*each) for each in zip(axes, counts, factors, crops, strict=True)]
 
 
 def changes(imp: Importer, value: Value, along: Along) -> bool:
     """Whether an axis is resized at all; the batch may only stay."""
     whole = along.crop == (0.0, 1.0)
-    if along.axis == 0 and value.batched:
+    if along.axis == value.batch:
         lengths = (BATCH, *imp.fixed_batches)
         stays = along.scale == 1.0 or (along.scale is None and along.size in lengths)
         if not (stays and whole):
@@ -99,7 +112,8 @@ def numbers(imp: Importer, step: Step, i: int) -> list[float] | None:
 
 
 def options(step: Step, old: bool) -> dict[str, Any]:
-    """The rules of resizing, in our layer's words. Old files know one: asymmetric."""
+    """The rules of resizing, in our layer's words. Old files know one: asymmetric, and of the
+    nearest cells the one in front where an axis grows, the next one where it shrinks."""
     kind = step.get("mode", "nearest")
     if kind not in KINDS:
         raise ArgumentError(f"its mode is {kind!r}")
@@ -116,13 +130,16 @@ def options(step: Step, old: bool) -> dict[str, Any]:
     }
 
 
-def kept_ratio(step: Step, lengths: Sequence[int], sizes: list[int]) -> list[int]:
-    """Sizes with one factor for all axes, where the file wants the picture's shape kept."""
+def kept_ratio(
+    step: Step, lengths: Sequence[int], sizes: list[int]
+) -> tuple[list[int], float | None]:
+    """Sizes with one factor for all axes, and that, where the file wants the picture's shape
+    kept."""
     policy = step.get("keep_aspect_ratio_policy", "stretch")
     if policy == "stretch":
-        return sizes
+        return sizes, None
     pick = {"not_larger": min, "not_smaller": max}.get(policy)
     if pick is None or BATCH in lengths:
         raise ArgumentError(f"its keep_aspect_ratio_policy is {policy!r}")
     factor = pick(s / n for s, n in zip(sizes, lengths, strict=True))
-    return [math.floor(n * factor + 0.5) for n in lengths]
+    return [math.floor(n * factor + 0.5) for n in lengths], factor

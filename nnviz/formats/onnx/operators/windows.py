@@ -5,6 +5,7 @@ Signals (N, channels, length) are taken as pictures of one row; volumes are not 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -18,6 +19,10 @@ from ..importer import Importer, operator, told
 from ..values import PICTURE, Shape, Value
 
 Two = tuple[int, int]
+MOST_CELLS = 1 << 31
+"""What no kernel, stride or padding reaches."""
+MOST_EXTRA = 10_000
+"""Cells of a kernel that may lie beside a small input: each costs a step, whatever it reads."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ class Laid(NamedTuple):
 
 def laid(imp: Importer, step: Step) -> Laid:
     """Input 0 as pictures (rows, cols, channels)."""
-    value = imp.value(step, 0)
+    value = imp.value(step, 0).plain()
     if value.rank > 4:
         raise ArgumentError(
             f"it works on volumes, shape {told(value.shape)}: nnviz reads pictures (N, channels, "
@@ -68,7 +73,7 @@ def finish(imp: Importer, was: Laid, node: str) -> Value:
     return value.named((shape[0], channels, cols), (0, 1, 3)) if was.is_line else value
 
 
-def windows(step: Step, was: Laid, kernel: Two | None = None) -> Windows:
+def windows(imp: Importer, step: Step, was: Laid, kernel: Two | None = None) -> Windows:
     """The windows that a step's attributes speak of; `kernel` where a weight tells it."""
     given = _two(step.get("kernel_shape"), was.is_line, 1, "kernel_shape")
     if given is None and kernel is None:
@@ -79,7 +84,12 @@ def windows(step: Step, was: Laid, kernel: Two | None = None) -> Windows:
     assert size is not None
     strides = _two(step.get("strides"), was.is_line, 1, "strides") or (1, 1)
     dilation = _two(step.get("dilations"), was.is_line, 1, "dilations") or (1, 1)
-    return Windows(size, strides, dilation, _pads(step, was, size, strides, dilation))
+    if math.prod(size) > 4 * math.prod(was.size) + MOST_EXTRA:
+        raise ArgumentError(f"its kernel {size} is far larger than its input {was.size}")
+    told = Windows(size, strides, dilation, _pads(step, was, size, strides, dilation))
+    padded = [n + sum(p) for n, p in zip(was.size, told.sliding.padding(was.size), strict=True)]
+    imp.budget.allow((*padded, was.value.shape[1]), 4, "its padded input")
+    return told
 
 
 def _two(values: list[int] | None, is_line: bool, front: int, what: str) -> Two | None:
@@ -87,7 +97,7 @@ def _two(values: list[int] | None, is_line: bool, front: int, what: str) -> Two 
     if values is None:
         return None
     every = ([front] if is_line else []) + [int(v) for v in values]
-    if len(every) != 2 or min(every) < 1:
+    if len(every) != 2 or min(every) < 1 or max(every) > MOST_CELLS:
         raise ArgumentError(f"its {what} is {list(values)}")
     return every[0], every[1]
 
@@ -97,7 +107,7 @@ def explicit_pads(step: Step, is_line: bool) -> Pads:
     values = [int(v) for v in step.get("pads") or ([0, 0] if is_line else [0] * 4)]
     if is_line:
         values = [0, *values[:1], 0, *values[1:]]
-    if len(values) != 4 or min(values) < 0:
+    if len(values) != 4 or min(values) < 0 or max(values) > MOST_CELLS:
         raise ArgumentError(f"its pads are {step.get('pads')}")
     top, left, bottom, right = values
     return (top, bottom), (left, right)
@@ -127,7 +137,7 @@ def conv(imp: Importer, step: Step) -> Value:
     if weight.ndim != 4:
         raise ArgumentError(f"its weight has the shape {weight.shape}")
     filters, inside, kh, kw = weight.shape
-    settings = windows(step, was, (kh, kw))
+    settings = windows(imp, step, was, (kh, kw))
     groups, channels = int(step.get("group", 1)), was.value.shape[1]
     if groups < 1 or inside * groups != channels or filters % groups:
         raise ArgumentError(
@@ -169,13 +179,16 @@ def conv_transpose(imp: Importer, step: Step) -> Value:
             f"its weight {weight.shape} in {groups} group(s) does not fit {channels} channels"
         )
     filters = weight.shape[1] * groups
-    told = windows(replace(step, attributes={**step.attributes, "auto_pad": "NOTSET"}), was,
+    told = windows(imp, replace(step, attributes={**step.attributes, "auto_pad": "NOTSET"}), was,
                    (weight.shape[2], weight.shape[3]))  # fmt: skip
     pads, more = cut_off(step, was, told)
-    imp.budget.allow((filters, *weight.shape), 4, "its weight")
-    kernel = np.zeros(
-        (told.kernel[0] + more[0], told.kernel[1] + more[1], filters, channels), weight.dtype
-    )
+    rows, cols = (k + m for k, m in zip(told.kernel, more, strict=True))
+    imp.budget.allow((rows, cols, filters, channels), 4, "its weight")
+    reach = ((n - 1) * s + r + m * d for n, s, r, m, d in zip(
+        was.size, told.strides, told.sliding.reach, more, told.dilation, strict=True
+    ))  # fmt: skip
+    imp.budget.allow((*reach, filters), 4, "what it spreads")
+    kernel = np.zeros((rows, cols, filters, channels), weight.dtype)
     for group in range(groups):
         mine = slice(group * channels // groups, (group + 1) * channels // groups)
         made = slice(group * filters // groups, (group + 1) * filters // groups)

@@ -21,19 +21,19 @@ from ...attribution.checks import generator, whole_number
 from ...attribution.explain import explain
 from ...attribution.goal import as_goal
 from ...results import Attribution, Provenance, Result
-from ..intervals import Interval, student
+from ..intervals import Interval, crossed, student
 from ..scores.measures import evidence, picture_seed
 from .randomize import forgotten, learnt
 from .similarity import rank_correlation, ssim
 
 SURVIVES = 0.5
-"""A map whose rank correlation with itself on a destroyed network is this or more has survived: the
-picture alone settles half of its order or more."""
+"""A map whose rank correlation with itself on a destroyed network is this or more has survived."""
 DEAF = 0.9
 """The same for another class: such a map does not hear which class is asked for."""
 PICTURE = "shows the picture rather than the network"
 ANY_CLASS = "looks the same whichever class is asked for"
-MEASURES = ("rank", "ssim")
+ENDS = (-1.0, 1.0)
+"""Between these every rank correlation lies."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,8 @@ class Sanity(Result):
     each node destroyed. independent: (2, L, N), with that layer alone destroyed, or None. logit:
     (2, N), against the map of another class drawn at random, or None where the target is no class.
     labels: (2, N), against the same network trained on labels in a random order, or None.
-    learnt: that network's accuracy on these labels, or None.
+    learnt: that network's accuracy on these labels, or None. each: (R, N), the rank correlation
+    with all layers destroyed, of each of the R destructions by itself.
     """
 
     nodes: tuple[str, ...]
@@ -55,16 +56,21 @@ class Sanity(Result):
     logit: Array | None = None
     labels: Array | None = None
     learnt: float | None = None
+    each: Array | None = None
 
     @property
     def survival(self) -> tuple[float, Interval | None]:
-        """The mean rank correlation with all layers destroyed, and its 95 % interval."""
-        return student(self.cascading[0, -1])
+        """The mean rank correlation with all layers destroyed, and its 95 % interval: for other
+        pictures and other destructions, which differ among themselves more than pictures do; None
+        where there was one destruction."""
+        if self.each is None:
+            return float(self.cascading[0, -1].mean()), None
+        return crossed(self.each, ENDS)
 
     @property
     def other_class(self) -> tuple[float, Interval | None] | None:
         """The mean rank correlation with another class's map, and its 95 % interval."""
-        return None if self.logit is None else student(self.logit[0])
+        return None if self.logit is None else student(self.logit[0], ENDS)
 
     @property
     def marks(self) -> tuple[str, ...]:
@@ -122,7 +128,7 @@ def sanity(
     other class: Sixt, Granz, Landgraf 2020, section 5, arXiv:1912.09818.
     Raises `ArgumentError` for bad options, and where no layer has parameters.
     """
-    whole_number(stages, "stages", "sanity", most=1000)
+    count = whole_number(stages, "stages", "sanity", most=1000)
     repeats = whole_number(repeats, "repeats", "sanity", most=1000)
     generator(seed, "sanity")
     chosen, pixels = dict(options or {}), model.input.check(x)
@@ -132,23 +138,28 @@ def sanity(
     if not homes:
         raise ArgumentError("this model has no parameters: there is nothing to destroy")
     first = explain(model, pixels, target, method=method, **chosen)
-    asked = _Asked(pixels, target, method, chosen, first)
-    count = min(stages, len(homes))
+    asked, count = _Asked(pixels, target, method, chosen, first), min(count, len(homes))
     ends = [-(-k * len(homes) // count) - 1 for k in range(1, count + 1)]
     seeds = [seed * 1_000_003 + k for k in range(repeats)]
-    alone = [(homes[end],) for end in ends] if independent else []
     labels, accuracy = asked.shuffled(forgotten(model, homes, seed), trained_on, epochs, seed)
+    cascading = asked.without(model, [homes[: end + 1] for end in ends], seeds)
     return Sanity(
         nodes=tuple(homes[end] for end in ends),
-        cascading=asked.without(model, [homes[: end + 1] for end in ends], seeds),
-        independent=asked.without(model, alone, seeds) if alone else None,
+        cascading=cascading.mean(axis=0),
+        independent=asked.without(model, [(homes[end],) for end in ends], seeds).mean(axis=0)
+        if independent
+        else None,
         logit=_another_class(model, pixels, target, first, method, chosen, seed),
         labels=labels,
         learnt=accuracy,
-        provenance=replace(
-            first.provenance, node=None, settings={**chosen, "repeats": repeats}, seed=int(seed)
-        ),
+        each=cascading[:, 0, -1],
+        provenance=_made(first, chosen, repeats, seed),
     )
+
+
+def _made(first: Attribution, options: Mapping[str, Any], repeats: int, seed: int) -> Provenance:
+    settings = {**options, "repeats": repeats}
+    return replace(first.provenance, node=None, settings=settings, seed=int(seed))
 
 
 def noticed(
@@ -170,13 +181,13 @@ def noticed(
     method = first.provenance.method
     own = replace(first, values=first.values[: len(x)])
     asked = _Asked(x, target, method, options, own)
+    found = np.stack([asked.alike(ruin) for ruin in ruins])
     return Sanity(
         nodes=learnt(model)[-1:],
-        cascading=np.mean([asked.alike(ruin) for ruin in ruins], axis=0)[:, None],
+        cascading=found.mean(axis=0)[:, None],
+        each=found[:, 0],
         logit=_another_class(model, x, target, own, method, options, seed),
-        provenance=replace(
-            first.provenance, node=None, settings={**options, "repeats": len(ruins)}, seed=int(seed)
-        ),
+        provenance=_made(first, options, len(ruins), seed),
     )
 
 
@@ -208,12 +219,9 @@ class _Asked:
     def without(
         self, model: Model, parts: Sequence[tuple[str, ...]], seeds: Sequence[int]
     ) -> Array:
-        """(2, parts, N): with each part destroyed, the mean over the seeds."""
-        found = [
-            np.mean([self.alike(forgotten(model, part, seed)) for seed in seeds], axis=0)
-            for part in parts
-        ]
-        return np.stack(found, axis=1)
+        """(seeds, 2, parts, N): with each part destroyed, by each seed."""
+        found = [[self.alike(forgotten(model, part, seed)) for part in parts] for seed in seeds]
+        return np.moveaxis(np.array(found), 1, 2)
 
 
 def similarities(one: Array, other: Array, signed: bool) -> Array:

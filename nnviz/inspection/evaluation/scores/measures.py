@@ -5,6 +5,7 @@ Here a map is what speaks *for* the target, (N, rows, cols): see `evidence`.
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,7 +26,8 @@ class Measure:
 
     better: 1 the higher the better, −1 the lower, 0 neither (it describes the map). share: whether
     each picture's value is 0 or 1, so that its mean is a share. of: "network", "mask" or "map":
-    what it needs.
+    what it needs. ends: between which numbers it lies (of those of the network where the target is
+    a class, so that they are made of probabilities).
     """
 
     name: str
@@ -34,6 +36,7 @@ class Measure:
     reference: str
     of: str
     share: bool = False
+    ends: tuple[float, float] = (0.0, 1.0)
 
     @property
     def direction(self) -> str:
@@ -49,9 +52,10 @@ MEASURES: dict[str, Measure] = {
         Measure("insertion", "area under the probability as the map's first pixels come in",
                 1, "Petsiuk et al. 2018, arXiv:1806.07421", "network"),
         Measure("insertion_minus_deletion", "the one area less the other",
-                1, "Petsiuk et al. 2018, arXiv:1806.07421", "network"),
+                1, "Petsiuk et al. 2018, arXiv:1806.07421", "network", ends=(-1, 1)),
         Measure("pixel_flipping", "mean fall of the target as the map's first pixels are taken "
-                "away", 1, "Samek et al. 2017, eq. 12, arXiv:1509.06321", "network"),
+                "away", 1, "Samek et al. 2017, eq. 12, arXiv:1509.06321", "network",
+                ends=(-math.inf, math.inf)),
         Measure("average_drop", "share of the probability that is lost where only the map's part "
                 "shows", -1, "Chattopadhyay et al. 2018, arXiv:1710.11063", "network"),
         Measure("average_increase", "whether the probability rises where only the map's part shows",
@@ -61,9 +65,9 @@ MEASURES: dict[str, Measure] = {
         Measure("gini", "how unevenly the map is spread: 0 evenly, 1 on one pixel",
                 0, "Chalasani et al. 2020, arXiv:1810.06583", "map"),
         Measure("entropy", "how evenly the map is spread, in nats", 0,
-                "Bhatt et al. 2020, arXiv:2005.00631", "map"),
+                "Bhatt et al. 2020, arXiv:2005.00631", "map", ends=(0, math.inf)),
         Measure("completeness_gap", "what the map leaves over of the difference that it shares out",
-                -1, "Sundararajan et al. 2017, arXiv:1703.01365", "map"),
+                -1, "Sundararajan et al. 2017, arXiv:1703.01365", "map", ends=(0, math.inf)),
         Measure("pointing", "whether the highest pixel lies in the mask", 1,
                 "Zhang et al. 2018, arXiv:1608.00507", "mask", True),
         Measure("mass", "share of the positive values that lies in the mask", 1,
@@ -83,10 +87,15 @@ def evidence(result: Attribution) -> Array:
     The values themselves; of a method whose values are slopes their size, since the sign of a slope
     says which way to change a pixel and not whether it speaks for the target. NaN counts as 0.
     """
-    values = np.nan_to_num(result.values.astype(np.float64), posinf=0.0, neginf=0.0)
-    known = METHODS.get(result.provenance.method)
+    return speaking(result.values, result.provenance.method, result.signed)
+
+
+def speaking(values: Array, method: str, signed: bool) -> Array:
+    """The same of a method's bare values."""
+    values = np.nan_to_num(values.astype(np.float64), posinf=0.0, neginf=0.0)
+    known = METHODS.get(method)
     slopes = known is not None and known.slope
-    return np.abs(values) if slopes and result.signed else values
+    return np.abs(values) if slopes and signed else values
 
 
 def picture_seed(picture: Array, seed: int) -> tuple[int, int]:

@@ -9,7 +9,7 @@ import numpy as np
 from ....engine.layer import Array
 from ....errors import unknown
 from ...results import Part, Provenance, Result
-from ..intervals import Interval, student, wilson
+from ..intervals import ANYWHERE, Interval, student, wilson
 from .measures import MEASURES, Measure
 
 HEADLINES = ("insertion_minus_deletion", "rank")
@@ -48,7 +48,8 @@ class Scores(Result):
     names: (S,). controls: (C,). values: (1 + C, S, N): the map's, then the controls'; NaN where a
     score has no meaning. shares: (K + 1,), of the pixels. deletion, insertion: (1 + C, N, K + 1),
     the probability curves. covered: (N,), the masks' share of the picture, which is what a random
-    map is expected to reach in pointing, mass and rank.
+    map is expected to reach in pointing, mass and rank. ends: (S, 2), between which numbers each
+    score lies, whatever the map.
     """
 
     names: tuple[str, ...]
@@ -59,6 +60,7 @@ class Scores(Result):
     insertion: Array
     provenance: Provenance
     covered: Array | None = None
+    ends: Array | None = None
 
     def of(self, name: str, control: str | None = None) -> Array:
         """(N,): a score of each picture's map, or of a control's."""
@@ -73,16 +75,25 @@ class Scores(Result):
     def __getitem__(self, name: str) -> Score:
         """A score by name, over all pictures."""
         mine, measure = self.of(name), MEASURES[name]
-        mean, interval = summed_up(mine, measure)
+        mean, interval = summed_up(mine, measure, self._ends(name))
         beside = tuple(self._beside(name, control) for control in self.controls)
         return Score(name, mean, interval, measure.direction, measure.reference, beside)
 
     def _beside(self, name: str, control: str) -> Beside:
         mine, other, measure = self.of(name), self.of(name, control), MEASURES[name]
-        lead, interval = student((mine - other) * (measure.better or 1))
+        low, high = self._ends(name)
+        apart = (low - high, high - low)
+        lead, interval = student((mine - other) * (measure.better or 1), apart)
         low = lead if interval is None else interval[0]
         beaten = bool(measure.better and low > 0)
         return Beside(control, summed_up(other, measure)[0], lead, interval, beaten)
+
+    def _ends(self, name: str) -> Interval:
+        """Between which numbers a score lies."""
+        if self.ends is None:
+            return ANYWHERE
+        low, high = self.ends[self.names.index(name)].tolist()
+        return low, high
 
     @property
     def marks(self) -> tuple[str, ...]:
@@ -126,9 +137,12 @@ class Scores(Result):
         return "\n".join([*rows, "!: the map does not surely beat this control"])
 
 
-def summed_up(values: Array, measure: Measure) -> tuple[float, Interval | None]:
-    """The mean over pictures and its 95 % interval: Wilson's for a share, else Student's."""
+def summed_up(
+    values: Array, measure: Measure, ends: Interval = ANYWHERE
+) -> tuple[float, Interval | None]:
+    """The mean over pictures and its 95 % interval: Wilson's for a share, else Student's; neither
+    leaves the ends between which the score lies."""
     there = values[np.isfinite(values)]
     if measure.share and len(there) > 1:
         return float(there.mean()), wilson(round(float(there.sum())), len(there))
-    return student(values)
+    return student(values, ends)

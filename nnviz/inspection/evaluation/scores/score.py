@@ -3,6 +3,7 @@ maps that know nothing of the network do as well."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -122,7 +123,7 @@ class Judge:
         draws = whole_number(draws, "draws", "score", least=1)
         generator(seed, "score")
         truth = _masks(x if masks is None else masks, ready.shape[:3], masks is not None)
-        asker, fills = Asker.of(question), _fills(question, fill)
+        asker, fills = Asker.of(question), fills_of(question, fill)
         rows, cols = ready.shape[1:3]
         side = max(1, min(rows, cols) // 4)
         rng = np.random.default_rng((seed, 2))
@@ -174,6 +175,7 @@ class Judge:
             deletion=np.concatenate([deletion, self.curves[0]]),
             insertion=np.concatenate([insertion, self.curves[1]]),
             covered=None if self.truth is None else chance_of(self.truth),
+            ends=np.array([self.ends(name) for name in chosen], np.float64),
             provenance=Provenance(
                 self.print_,
                 result.provenance.method,
@@ -182,6 +184,17 @@ class Judge:
                 seed=self.seed,
             ),
         )
+
+    def ends(self, name: str) -> tuple[float, float]:
+        """Between which numbers a score of these pictures lies."""
+        measure, question = MEASURES[name], self.question
+        if name == "entropy":
+            return 0.0, math.log(math.prod(question.x.shape[1:3]))
+        likely = question.goal.classes(len(question)) is not None and (
+            question.model.head in ("softmax", "sigmoid", "logits")
+        )
+        asked = measure.of == "network" and name != "infidelity"
+        return measure.ends if likely or not asked else (-math.inf, math.inf)
 
     def _check(self, result: Any) -> None:
         """An error where the maps are of something else."""
@@ -238,7 +251,7 @@ def _masks(given: Any, shape: tuple[int, ...], asked: bool) -> Array | None:
     return masks
 
 
-def _fills(question: Question, fill: Any) -> Array:
+def fills_of(question: Question, fill: Any) -> Array:
     """What pixels that are taken away show, (N, rows, cols, channels)."""
     given = baselines(question, fill, "fill")
     if len(given) > 1:

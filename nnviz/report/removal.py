@@ -1,0 +1,147 @@
+"""What stands under a figure with maps: what its own maps' brightest pixels are worth to what they
+explain, beside a random map's, and what the sanity check says against their methods."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..engine.layer import Array
+from ..inspection.attribution import METHODS, Logit
+from ..inspection.evaluation import Sanity
+from ..inspection.evaluation.sanity import ANY_CLASS, PICTURE
+from ..inspection.evaluation.scores import falls, speaking
+from .figure import Figure
+from .methods import name_of
+from .study import Study, fill_for
+from .words import say
+
+SHARE = 0.1
+"""Of the pixels, which are taken away for the sentence under a figure."""
+ROWS = {
+    "saliency": {"plain": "saliency", "guided": "guided_backprop", "rectified": "deconvnet"},
+    "cam": {"plain": "grad_cam", "guided": "guided_cam", "rectified": "rectified_cam"},
+    "occlusion": {"values": "occlusion"},
+    "occlusion-guide": {"probability": "guide"},
+    "contrast": {"values": "integrated_gradients"},
+    "mistakes": {"for_answer": "occlusion", "for_truth": "occlusion"},
+    "mistakes-unsure": {"for_answer": "occlusion", "for_truth": "occlusion"},
+}
+"""Figure -> its rows of maps by their names in `Figure.numbers` -> the method of each, by its name
+on the page; of `methods` the rows are the methods."""
+LIST = 3
+"""Up to so many rows have a sentence each; more are told in one."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """Of a row's maps: the method, and the mean value of what they explain before, after their
+    brightest pixels were taken away, and after a random map's were."""
+
+    method: str
+    before: float
+    after: float
+    random: float
+
+
+def under(study: Study, figure: Figure, marks: Mapping[str, str]) -> str:
+    """The sentences about a figure's own maps; nothing for a figure without maps.
+
+    marks: what speaks against each method.
+    """
+    rows = rows_of(figure)
+    if not rows or "pictures" not in figure.numbers:
+        return ""
+    found = told(study, figure)
+    n = len(figure.numbers["pictures"])
+    said = [*_said(figure.id, found, n)]
+    against = (marks.get(name, "") for name in dict.fromkeys(rows.values()))
+    return " ".join([*said, *filter(None, against)])
+
+
+def rows_of(figure: Figure) -> dict[str, str]:
+    """The figure's rows of maps, each with its method; a row that failed is not there."""
+    named = {name: name for name in figure.numbers if name in METHODS}
+    known = named if figure.id == "methods" else ROWS.get(figure.id, {})
+    return {row: method for row, method in known.items() if row in figure.numbers}
+
+
+def told(study: Study, figure: Figure) -> list[Told]:
+    """What taking the brightest pixels away does, row by row; see `Told`."""
+    rows, chosen = rows_of(figure), figure.numbers["pictures"]
+    asked: dict[str, tuple[Any, list[str]]] = {}
+    for row in rows:
+        key = row if figure.id.startswith("mistakes") else ""
+        asked.setdefault(key, (_target(study, figure.id, row, chosen), []))[1].append(row)
+    found = {}
+    for target, names in asked.values():
+        maps = np.stack([_maps(study, figure, row, rows[row]) for row in names])
+        got = falls(
+            study.judged, study.data.x[chosen], maps, target, share=SHARE, fill=fill_for(study),
+            seed=study.seed,
+        )  # fmt: skip
+        before, random = float(got.before.mean()), float(got.random.mean())
+        for row, after in zip(names, got.after, strict=True):
+            found[row] = Told(rows[row], before, float(after.mean()), random)
+    return [found[row] for row in rows]
+
+
+def _target(study: Study, figure: str, row: str, chosen: Array) -> Any:
+    """What a row's maps explain."""
+    answers, truths = (tuple(v[chosen].tolist()) for v in (study.predicted, study.labels))
+    if figure == "contrast":
+        return Logit(answers) - Logit(truths)
+    return truths if row == "for_truth" or figure in ("saliency", "cam") else answers
+
+
+def _maps(study: Study, figure: Figure, row: str, method: str) -> Array:
+    """(N, rows, cols), what speaks for the target."""
+    values = figure.numbers[row]
+    if method == "guide":
+        values = _cost(values, figure.numbers["boxes"], study.model.input.shape[:2])
+    known = METHODS.get(method)
+    return speaking(values, method, known is not None and known.signed)
+
+
+def _cost(probability: Array, boxes: Array, size: Sequence[int]) -> Array:
+    """(N, rows, cols): how much less sure the answer is on average with a square over this place,
+    from the probability (N, P) with each of the boxes (P, 4) covered."""
+    found, over = np.zeros((len(probability), *size)), np.zeros(tuple(size))
+    for lost, (top, left, bottom, right) in zip(1 - probability.T, boxes.tolist(), strict=True):
+        found[:, top:bottom, left:right] += lost[:, None, None]
+        over[top:bottom, left:right] += 1
+    return found / np.maximum(over, 1)
+
+
+def _said(figure: str, found: Sequence[Told], n: int) -> list[str]:
+    if figure.startswith("mistakes"):
+        answer, truth = found
+        return [say(
+            "trust.mistakes", share=SHARE, before=answer.before, after=answer.after,
+            random=answer.random, was=truth.before, then=truth.after, chance=truth.random,
+        )]  # fmt: skip
+    if len(found) > LIST:
+        each = ", ".join(f"{name_of(one.method)} {one.after:.2f}" for one in found)
+        return [say("trust.list", share=SHARE, n=n, before=found[0].before, each=each,
+                    random=found[0].random)]  # fmt: skip
+    key = "trust.lead" if figure == "contrast" else "trust.sentence"
+    return [
+        say(key if n > 1 else f"{key}.one", name=name_of(one.method), share=SHARE, n=n,
+            before=one.before, after=one.after, random=one.random)
+        for one in found
+    ]  # fmt: skip
+
+
+def marks_of(found: Sanity | None) -> str:
+    """The sanity check's marks in the page's words."""
+    words = {PICTURE: say("trust.picture"), ANY_CLASS: say("trust.any_class")}
+    return "" if found is None else say("and").join(words[mark] for mark in found.marks)
+
+
+def marked(method: str, found: Sanity | None) -> str:
+    """What the sanity check says against a method, or nothing."""
+    marks = marks_of(found)
+    return say("trust.marked", name=name_of(method), marks=marks) if marks else ""
