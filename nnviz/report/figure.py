@@ -46,8 +46,8 @@ class Look:
     pixels' sides the drawn values are means. frame: where the map lies on the picture, all over it
     where nothing is said. chance: key, index and frame of the probabilities while each place was
     covered. again: the line of Python that makes it. named: the map's values are numbers of these
-    (number, name, colour). grid: rows and cols, where the numbers lie one
-    after the other.
+    (number, name, colour). grid: rows and cols, where the
+    numbers lie one after the other.
     """
 
     picture: int | None = None

@@ -74,7 +74,8 @@ def cover(study: Study) -> Covered:
     scale = Scale(low, high, DIVERGING, ends("scale.lowers"))
     places = (result.grid, frame_of(_boxes(result), result.grid))
     maps = [
-        Cell(heat(v, low, high, DIVERGING), "", of_signed(say("alt.covering", picture=study.told(i), name=name), v),
+        Cell(heat(v, low, high, DIVERGING), "",
+             of_signed(say("alt.covering", picture=study.told(i), name=name), v),
              Look(i, heads("method.occlusion")[0], name, "values", (k,), None, scale, study.dot,
                   chance=("probability", (k,), *places),
                   again=f"nv.occlusion(model, data.x[{i}:{i + 1}], {t}, patch={patch}, "
@@ -196,8 +197,8 @@ def guide(study: Study) -> Figure:
         tally = listing([*parts, say("guide.others", count=rest)] if rest else parts)
         answered.append(
             Cell(colours, tally, say("alt.answers", tally=tally),
-                 Look(i, say("look.answers"), name, "predicted", (k,), named=named, grid=result.grid,
-                      again=f"{once}.predicted[0].reshape({down}, {along})"))
+                 Look(i, say("look.answers"), name, "predicted", (k,), named=named,
+                      grid=result.grid, again=f"{once}.predicted[0].reshape({down}, {along})"))
         )  # fmt: skip
     return Figure(
         id="occlusion-guide",

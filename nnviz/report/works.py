@@ -143,7 +143,8 @@ def features(study: Study, node: str, ident: str, channels: Sequence[int] | None
     scale = Scale(low, high, name, ends("scale.below_above" if signed else "scale.little_much"))
     frame = _frame(study, node)
     cells = [
-        Cell(heat(maps[..., k], low, high, name), "", tell(say("alt.channel", k=k, node=node, picture=seen), maps[..., k]),
+        Cell(heat(maps[..., k], low, high, name), "",
+             tell(say("alt.channel", k=k, node=node, picture=seen), maps[..., k]),
              Look(i, say("look.channel", channel=k, node=node), "", "values", (0,), k, scale,
                   frame=frame,
                   again=f"nv.feature_maps(model, data.x[{i}], {node!r}).values[0, :, :, {k}]"))
