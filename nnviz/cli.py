@@ -27,12 +27,11 @@ from .cli_data import (
     load_line,
 )
 from .cli_explain import MODEL_HELP, explain, explain_options
-from .cli_input import input_options, model_for, model_line, read_onnx
+from .cli_input import bare_model, input_options, model_for, model_line, onnx_options
 from .cli_selftest import selftest, selftest_options
 from .engine.model import Model
 from .errors import ArgumentError, FileError, NnvizError, unknown
 from .files import make_folder, with_suffix
-from .formats import load
 from .training import Callback, Checkpoint, CSVLog
 
 
@@ -61,11 +60,37 @@ def report(args: argparse.Namespace) -> None:
         code=code,
         classes=[_class(model, word) for word in args.shown_classes],
         layers=[_layer(model, word) for word in args.layers],
+        chapters=_words(args.chapters),
+        methods=_words(args.methods),
+        pick=_numbers(args.pick),
         lang=args.lang,
         verbose=not args.quiet,
     )
     for path in written:
         print(path)
+    if args.open:
+        _open(written[-1])
+
+
+def _open(page: Path) -> None:
+    """Show the page in the reader's browser; one line where there is none."""
+    import webbrowser
+
+    if not webbrowser.open(page.resolve().as_uri()):
+        print(f"nnviz: found no browser to open {page} with", file=sys.stderr)
+
+
+def _words(given: str | None) -> list[str]:
+    """`a,b,c` as a list; nothing where nothing was said."""
+    return [] if given is None else [word.strip() for word in given.split(",")]
+
+
+def _numbers(given: str | None) -> list[int]:
+    """`3,17,42` as numbers."""
+    words = _words(given)
+    if not all(word.isdecimal() for word in words):
+        raise ArgumentError(f"--pick wants numbers of pictures like 3,17,42, got {given!r}")
+    return [int(word) for word in words]
 
 
 def _class(model: Model, word: str) -> str | int:
@@ -168,8 +193,7 @@ def summary(args: argparse.Namespace) -> None:
     """Print a model's layers, shapes and parameters."""
     from .inspection.anatomy.table import COLUMNS
 
-    is_onnx = Path(args.model).suffix.lower() == ".onnx"
-    model = read_onnx(args.model, partial=True) if is_onnx else load(args.model)
+    model = bare_model(args, args.model, partial=True)
     every = tuple(COLUMNS) if args.columns == "all" else (args.columns or "").split(",")
     print(model.summary(None if args.columns is None else every))
 
@@ -179,7 +203,7 @@ def diagram(args: argparse.Namespace) -> None:
     from .draw import save_picture
     from .inspection.anatomy import diagram as draw
 
-    print(save_picture(draw(load(args.model)), args.out))
+    print(save_picture(draw(bare_model(args, args.model, partial=True)), args.out))
 
 
 def _command(args: argparse.Namespace) -> str:
@@ -219,7 +243,26 @@ def _report_options(sub: argparse.ArgumentParser) -> None:
         help="whose channels are shown; default: the first convolution and the last one before "
         "the answer",
     )  # fmt: skip
-    sub.add_argument("--out", default="gallery", help="the folder to write; default: gallery")
+    group.add_argument(
+        "--chapters", metavar="NAME,NAME",
+        help="of works, adjust, fails and why; default: all four",
+    )  # fmt: skip
+    group.add_argument(
+        "--methods", metavar="NAME,NAME",
+        help="which attribution methods stand beside each other and are judged, by the names that "
+        "`explain` knows; default: the usual ones",
+    )  # fmt: skip
+    group.add_argument(
+        "--pick", metavar="NUMBER,NUMBER",
+        help="which pictures of --data are explained, counted from 0; default: the first of each "
+        "class",
+    )  # fmt: skip
+    sub.add_argument(
+        "--out", default="gallery",
+        help="the folder to write; default: gallery. What was computed stays in its .nnviz-cache, "
+        "so that a report goes on where it was; safe to delete",
+    )  # fmt: skip
+    sub.add_argument("--open", action="store_true", help="open the page in the browser")
     sub.add_argument("--name", help="what to call the model on the page")
     sub.add_argument(
         "--lang", default="en", metavar="LANGUAGE",
@@ -261,6 +304,7 @@ def _evaluate_options(sub: argparse.ArgumentParser) -> None:
 def _diagram_options(sub: argparse.ArgumentParser) -> None:
     _model_option(sub)
     sub.add_argument("--out", default="diagram.svg", help=".svg or .png; default: diagram.svg")
+    onnx_options(sub)
 
 
 def _model_option(sub: argparse.ArgumentParser) -> None:
@@ -269,6 +313,7 @@ def _model_option(sub: argparse.ArgumentParser) -> None:
 
 def _summary_options(sub: argparse.ArgumentParser) -> None:
     _model_option(sub)
+    onnx_options(sub)
     sub.add_argument(
         "--columns",
         help="kernel,parameters,trainable,mult_adds,flops,memory,receptive_field,stride,centre, or "

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from .cli_data import data_options, load_for, printable
+from .cli_input import input_options, model_for
 from .errors import ArgumentError, listing
 from .files import make_folder
-from .formats import load
 from .inspection.evaluation import ClassChange, Comparison
 from .inspection.evaluation import compare as compared
 
@@ -26,7 +26,7 @@ def compare(args: argparse.Namespace) -> None:
 
     if args.maps < 0:
         raise ArgumentError(f"--maps must be at least 0, got {args.maps}")
-    a, b = load(args.a), load(args.b)
+    a, b = (model_for(args, path) for path in (args.a, args.b))
     pictures = load_for(a, args)
     result = compared(a, b, pictures.x, pictures.y, method=args.method, maps=args.maps)
     folder = make_folder(args.out)
@@ -147,7 +147,8 @@ def add_compare(commands: Any) -> None:
     sub.set_defaults(run=compare)
     sub.add_argument("a", metavar="A", help="a model file or checkpoint, or a shipped model's name")
     sub.add_argument("b", metavar="B", help="the same, held against A")
-    data_options(sub, "--data", required=True)
+    data_options(sub, "--data", required=True, told=True)
     sub.add_argument("--method", default="grad_cam", help="of the maps; default: grad_cam")
     sub.add_argument("--maps", type=int, default=6, help="pictures with maps; default: 6")
+    input_options(sub)
     sub.add_argument("--out", default="comparison", help="the folder to write; default: comparison")

@@ -9,9 +9,9 @@ import numpy as np
 
 from .cli_data import data_options, load_for, printable
 from .cli_explain import MODEL_HELP
+from .cli_input import input_options, model_for
 from .errors import ArgumentError
 from .files import make_folder
-from .formats import load
 from .inspection.evaluation import MethodRanking
 from .inspection.evaluation import compare_methods as ranked
 
@@ -22,7 +22,7 @@ def compare_methods(args: argparse.Namespace) -> None:
 
     if args.pictures < 1:
         raise ArgumentError(f"--pictures must be at least 1, got {args.pictures}")
-    model = load(args.model)
+    model = model_for(args)
     data = load_for(model, args)
     chosen = np.unique(np.linspace(0, len(data) - 1, min(args.pictures, len(data))).astype(int))
     shown = data[chosen]
@@ -82,7 +82,8 @@ def table(result: MethodRanking) -> list[str]:
 def compare_methods_options(sub: argparse.ArgumentParser) -> None:
     """The options of `compare-methods`."""
     sub.add_argument("model", nargs="?", default="mnist-cnn", help=MODEL_HELP)
-    data_options(sub, "--data", default="sample")
+    data_options(sub, "--data", default="sample", told=True)
+    input_options(sub)
     sub.add_argument("--methods", nargs="+", metavar="NAME", help="these, or all; default: 21")
     sub.add_argument("--pictures", type=int, default=20, help="how many; default: 20")
     sub.add_argument("--fill", type=float, default=0.0, help="an empty pixel, 0..1; default: 0")

@@ -22,6 +22,12 @@ def convert_options(sub: argparse.ArgumentParser) -> None:
         action="store_true",
         help="of an ONNX file with operators that nnviz does not know, write what can be read",
     )
+    sub.add_argument(
+        "--outputs",
+        nargs="+",
+        metavar="NODE",
+        help="what the ONNX file that is written gives; default: the model's output",
+    )
     input_options(sub)
 
 
@@ -30,6 +36,8 @@ def convert(args: argparse.Namespace) -> None:
     out = Path(args.out)
     if out.suffix not in KINDS:
         raise ArgumentError(f"cannot write {args.out!r}: it must end in {' or '.join(KINDS)}")
+    if args.outputs and out.suffix != ".onnx":
+        raise ArgumentError(f"--outputs is for an ONNX file that is written, got {args.out}")
     if out.is_dir():
         raise FileError(f"cannot write {out}: it is a folder; give the model file's name")
     model = model_for(args, partial=args.partial)
@@ -37,7 +45,7 @@ def convert(args: argparse.Namespace) -> None:
     if out.suffix == ".npz":
         model.save(out)
     else:
-        model.to_onnx(out)
+        model.to_onnx(out, outputs=args.outputs)
         if not model.input.is_plain:
             print(f"nnviz: {FOREIGN}", file=sys.stderr)
     print(out)

@@ -30,8 +30,19 @@ BACKGROUND = 1001
 """Networks with so many outputs have ImageNet's thousand classes, and none of them as number 0."""
 
 
+def onnx_options(sub: argparse.ArgumentParser) -> None:
+    """Add what an ONNX file leaves open."""
+    group = sub.add_argument_group("what an ONNX file leaves open")
+    group.add_argument(
+        "--size", type=size, metavar="ROWSxCOLS", help="of the pictures, where the file leaves it "
+        "free",
+    )  # fmt: skip
+    group.add_argument("--output", metavar="NAME", help="which of its outputs; default: the first")
+
+
 def input_options(sub: argparse.ArgumentParser) -> None:
     """Add what says how pictures become the network's input, and the classes' names."""
+    onnx_options(sub)
     ways = "; ".join(f"{name}: {way.what}" for name, way in PREPARATIONS.items())
     group = sub.add_argument_group(
         "how pictures become the network's input",
@@ -43,11 +54,6 @@ def input_options(sub: argparse.ArgumentParser) -> None:
         "pixels 0..255; one number or one for each channel, in the network's order",
     )  # fmt: skip
     group.add_argument("--scale", type=_numbers, metavar="S[,S,S]", help="the same; default: 1")
-    group.add_argument(
-        "--size", type=size, metavar="ROWSxCOLS", help="of the input, where an ONNX file leaves it "
-        "free",
-    )  # fmt: skip
-    group.add_argument("--output", metavar="NAME", help="which of an ONNX file's; default: first")
     group.add_argument("--channel-order", metavar="RGB|BGR", help="how the network wants colours")
     group.add_argument(
         "--fit", metavar="|".join(FITS), help="what happens to pictures of another size: crop "
@@ -79,21 +85,34 @@ def _numbers(word: str) -> tuple[float, ...]:
     return values
 
 
-def model_for(args: argparse.Namespace, *, partial: bool = False) -> Model:
-    """The model that the arguments name, prepared and named as they say.
+def model_for(args: argparse.Namespace, path: str | None = None, *, partial: bool = False) -> Model:
+    """The model that the arguments name (or the one at this path), prepared and named as they say.
+
+    partial: see `bare_model`.
+    """
+    path = args.model if path is None else path
+    model = as_told(bare_model(args, path, partial=partial), args)
+    plain = len(model.input.shape) == 3 and model.input.is_plain
+    if is_onnx(path) and plain and not told(args):
+        print(f"nnviz: {UNTOLD}", file=sys.stderr)
+    return model
+
+
+def bare_model(args: argparse.Namespace, path: str, *, partial: bool = False) -> Model:
+    """The model of a file, an ONNX file's as `onnx_options` say.
 
     partial: of an ONNX file that cannot be read whole what can be; what is left out is told.
     """
-    is_onnx = Path(args.model).suffix.lower() == ".onnx"
-    if (args.size is not None or args.output is not None) and not is_onnx:
-        raise ArgumentError(f"--size and --output are for ONNX files, got {args.model}")
-    if not is_onnx:
-        return as_told(load(args.model), args)
-    model = read_onnx(args.model, partial, args.size, args.output)
-    model = as_told(model, args)
-    if len(model.input.shape) == 3 and model.input.is_plain and not told(args):
-        print(f"nnviz: {UNTOLD}", file=sys.stderr)
-    return model
+    if is_onnx(path):
+        return read_onnx(path, partial, args.size, args.output)
+    if args.size is not None or args.output is not None:
+        raise ArgumentError(f"--size and --output are for ONNX files, got {path}")
+    return load(path)
+
+
+def is_onnx(path: str) -> bool:
+    """Whether a word names an ONNX file."""
+    return Path(path).suffix.lower() == ".onnx"
 
 
 def read_onnx(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -84,3 +85,24 @@ def galleries(tmp_path_factory):
         return made[case]
 
     return get
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium, driven by playwright. Where there is none the tests are skipped with a reason,
+    unless NNVIZ_BROWSER is "required", as `.ci/run` has it: then they fail."""
+    required = os.environ.get("NNVIZ_BROWSER") == "required"
+    program = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        program, sync_playwright = None, None
+    if program is None or sync_playwright is None:
+        reason = "no browser here: install playwright (pip) and chromium"
+        (pytest.fail if required else pytest.skip)(reason)
+    with sync_playwright() as started:
+        launched = started.chromium.launch(
+            executable_path=program, args=["--no-sandbox", "--disable-gpu", "--disable-quic"]
+        )
+        yield launched
+        launched.close()

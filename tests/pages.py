@@ -138,15 +138,15 @@ def hurried():
         yield
 
 
-def write_case(case, folder):
+def write_case(case, folder, lang="en"):
     """Write a case's gallery; the paths written."""
     build, options = CASES[case]
     model = build()
     data = dataset(model, **options)
     with nullcontext() if case in UNHURRIED else hurried():
-        return write_report(model, data, folder, name=case, verbose=False)
+        return write_report(model, data, folder, name=case, lang=lang, verbose=False)
 
 
 def contents(folder):
-    """Every file of a folder, by name."""
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    """Every file of a folder, by name; not what lies in folders inside it."""
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}

@@ -117,3 +117,68 @@ def test_real_networks_score_what_they_should(tmp_path, shared_data, capsys):
     assert model.classes == names
     held = np.load(folder / "golden_tiny_vgg.npz")
     assert (model.predict(held["pixels"]).argmax(axis=1) == held["output"].argmax(axis=1)).all()
+
+
+def two_outputs(path):
+    """A file with two outputs, `y` and `z`, of pictures whose size it leaves free."""
+    kind, shape = TensorProto.FLOAT, ("N", 3, "rows", "cols")
+    nodes = [helper.make_node("Relu", ["x"], ["y"], "first"),
+             helper.make_node("Tanh", ["y"], ["z"], "second")]  # fmt: skip
+    ends = [helper.make_tensor_value_info(name, kind, shape) for name in "xyz"]
+    graph = helper.make_graph(nodes, "g", ends[:1], ends[1:])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), path)
+    return path
+
+
+def test_summary_and_diagram_take_what_an_onnx_file_leaves_open(tmp_path, capsys):
+    path = two_outputs(tmp_path / "net.onnx")
+    code, printed, _ = run(capsys, "summary", path, "--size", "6x5")
+    assert code == 0
+    assert "first (ReLU)" in printed
+    words = ("--size", "6x5", "--output", "z")
+    code, printed, _ = run(capsys, "summary", path, *words)
+    assert code == 0
+    assert "second (Tanh)" in printed
+    code, _, _ = run(capsys, "diagram", path, *words, "--out", tmp_path / "d.svg")
+    assert code == 0
+    assert "second" in (tmp_path / "d.svg").read_text(encoding="utf-8")
+    code, _, error = run(capsys, "summary", path, "--size", "6x5", "--output", "q")
+    assert code == 2
+    assert "no output named 'q'" in error
+    code, _, error = run(capsys, "summary", "mnist-cnn", "--output", "q")
+    assert code == 2
+    assert "--size and --output are for ONNX files" in error
+
+
+def test_several_outputs_are_written(tmp_path, capsys):
+    path, out = two_outputs(tmp_path / "net.onnx"), tmp_path / "again.onnx"
+    words = (path, out, "--size", "6x5", "--preprocess", "none")
+    code, _, _ = run(capsys, "convert", *words, "--outputs", "second", "first")
+    assert code == 0
+    x = np.random.default_rng(0).standard_normal((2, 3, 6, 5)).astype(np.float32)
+    found = nv.load(out).run_onnx(x)
+    np.testing.assert_allclose(found[0], np.tanh(np.maximum(x, 0)), rtol=1e-6)
+    np.testing.assert_array_equal(found[1], np.maximum(x, 0))
+    code, _, error = run(capsys, "convert", path, tmp_path / "a.npz", "--outputs", "first")
+    assert code == 2
+    assert "--outputs is for an ONNX file" in error
+    code, _, error = run(capsys, "convert", *words, "--outputs", "third")
+    assert code == 2
+    assert "no node named 'third'" in error
+
+
+def test_compare_and_compare_methods_take_a_prepared_onnx_file(tmp_path, capsys):
+    model = nv.load("mnist-cnn")
+    path = model.to_onnx(tmp_path / "net.onnx")
+    words = ("--data", "sample", "--preprocess", "none")
+    code, printed, _ = run(
+        capsys, "compare", path, "mnist-cnn", *words, "--maps", "0", "--out", tmp_path / "c"
+    )
+    assert code == 0
+    assert "answered differently" in printed
+    code, printed, _ = run(
+        capsys, "compare-methods", path, *words, "--pictures", "1", "--methods", "saliency",
+        "--out", tmp_path / "m", "--quiet",
+    )  # fmt: skip
+    assert code == 0
+    assert "saliency" in printed

@@ -19,7 +19,8 @@ net (float[{n}, 3, 8, 8] x) => (float[{n}, 17, 8] y)
 <float[8, 3, 2, 2] stem, float[1, 1, 8] first, float[8, 24] three, float[24] bias, float[8, 8] out,
  float[8] shift, int64[3] tokens = {{0, 8, -1}}, int64[1] zero = {{0}}, int64[1] one = {{1}},
  float half = {{0.5}}, int64[1] many = {{17}}, int64[1] eight = {{8}}, int64[3] all = {{{d}, 1, 8}},
- int64[3] fold = {{17, {h}, 4}}, int64[4] heads = {{{d}, 2, 17, 4}}, int64[5] five = {{{d}, 17, 3, 2, 4}},
+ int64[3] fold = {{17, {h}, 4}}, int64[4] heads = {{{d}, 2, 17, 4}}, int64[5] five = {{{d}, 17,
+ 3, 2, 4}},
  int64[4] parts = {{17, {d}, 3, 8}}, int64[2] flat = {{{t}, 8}}, int64[3] rows = {{17, {d}, 8}},
  int64[3] back = {{{d}, 17, 8}}, int64 i0 = {{0}}, int64 i1 = {{1}}, int64 i2 = {{2}}>
 {{ s = Conv <strides = [2, 2]> (x, stem)

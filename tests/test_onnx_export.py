@@ -331,3 +331,19 @@ def test_every_layer_comes_back_through_the_importer(case):
     wanted = model.run(x, prepared=True, keep=()).output
     (got,) = again.run_onnx(to_file(x))
     close(from_file(got), wanted)
+
+
+def test_outputs_are_nodes_each_once(tmp_path):
+    model = nv.Sequential([nv.Conv2D(2, 3), nv.Flatten(), nv.Dense(2)], input_shape=(5, 5, 1))
+    names = [node.name for node in model.nodes]
+    path = model.to_onnx(tmp_path / "net.onnx", outputs=[names[0], names[-1]])
+    x = np.random.default_rng(0).random((3, 5, 5, 1)).astype(np.float32)
+    first, last = nv.load(path).run_onnx(np.ascontiguousarray(x.transpose(0, 3, 1, 2)))
+    trace = model.run(x)
+    np.testing.assert_allclose(first, trace[names[0]].y.transpose(0, 3, 1, 2), atol=1e-6)
+    np.testing.assert_allclose(last, trace.output, atol=1e-6)
+    for wrong in ([], "dense_1", [names[0], names[0]]):
+        with pytest.raises(nv.ArgumentError, match="outputs must be a list of nodes' names"):
+            model.to_onnx(tmp_path / "net.onnx", outputs=wrong)
+    with pytest.raises(nv.ArgumentError, match="no node named 'q'"):
+        model.to_onnx(tmp_path / "net.onnx", outputs=["q"])

@@ -29,6 +29,20 @@ def test_any_size_and_colour(name, size, channels):
 
 
 @every
+@pytest.mark.parametrize("size", [(18, 18), (18, 300), (19, 27), (300, 18), (513, 257)])
+def test_odd_sizes(name, size):
+    """Tiny, long, tall and large: the place is there and is not the whole picture, and what only
+    looks like a reason lies beside it."""
+    got = nv.data.load(name, n=3, size=size, channels=2)
+    assert got.x.shape == (3, *size, 2)
+    share = got.masks.mean(axis=(1, 2))
+    assert ((share > 0) & (share < 0.3)).all()
+    if got.decoys is not None:
+        assert not (got.decoys & got.masks).any()
+        assert got.decoys.any(axis=(1, 2)).all()
+
+
+@every
 def test_seeds_splits_and_longer_sets(name):
     first = nv.data.load(name, n=70, seed=1)
     for got in (nv.data.load(name, n=70, seed=1), nv.data.load(name, n=200, seed=1)[:70]):
@@ -105,6 +119,14 @@ def test_a_part_has_its_masks():
         ({"n": True}, "n of planted-glyph must be a whole number"),
         ({"seed": -1}, "seed of planted-glyph"),
         ({"size": (17, 28)}, "size of planted-glyph must be a whole number from 18"),
+        ({"n": 10**12}, "n of planted-glyph must be a whole number from 1 to 10,000,000"),
+        ({"n": float("nan")}, "n of planted-glyph must be a whole number"),
+        ({"seed": 1.5}, "seed of planted-glyph must be a whole number"),
+        ({"size": (28.0, 28)}, "size of planted-glyph must be a whole number"),
+        ({"size": (99_999, 28)}, "size of planted-glyph must be a whole number from 18 to 4,096"),
+        ({"size": "28"}, r"size of planted-glyph must be \(rows, cols\), got '28'"),
+        ({"channels": "3"}, "channels of planted-glyph must be a whole number"),
+        ({"channels": 65}, "channels of planted-glyph must be a whole number from 1 to 64"),
         ({"size": 28}, r"size of planted-glyph must be \(rows, cols\), got 28"),
         ({"channels": 0}, "channels of planted-glyph"),
         ({"split": "both"}, "split"),

@@ -192,9 +192,9 @@ def test_a_method_that_cannot_explain_this_model_is_named(monkeypatch):
         return nv.explain(model, x, target, method=method, **options)
 
     monkeypatch.setattr(methods, "explain", refuse)
-    figure = methods.beside_each_other(study, None)
+    figure = methods.beside_each_other(study)
     assert "LRP is not shown: no rule for this layer" in figure.warnings
-    assert len(figure.cells) == len(figure.row_heads) == 5
+    assert len(figure.cells) == len(figure.row_heads) == 6
 
 
 @pytest.mark.parametrize("name", SIZES)

@@ -29,7 +29,7 @@ def fooled():
     model.fit(train.x, train.y, epochs=3, batch_size=32, optimizer=nv.Adam(5e-3), verbose=False)
     test = nv.data.load("planted-spurious", n=60, seed=1)
     study = Study(model, test, 0, "fooled", "model = …", "data = …")
-    return study, trust.judged(study, why.cover(study))
+    return study, trust.judged(study)
 
 
 def test_the_page_says_that_the_maps_show_the_spurious_cue(fooled):
@@ -70,7 +70,7 @@ def test_each_figure_carries_its_own_maps_scores(fooled):
     assert one.before == pytest.approx(np.mean([before for before, _ in every]), abs=1e-5)
     assert one.after == pytest.approx(np.mean([after[0] for _, after in every]), abs=1e-5)
     assert one.random == pytest.approx(np.mean([after[1] for _, after in every]), abs=1e-5)
-    said = removal.under(study, covered.figure, found.sane)
+    said = removal.under(study, covered.figure, trust.against(found.sane))
     assert f"from {one.before:.2f} to {one.after:.2f}" in said
     assert f"to {one.random:.2f}" in said
 
@@ -84,11 +84,14 @@ def test_every_figure_with_maps_says_something_of_its_own(fooled):
         "saliency": why.matrix(study, "saliency"),
         "cam": why.matrix(study, "cam"),
         "contrast": methods.contrast(study),
-        "methods": methods.beside_each_other(study, drawn),
+        "methods": methods.beside_each_other(study),
         "mistakes": fails.worst(study, study.mistakes),
     }
     assert set(made) >= set(removal.ROWS) - {"mistakes-unsure"}
-    said = {name: removal.under(study, figure, found.sane) for name, figure in made.items()}
+    said = {
+        name: removal.under(study, figure, trust.against(found.sane))
+        for name, figure in made.items()
+    }
     assert len(set(said.values())) == len(made)
     assert all("Taking the 10%" in words for words in said.values())
     assert said["saliency"].count("Taking the 10%") == said["cam"].count("Taking the 10%") == 3
@@ -98,7 +101,7 @@ def test_every_figure_with_maps_says_something_of_its_own(fooled):
     np.testing.assert_allclose(lead.before, made["contrast"].numbers["leads"].mean(), rtol=1e-4)
     answer, truth = removal.told(study, made["mistakes"])
     assert answer.before > 0.5 > truth.before, "sure of the wrong answer, so not of the right one"
-    assert not removal.under(study, trust.table(study, found), found.sane)
+    assert not removal.under(study, trust.table(study, found), trust.against(found.sane))
 
 
 def test_a_mark_stands_wherever_the_methods_pictures_stand(fooled):
@@ -109,7 +112,7 @@ def test_a_mark_stands_wherever_the_methods_pictures_stand(fooled):
     drawn = why.cover(study)
     for figure in (drawn.figure, why.matrix(study, "cam"), methods.contrast(study)):
         shown = set(removal.rows_of(figure).values())
-        said = removal.under(study, figure, marked)
+        said = removal.under(study, figure, trust.against(marked))
         assert said.count("shows the picture rather than the network") == len(shown)
     table = trust.table(study, replace(found, sane=marked))
     assert all("shows the picture" in " ".join(row) for row in table.table.rows)

@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 
 from nnviz.engine.executor import threads
+from nnviz.engine.folding import pooled_first
 from nnviz.engine.graph import INPUT, Input
 from nnviz.engine.layer import Mode
-from nnviz.engine.layers import Add, GlobalAveragePooling2D, ReLU
+from nnviz.engine.layers import Add, Conv2D, Flatten, GlobalAveragePooling2D, MaxPooling2D, ReLU
 from nnviz.engine.model import Model
+from nnviz.engine.sequential import Sequential
+from nnviz.engine.sweep import sweep
 from nnviz.errors import ArgumentError
 from nnviz.testing.gradients import relative_error
 from nnviz.testing.subject import generic
@@ -349,3 +352,25 @@ def test_work_aside_gives_its_answer_and_its_error():
             answer = aside(wrong)
             with pytest.raises(ValueError, match="told"):
                 answer()
+
+
+@pytest.mark.parametrize("pool", [MaxPooling2D(2), MaxPooling2D(3, strides=2, padding="same")])
+def test_a_pool_before_its_relu_gives_the_same_and_so_does_the_way_back(pool):
+    """Ties, zeros and windows without anything above zero: the same bits both ways."""
+    model = Sequential([Conv2D(3, 2), ReLU(), pool, Conv2D(4, 2), Flatten()], (9, 8, 2))
+    rng = np.random.default_rng(0)
+    x = rng.integers(-1, 2, (6, 9, 8, 2)).astype(np.float32)  # many ties
+    model.nodes[0].layer.params["weight"] = rng.integers(-1, 2, (2, 2, 2, 3)).astype(np.float32)
+    nodes = list(enumerate(model.nodes))
+    assert pooled_first(nodes, {"re_lu_1"}) == nodes
+    kinds = [type(node.layer).__name__ for _, node in pooled_first(nodes)]
+    assert kinds == ["Conv2D", "MaxPooling2D", "ReLU", "Conv2D", "Flatten"]
+    apart = [node for _, node in pooled_first(nodes, apart=True)]
+    assert (apart == model.nodes) == (pool.strides != pool.pool_size)
+    trace = model.run(x)
+    dy = rng.integers(-3, 4, trace.output.shape).astype(np.float32)
+    wanted = model.backward(trace, {"flatten_1": dy})[INPUT]
+    swept = sweep(model, x, lambda _, rows: {"flatten_1": dy[rows]}, read=("flatten_1",))
+    assert (swept.outputs["flatten_1"] == trace.output).all()
+    assert (swept.gradients[INPUT] == wanted).all()
+    assert (model.predict(x) == trace.output).all()

@@ -181,6 +181,8 @@ def test_what_is_refused(digits):
         sanity(model, data.x, repeats=0)
     with pytest.raises(ArgumentError, match="epochs of sanity"):
         sanity(model, data.x, trained_on=data, epochs=0)
+    with pytest.raises(ArgumentError, match="trained_on must be a Dataset, got a str"):
+        sanity(model, data.x, trained_on="cat")
     with pytest.raises(ArgumentError, match="has no labels to shuffle"):
         sanity(model, data.x, trained_on=Dataset(data.x))
     bare = nv.Sequential([nv.Flatten()], (4, 5, 1))

@@ -147,5 +147,7 @@ def test_the_command_ranks(capsys, tmp_path):
 
 
 def test_unknown_methods_are_refused():
+    with pytest.raises(ArgumentError, match=r"a list of names such as \['lrp'\], got a string"):
+        compare_methods(tiny((28, 28, 1), "abcd", 0), np.zeros((1, 28, 28, 1)), methods="lrp")
     with pytest.raises(ArgumentError, match="'cat'"):
         compare_methods(tiny((28, 28, 1), "abcd", 0), np.zeros((1, 28, 28, 1)), methods=["cat"])

@@ -17,12 +17,13 @@ SEQUENTIAL, DIVERGING = "inferno", "RdBu_r"
 
 CATEGORIES = np.array(
     [
-        (31, 119, 180), (255, 127, 14), (44, 160, 44), (214, 39, 40), (148, 103, 189),
-        (140, 86, 75), (227, 119, 194), (127, 127, 127), (188, 189, 34), (23, 190, 207),
+        (51, 34, 136), (136, 204, 238), (68, 170, 153), (17, 119, 51), (153, 153, 51),
+        (221, 204, 119), (204, 102, 119), (136, 34, 85), (170, 68, 153), (102, 153, 255),
     ],
     np.uint8,
 )  # fmt: skip
-"""Ten colours for classes, in turn."""
+"""Ten colours for classes, in turn: the "muted" scheme of Paul Tol (2021) and a blue, which stay
+apart for readers who see no red or no green."""
 
 
 def class_colours(answers: Array) -> Array:

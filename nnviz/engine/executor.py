@@ -107,7 +107,7 @@ class _Team:
         self._pool, self._size, self._lock = None, 0, threading.Lock()
 
 
-_blas, _team, shelf = _BlasGuard(), _Team(), ScratchShelf()
+one_blas_thread, _team, shelf = _BlasGuard(), _Team(), ScratchShelf()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_team.forget)
 
@@ -128,7 +128,7 @@ def chunk_slices(n: int, sample_bytes: int) -> list[slice]:
 def each(work: Sequence[Callable[[], T]]) -> list[T]:
     """All of `work` on the threads; results in order, the first error in order is raised."""
     size = min(thread_count(), len(work))
-    with _blas:
+    with one_blas_thread:
         if size <= 1:
             return [do() for do in work]
         cursor, lock = iter(range(len(work))), threading.Lock()

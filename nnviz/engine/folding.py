@@ -1,12 +1,12 @@
 """Normalization at prediction is s x + t for each channel: here it goes into the weights beside it.
 
 `rewrite.fold_batch_norm` makes a model of it for good; `Model.run` does it for one run, where
-nobody looks at what lies between.
+nobody looks at what lies between. There, and in training, pools and ReLUs may change places too.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
@@ -19,7 +19,8 @@ from .layers.conv import Conv2D
 from .layers.dense import Dense
 from .layers.depthwise import DepthwiseConv2D
 from .layers.norm import BatchNormalization
-from .layers.pool import Subsampling2D
+from .layers.pool import MaxPooling2D, Subsampling2D
+from .layers.rectifier import ReLU
 from .layers.transposed import Conv2DTranspose
 
 WEIGHTY = Conv2D | Dense | DepthwiseConv2D | Subsampling2D
@@ -63,6 +64,32 @@ def folded_nodes(
         for i, n in nodes
         if n.name not in gone
     ]
+
+
+def pooled_first(
+    nodes: Sequence[tuple[int, Node]], keep: Collection[str] = (), *, apart: bool = False
+) -> list[tuple[int, Node]]:
+    """Nodes (with their places) that give the same, with max pools before the ReLUs that they alone
+    read: max over a window of max(x, 0) is max(max over the window of x, 0), with fewer numbers.
+
+    The gradient is the same as well: where a window's largest is above 0, both ways it goes to the
+    first that is so large, and elsewhere it ends at the ReLU. A pair changes its layers, each node
+    keeps its name and place. keep: nodes whose outputs are wanted as they are. apart: only
+    where no number lies in two windows, so that a ReLU never meets the sum of two gradients.
+    """
+    changed = list(nodes)
+    readers = Counter(name for _, node in nodes for name in node.inputs)
+    at = {node.name: i for i, (_, node) in enumerate(nodes)}
+    for i, (place, pool) in enumerate(nodes):
+        source = pool.inputs[0] if type(pool.layer) is MaxPooling2D else ""
+        if source in keep or readers[source] > 1 or source not in at:
+            continue
+        own, relu = nodes[at[source]]
+        together = isinstance(pool.layer, MaxPooling2D) and not (apart and not pool.layer.apart)
+        if type(relu.layer) is ReLU and together:
+            changed[at[source]] = own, Node(source, pool.layer, relu.inputs)
+            changed[i] = place, Node(pool.name, relu.layer, pool.inputs)
+    return changed
 
 
 def _is_ours(layer: Layer) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import ArgumentError, unknown
 from .executor import Program, chunk_slices, lockstep, shelf
 from .fingerprint import fingerprint
-from .folding import folded_nodes
+from .folding import folded_nodes, pooled_first
 from .graph import INPUT, Node, Symbol, nodes_of, out_shape
 from .head import guess_head, head_kind, head_node
 from .input import InputSpec
@@ -252,6 +252,8 @@ class Model:
             nodes = [(i, node) for i, node in nodes if node.name in needed]
         if private and not mode.train and len(batch) >= FOLD_FROM:
             nodes = folded_nodes(nodes, self.shapes, self.output_name)
+        if wanted is not None:
+            nodes = pooled_first(nodes, wanted)
 
         def program(i: int) -> Program[tuple[Array, dict[str, Call]]]:
             # With names to keep, all arrays come from the scratch; what is kept is copied out.
@@ -355,11 +357,14 @@ class Model:
 
         save(self, path)
 
-    def to_onnx(self, path: str | Path) -> Path:
-        """Write the model as an ONNX file for other runtimes, N free; the path written."""
+    def to_onnx(self, path: str | Path, *, outputs: Sequence[str] | None = None) -> Path:
+        """Write the model as an ONNX file for other runtimes, N free; the path written.
+
+        outputs: the nodes that the file gives, the model's own output where nothing is said.
+        """
         from ..formats.onnx import export
 
-        return export.to_onnx(self, path)
+        return export.to_onnx(self, path, outputs)
 
     def run_onnx(self, *inputs: Any) -> list[Array]:
         """All outputs of the ONNX file that the model was read from, for its inputs in its order.

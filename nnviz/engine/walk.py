@@ -17,11 +17,27 @@ import numpy as np
 from ..errors import ArgumentError
 from .executor import Program, each
 from .graph import INPUT, Node
-from .layer import Array, Call, Mode, Rule, Shape
+from .layer import Array, Call, Layer, Mode, Rule, Shape
 from .scratch import Scratch
 
 RuleFor = Callable[[Node], Rule]
 """Answers for every node of the model which backward it gets."""
+
+
+@dataclass(frozen=True)
+class ByKind:
+    """A `RuleFor` that looks at the layer alone: rules for kinds of layer and their descendants,
+    where all others keep their own backward.
+
+    shut: whether each rule goes number by number and passes nothing where the derivative is 0.
+    """
+
+    rules: Mapping[type[Layer], Rule]
+    shut: bool = False
+
+    def __call__(self, node: Node) -> Rule:
+        kinds = type(node.layer).__mro__
+        return next((self.rules[k] for k in kinds if k in self.rules), type(node.layer).backward)
 
 
 @dataclass(frozen=True)

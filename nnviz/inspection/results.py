@@ -153,7 +153,8 @@ class Attribution(Result):
     """A map over the input for each picture.
 
     values: (N, rows, cols), signed where the method is signed, never rescaled.
-    scores: (N,), the target's value for each picture.
+    scores: (N,), the target's value for each picture: what the network says of the class (the
+        scores *of the map* are in `quality`).
     raw: (N, rows, cols, channels) where the method has channels. It is of the network's input, as
         `Model.input` prepares it: in the network's channel order (BGR where it wants that) and in
         its units (after range, mean and std). `model.input.pixel_gradient` makes a gradient there
@@ -166,7 +167,8 @@ class Attribution(Result):
         draws.
     warnings: what is degenerate, why, and what to do about it.
     signed: whether negative values mean evidence against the target.
-    quality: how far the maps can be believed, where `scored` has found out.
+    quality: the numbers of how far the maps can be believed, a `Scores`: deletion, insertion and
+        the others of every picture, beside the controls'; None until `nnviz.scored` has found out.
     """
 
     values: Array
@@ -188,7 +190,13 @@ def degenerate(values: Array, cause: str, *, flat: str | None = None) -> tuple[s
     same for a map that is constant but not zero, where that has a cause of its own.
     """
     found = []
-    for i, map_ in enumerate(values):
+    # Most maps are fine, which is seen for all of them at once.
+    axes = tuple(range(1, values.ndim))
+    fine = np.isfinite(values).all(axis=axes) & (np.count_nonzero(values, axis=axes) > 1)
+    if values.size:
+        fine &= values.max(axis=axes) > values.min(axis=axes)
+    for i in np.flatnonzero(~fine).tolist():
+        map_ = values[i]
         why, bad = cause, ~np.isfinite(map_)
         if bad.any():
             what = f"{int(bad.sum())} of {map_.size} values are NaN or infinite"

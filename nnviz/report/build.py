@@ -78,7 +78,6 @@ def write_report(
     name: what to call the model on the page. command, code: how to make it again, shown on the
         page. lang: the language of the page's own words, "en" or "zh" (simplified Chinese).
     """
-    began = time.perf_counter()
     wanted = chosen_chapters(chapters, CHAPTERS)
     study = _study(
         model, data, seed, name or WORDS[checked_language(lang)]["nameless"], code,
@@ -97,18 +96,27 @@ def write_report(
     _ = study.mistakes  # bad labels are found here, before anything is written
     folder = make_folder(out)
     with Progress(verbose) as progress, speaking(lang):
-        made = plan(study, wanted, progress.begun)
-        parts = _files(made)
-        manifest = _manifest(study, made, parts, command)
-        manifest["seconds"] = round(time.perf_counter() - began, 1)
-        names = {fid: list(part) for fid, part in parts.items()}
-        page = render(study, made, names, manifest)
+        made, files = _made(study, wanted, progress, command)
+    _write(folder, files, cache)
+    cache.close(key if made.complete else None, files)
+    return [folder / file for file in files]
+
+
+def _made(
+    study: Study, chapters: Sequence[str], progress: Progress, command: str | None
+) -> tuple[Plan, dict[str, bytes]]:
+    """What the page shows, and all files of the gallery: their names and bytes."""
+    began = time.perf_counter()
+    made = plan(study, chapters, progress.begun)
+    parts = _files(made)
+    manifest = _manifest(study, made, parts, command)
+    manifest["seconds"] = round(time.perf_counter() - began, 1)
+    names = {figure: list(part) for figure, part in parts.items()}
+    page = render(study, made, names, manifest)
     files = {file: content for part in parts.values() for file, content in part.items()}
     files[MANIFEST] = json.dumps(manifest, indent=1, ensure_ascii=False).encode()
     files[PAGE] = page.encode()
-    _write(folder, files, study.cache)
-    cache.close(key if made.complete else None, files)
-    return [folder / file for file in files]
+    return made, files
 
 
 def _study(

@@ -164,7 +164,11 @@ def _study(page: dict[str, Any], model: Model) -> Study:
     if model.fingerprint() != page["fingerprint"]:
         raise ArgumentError("the model is not the same after it was saved and read")
     cache = Cache(Path(page["cache"]), page["base"], page["chosen"])
-    return Study(model, Dataset(**page["data"]), *page["rest"], **page["chosen"], cache=cache)
+    seed, name, *codes = page["rest"]
+    return Study(
+        model, Dataset(**page["data"]), seed, name, codes[0], codes[1], cache=cache,
+        **page["chosen"],
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

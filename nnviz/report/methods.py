@@ -261,10 +261,11 @@ def contrast(study: Study) -> Figure | None:
         for k, (i, p, t) in enumerate(zip(chosen, answers, truths, strict=True))
     ]  # fmt: skip
     maps = [
-        Cell(heat(v, low, high, DIVERGING),
-             say("contrast.label", lead=number(float(lead)), gap=in_words(float(gap))),
-             of_signed(_asked(study, look.picture or 0), v), look)
-        for v, lead, gap, look in zip(drawn, result.scores, result.gap, looks, strict=True)
+        Cell(heat(shown, low, high, DIVERGING),
+             _reason(study, i, v, number(float(lead)), in_words(float(gap))),
+             of_signed(_asked(study, i), v), look)
+        for i, shown, v, lead, gap, look in zip(
+            chosen, drawn, result.values, result.scores, result.gap, looks, strict=True)
     ]  # fmt: skip
     return Figure(
         id="contrast",
@@ -293,19 +294,33 @@ def _asked(study: Study, i: int) -> str:
     return say("alt.contrast", answer=answer, true=true, picture=study.told(i))
 
 
+def _reason(study: Study, i: int, values: Array, lead: str, gap: str) -> str:
+    """What stands under a mistake's map: where most speaks for the wrong answer, and by how much
+    that one leads."""
+    place = _where(values)
+    if place is None:
+        return say("contrast.label.plain", lead=lead, gap=gap)
+    answer = study.class_name(int(study.predicted[i]))
+    return say("contrast.label", place=place, answer=answer, lead=lead, gap=gap)
+
+
 def _tipped(study: Study, values: Array, i: int) -> str:
-    """Where in the surest mistake most speaks for the wrong answer, in windows of about a fifth of
-    the picture."""
+    """Where in the surest mistake most speaks for the wrong answer, as a title."""
+    place = _where(values)
+    if place is None:
+        return say("contrast.title.plain")
+    answer, true = (study.class_name(int(v[i])) for v in (study.predicted, study.labels))
+    return say("contrast.title", answer=answer, true=true, place=place)
+
+
+def _where(values: Array) -> str | None:
+    """Where most speaks for a target, in windows of about a fifth of the picture; None where
+    nothing does."""
     window = tuple(max(1, round(size / 5)) for size in values.shape)
     views = np.lib.stride_tricks.sliding_window_view(values, window)
     means = views.mean(axis=(2, 3))
     if not means.max() > 0:
-        return say("contrast.title.plain")
+        return None
     row, col = np.unravel_index(int(means.argmax()), means.shape)
     middle = (row + (window[0] - 1) / 2, col + (window[1] - 1) / 2)
-    return say(
-        "contrast.title",
-        answer=study.class_name(int(study.predicted[i])),
-        true=study.class_name(int(study.labels[i])),
-        place=place_words(*middle, *values.shape),
-    )
+    return place_words(*middle, *values.shape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,13 @@ from .packed import island
 from .plan import Plan
 from .study import SURE, Study
 from .words import HTML_LANG, language, say, terms, tight, words
+
+
+def squeezed(text: str) -> str:
+    """A style or a script without its comments and without the white space at its lines' ends: they
+    are for whoever writes them."""
+    text = re.sub(r"^\s*/\*.*?\*/", "", text, flags=re.DOTALL | re.MULTILINE)
+    return "\n".join(line.strip() for line in text.splitlines() if line.strip())
 
 
 def bar_uri(scale: Scale) -> str:
@@ -48,8 +56,7 @@ def facts(study: Study) -> list[tuple[str, str]]:
     found, model = study.mistakes, study.model
     shown = []
     if found is not None:
-        low, high = found.interval
-        words = say("fact.accuracy", n=len(found.labels), low=low, high=high)
+        words = say("fact.accuracy", n=len(found.labels))
         shown.append((f"{found.accuracy:.1%}", words))
     count = sum(array.size for array in model.parameters().values())
     shown.append((f"{count:,}", say("fact.params")))
@@ -96,6 +103,7 @@ def render(
         chart_width=chart_width,
         finding_width=finding_width,
     )
+    environment.filters["squeezed"] = squeezed
     looks = Island(study, files)
     return environment.get_template("page.html").render(
         look=looks,

@@ -1,4 +1,4 @@
-"""The plan: which chapters, figures and findings this model and these pictures get.
+"""The plan: which chapters and figures this model and these pictures get.
 
 A figure that a model cannot have (filters without a convolution) is left out; one that fails for a
 reason of the data shows that reason in the picture's place. Nothing is ever an empty frame.
@@ -11,10 +11,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-import numpy as np
-
-from ..draw.colour import DIVERGING, limits
-from ..draw.image import heat
 from ..errors import NnvizError
 from ..inspection.anatomy import Health
 from . import (
@@ -28,14 +24,16 @@ from . import (
     methods,
     removal,
     trust,
+    verdict,
     why,
     works,
 )
-from .figure import Cell, Chapter, Figure, Finding
+from .figure import Chapter, Figure, Finding
 from .helper import helpers
 from .steps import Answers, Step, run
 from .study import Study
-from .words import place_words, say
+from .verdict import Verdict
+from .words import say
 
 CHAPTERS = ("works", "adjust", "fails", "why")
 """In reading order."""
@@ -50,7 +48,7 @@ class Plan:
     """Everything that the page shows. complete: whether nothing failed."""
 
     chapters: tuple[Chapter, ...]
-    findings: tuple[Finding, ...]
+    verdict: Verdict
     complete: bool = True
 
     def figures(self) -> Iterable[Figure]:
@@ -78,9 +76,8 @@ def plan(
             replace(chapter, figures=[_with(study, figure, told) for figure in chapter.figures])
             for chapter in shown
         )
-    findings = [one for name in ("findings-fails", "findings-why") for one in _listed(made, name)]
     complete = not any(isinstance(answer, NnvizError) for answer in made.values())
-    return Plan(shown, tuple(findings), complete)
+    return Plan(shown, _verdict(study, made), complete)
 
 
 Begun = Callable[[list[Step]], Callable[[Step], None]]
@@ -100,8 +97,28 @@ def _chapter(study: Study, name: str, steps: list[Step], made: Answers) -> Chapt
             answer = answer.table
         if isinstance(answer, Figure):
             figures.append(answer)
-    return Chapter(name, say(name), _lead(study, name, figures), figures,
-                   _listed(made, f"advice-{name}"))  # fmt: skip
+    advice = _listed(made, f"advice-{name}")
+    if not advice and not isinstance(made.get(f"advice-{name}"), NnvizError):
+        advice = _nothing(study, name, figures)
+    return Chapter(name, say(name), _lead(study, name, figures), figures, advice)
+
+
+def _verdict(study: Study, made: Answers) -> Verdict:
+    """What stands at the top, of what the steps gave."""
+    told, trusted = made.get("trust"), ""
+    if told is not None:
+        trusted = told.verdict if isinstance(told, trust.Told) else say("verdict.trust.unknown")
+    weak, parts = _listed(made, "findings-fails"), _listed(made, "findings-why")
+    return Verdict(verdict.good(study), weak, trusted, parts)
+
+
+def _nothing(study: Study, name: str, figures: list[Figure]) -> list[str]:
+    """What a chapter says where there is nothing to do about it."""
+    if not figures:
+        return []
+    if name == "fails" and not study.is_labelled:
+        return [say("todo.fails.label")]
+    return [say("todo.trust" if name == "why" else f"todo.{name}.nothing")]
 
 
 def _listed(made: Answers, name: str) -> list[Any]:
@@ -138,7 +155,7 @@ def _works(study: Study) -> Iterable[Step]:
     yield Step("works", "structure", lambda: works.structure(study), reads=())
     if study.is_classifier:
         yield Step("works", "ideal-classes", lambda: works.ideal_classes(study),
-                   reads=("classes", "pick"), early=True)  # fmt: skip
+                   reads=("classes", "pick"), dear=20)  # fmt: skip
     if study.convolutions:
         answer = study.answer_of(study.convolutions[0])
         yield Step("works", "filters-first", lambda: excited.first_filters(study), reads=())
@@ -149,6 +166,7 @@ def _works(study: Study) -> Iterable[Step]:
         yield from _deep(study, node, channels, "" if place == 1 else f"-{place}")
     yield Step("works", "embedding", lambda: inside.arranged(study), reads=())
     yield Step("works", "sizes", lambda: inside.sizes(study), reads=())
+    yield Step("works", "advice-works", lambda: works.advice(study), list[str], ())
 
 
 def _deep(study: Study, node: str, channels: tuple[int, ...] | None, which: str) -> Iterable[Step]:
@@ -157,7 +175,7 @@ def _deep(study: Study, node: str, channels: tuple[int, ...] | None, which: str)
                                 ("ideal-filters", "features-deep", "filters-deep"))  # fmt: skip
     answer = study.answer_of(node)
     yield Step("works", ideal, lambda: excited.ideal_channels(study, node, channels, ideal),
-               reads=("layers",), early=True)  # fmt: skip
+               reads=("layers",), dear=9)  # fmt: skip
     yield Step("works", features, lambda: works.features(study, answer, features, channels),
                reads=("layers", "pick"))  # fmt: skip
     if node in study.convolutions:
@@ -166,10 +184,10 @@ def _deep(study: Study, node: str, channels: tuple[int, ...] | None, which: str)
 
 
 def _adjust(study: Study) -> Iterable[Step]:
-    yield Step("adjust", HEALTH, lambda: study.health, Health, None, early=True)
+    yield Step("adjust", HEALTH, lambda: study.health, Health, None, dear=12)
     yield Step("adjust", "training", lambda: adjust.curves(study), reads=())
     yield Step("adjust", "activations", lambda: adjust.answers(study, study.health),
-               reads=(), needs=(HEALTH,), early=True)  # fmt: skip
+               reads=(), needs=(HEALTH,), dear=5)  # fmt: skip
     yield Step("adjust", "weights", lambda: adjust.weights(study, study.health), reads=(),
                needs=(HEALTH,))  # fmt: skip
     yield Step("adjust", "advice-adjust", lambda: adjust.advice(study, study.health),
@@ -179,6 +197,8 @@ def _adjust(study: Study) -> Iterable[Step]:
 def _fails(study: Study) -> Iterable[Step]:
     if answers.wanted(study):
         yield Step("fails", "answers", lambda: answers.top(study), reads=())
+    if study.is_classifier:
+        yield Step("fails", "findings-fails", lambda: verdict.weak(study), list[Finding], ())
     if not study.is_labelled:
         yield Step("fails", "pictures", lambda: explore.pictures(study), reads=("pick",))
         return
@@ -192,9 +212,8 @@ def _fails(study: Study) -> Iterable[Step]:
         yield Step("fails", name, partial(_of_mistakes, study, make), reads=())
     yield Step("fails", "pictures", lambda: explore.pictures(study), reads=("pick",))
     yield Step("fails", "calibration", partial(_of_mistakes, study, firmness.reliability), reads=())
-    yield Step("fails", "flips", lambda: firmness.shaken(study), reads=(), early=True)
+    yield Step("fails", "flips", lambda: firmness.shaken(study), reads=(), dear=10)
     yield Step("fails", "advice-fails", partial(_of_mistakes, study, fails.advice), list[str], ())
-    yield Step("fails", "findings-fails", lambda: list(_about_mistakes(study)), list[Finding], ())
 
 
 def _of_mistakes(study: Study, make: Callable[..., Any]) -> Any:
@@ -205,7 +224,7 @@ def _why(study: Study) -> Iterable[Step]:
     if not study.is_classifier:
         return
     of_pictures, covered = ("methods", "pick"), (COVERED,)
-    yield Step("why", COVERED, lambda: why.covered(study), why.Covered, None, early=True)
+    yield Step("why", COVERED, lambda: why.covered(study), why.Covered, None, dear=8)
     if methods.is_chosen(study, "occlusion"):
         yield Step("why", "occlusion", lambda: why.covered(study).figure, reads=("pick",),
                    needs=covered)  # fmt: skip
@@ -219,10 +238,10 @@ def _why(study: Study) -> Iterable[Step]:
         yield Step("why", "cam", lambda: why.matrix(study, "cam"), reads=("pick",))
     if methods.is_chosen(study, "saliency"):
         yield Step("why", "saliency", lambda: why.matrix(study, "saliency"), reads=("pick",))
-    yield Step("why", "trust", lambda: trust.told(study), trust.Told, of_pictures, early=True)
+    yield Step("why", "trust", lambda: trust.told(study), trust.Told, of_pictures, dear=40)
     yield Step("why", "advice-why", lambda: why.advice(study, why.covered(study)), list[str],
                ("pick",), covered)  # fmt: skip
-    yield Step("why", "findings-why", lambda: list(_about_parts(study)), list[Finding], ("pick",),
+    yield Step("why", "findings-why", lambda: verdict.parts(study), list[Finding], ("pick",),
                covered)  # fmt: skip
 
 
@@ -230,59 +249,3 @@ STEPS: dict[str, Callable[[Study], Iterable[Step]]] = {
     "works": _works, "adjust": _adjust, "fails": _fails, "why": _why,
 }  # fmt: skip
 """Chapter -> the steps that make it for a study."""
-
-
-# The findings -----------------------------------------------------------------------------------
-
-
-def _about_parts(study: Study) -> Iterable[Finding]:
-    """Which part of a picture matters most."""
-    covered = why.covered(study)
-    result, chosen = covered.result, covered.chosen
-    k, (row, col), drop = why.strongest(result)
-    i = chosen[k]
-    if drop <= 0 or study.predicted[i] != study.labels[i]:
-        return
-    rows, cols = result.values.shape[1:]
-    drawn = study.maps(result.values)
-    low, high = limits(drawn, signed=True)
-    name = study.class_name(int(study.predicted[i]))
-    yield Finding(
-        [study.original(i), Cell(heat(drawn[k], low, high, DIVERGING), "", "its map")],
-        say(
-            "finding.part",
-            true=name,
-            place=place_words(row, col, rows, cols),
-            before=why.in_steps_of(drop, float(result.scores[k])),
-            after=why.in_steps_of(drop, float(result.scores[k]) - drop),
-        ),
-        "occlusion",
-    )
-
-
-def _about_mistakes(study: Study) -> Iterable[Finding]:
-    """What is mixed up most, and the surest mistake."""
-    found = study.mistakes
-    assert found is not None
-    n = len(found.labels)
-    if not len(found.wrong):
-        i = int(found.confidence.argmin())
-        true, sure = study.class_name(int(found.labels[i])), float(found.confidence[i])
-        words = say("finding.none", n=n, true=true, sure=sure)
-        yield Finding([study.original(i)], words, "confusion")
-        return
-    a, b, count = found.mixed_up()[0]
-    pair = [
-        int(i) for i in found.wrong if {int(found.labels[i]), int(found.predicted[i])} == {a, b}
-    ][:2]
-    yield Finding(
-        [study.original(i) for i in pair],
-        say("finding.pair", a=study.class_name(a), b=study.class_name(b), count=count, n=n),
-        "confusion",
-    )
-    i = int(found.wrong[0])
-    true, answer = (study.class_name(int(v[i])) for v in (found.labels, found.predicted))
-    sure = float(np.floor(found.confidence[i] * 1000) / 1000)  # never "100 % sure" by rounding up
-    yield Finding(
-        [study.original(i)], say("finding.wrong", sure=sure, true=true, answer=answer), "mistakes"
-    )

@@ -17,7 +17,7 @@ from ..inspection.evaluation.scores import falls, speaking
 from .figure import Figure
 from .methods import name_of
 from .study import Study, fill_for
-from .words import say
+from .words import listing, say
 
 SHARE = 0.1
 """Of the pixels, which are taken away for the sentence under a figure."""
@@ -124,7 +124,7 @@ def _said(figure: str, found: Sequence[Told], n: int) -> list[str]:
             random=answer.random, was=truth.before, then=truth.after, chance=truth.random,
         )]  # fmt: skip
     if len(found) > LIST:
-        each = ", ".join(f"{name_of(one.method)} {one.after:.2f}" for one in found)
+        each = listing(f"{name_of(one.method)} {one.after:.2f}" for one in found)
         return [say("trust.list", share=SHARE, n=n, before=found[0].before, each=each,
                     random=found[0].random)]  # fmt: skip
     key = "trust.lead" if figure == "contrast" else "trust.sentence"

@@ -27,7 +27,8 @@ class Step:
     chapter: where it belongs. id: what it is kept under; a figure's is its own. make: makes it.
     hint: the type of what it makes. reads: the options that it depends on; None for a step that
     keeps its answer itself, for others that need it. needs: the steps that must be done before.
-    early: dear steps are begun first, so that at the end no core waits for one of them.
+    dear: about how much longer it takes than most; the dearest are begun first, so that at the end
+    no core waits for one of them.
     """
 
     chapter: str
@@ -36,7 +37,7 @@ class Step:
     hint: Any = Figure | None
     reads: Sequence[str] | None = OPTIONS
     needs: Sequence[str] = ()
-    early: bool = False
+    dear: int = 0
 
     def take(self, study: Study) -> Any:
         """The answer: from the cache, or made now."""
@@ -56,7 +57,7 @@ class Work:
 
     def __init__(self, study: Study, steps: Sequence[Step]) -> None:
         self.study, self.answers = study, Answers()
-        self._todo = sorted(steps, key=lambda step: not step.early)
+        self._todo = sorted(steps, key=lambda step: -step.dear)
         self._turn = threading.Condition()
         self._finished: list[tuple[Step, Any]] = []
         self._ids: set[str] = set()

@@ -56,6 +56,28 @@ class Trust:
     chosen: list[int]
     decoys: Mapping[str, Array]
 
+    def believed(self) -> list[str]:
+        """The methods that are surely better than every control and pass the sanity check, the best
+        first."""
+        good = [
+            name
+            for name, found in self.scores.items()
+            if all(c.beaten for c in found["insertion_minus_deletion"].controls)
+            and not marks_of(self.sane.get(name))
+        ]
+        return sorted(good, key=lambda name: -_quality(self.scores[name]))
+
+    def verdict(self) -> str:
+        """How many methods can be believed, and which one best, in one line."""
+        good, n = self.believed(), len(self.chosen)
+        if not self.scores:
+            return say("verdict.trust.unknown")
+        if not good:
+            return say("verdict.trust.none", of=len(self.scores), n=n)
+        before, after, random = self.falls(good[0])
+        return say("verdict.trust", good=len(good), of=len(self.scores), n=n, share=SHARE,
+                   best=name_of(good[0]), before=before, after=after, random=random)  # fmt: skip
+
     def falls(self, name: str) -> tuple[float, float, float]:
         """The mean probability before, after, and after the random control's pixels went."""
         every = [self.scores[name].fall(i, SHARE) for i in range(len(self.chosen))]
@@ -67,18 +89,23 @@ class Trust:
 @kept
 @dataclass(frozen=True)
 class Told:
-    """What the page says of it: what speaks against a method, wherever its maps stand, and the
-    table of all methods."""
+    """What the page says of it: what speaks against a method, wherever its maps stand; the table of
+    all methods; the line at the top."""
 
     marks: dict[str, str]
     table: Figure | None
+    verdict: str
 
 
 def told(study: Study) -> Told:
     """All that the page says of how far its maps can be believed."""
     found = judged(study)
-    marks = {name: marked(name, sane) for name, sane in found.sane.items()}
-    return Told(marks, table(study, found))
+    return Told(against(found.sane), table(study, found), found.verdict())
+
+
+def against(sane: Mapping[str, Sanity]) -> dict[str, str]:
+    """What the sanity check says against each method."""
+    return {name: marked(name, one) for name, one in sane.items()}
 
 
 def judged(study: Study) -> Trust:
@@ -220,11 +247,7 @@ def _title(trust: Trust, names: list[str], known: bool) -> str:
         true = np.mean([trust.scores[name]["pointing"].mean for name in names])
         key = "trust.title.decoy" if seen > true else "trust.title.true"
         return say(key, decoy=seen, true=true)
-    good = [
-        name for name in names
-        if all(c.beaten for c in trust.scores[name]["insertion_minus_deletion"].controls)
-        and not marks_of(trust.sane.get(name))
-    ]  # fmt: skip
+    good = trust.believed()
     if not good:
         return say("trust.title.no", n=len(names))
     return say("trust.title", good=len(good), n=len(names), best=name_of(good[0]))

@@ -39,7 +39,7 @@ from ..engine.layers.activation import Pointwise
 from ..inspection.anatomy import Diagram, Summary
 from .study import Study
 from .walk_patches import Wanted, patch_strips
-from .walk_steps import room
+from .walk_steps import Step, room
 from .walk_store import Carried
 from .words import isolated, listing, say, words
 
@@ -86,6 +86,9 @@ def walk(study: Study, drawn: Diagram, rows: Summary, budget: int = BUDGET) -> d
     given = model.input.prepare(model.input.check(study.data.x[chosen]))
     carried = Carried(model, np.asarray(given, np.float32), homes, budget)
     sees = {row.name: row.receptive_field for row in rows.rows}
+    for name, record in carried.records.items():
+        if "step" in record:
+            record["step"]["says"] = said(carried.steps[name])
     blocks = {b.name: _block(study, carried, b.name, sees.get(b.name)) for b in drawn.blocks}
     for name, block in zip(blocks, drawn.blocks, strict=True):
         blocks[name]["reads"] = [a for a, b in drawn.arrows if b == block.name]
@@ -109,7 +112,24 @@ def walk(study: Study, drawn: Diagram, rows: Summary, budget: int = BUDGET) -> d
     }
 
 
+FORMULAS = {
+    "affine": "({x} − {mean}) × {gamma} / √({variance} + {epsilon}) + {beta} = {value}",
+    "mean": "{sum} / {n} = {value}",
+    "sigmoid": "1 / (1 + e^−({x})) = {value}",
+    "tanh": "tanh({x}) = {value}",
+}
+"""What needs no words."""
 PALETTES = (("plain", SEQUENTIAL), ("signed", DIVERGING))
+
+
+def said(step: Step | None) -> str:
+    """How the script says a step: text in which it fills in the numbers. Sums stand in a table."""
+    if step is None or step.op in ("sum", "add"):
+        return ""
+    key = step.settings.get("curve") or step.settings.get("how") or step.op
+    if key in FORMULAS:
+        return FORMULAS[key]
+    return words()[f"walk.says.{'same' if key == 'concat' else key}"]
 
 
 def homes_of(study: Study, drawn: Diagram) -> dict[str, str]:
@@ -136,7 +156,7 @@ def _picture(study: Study, i: int) -> dict[str, str]:
     """A picture to choose: small, and what it is called."""
     x = study.data.x[i : i + 1]
     scale = np.float32(255) if x.dtype == np.uint8 else np.float32(1)
-    block = block_for(*x.shape[1:3], SMALL_PICTURE)
+    block = block_for(x.shape[1], x.shape[2], SMALL_PICTURE)
     small = coarse(x, block) / scale if block > 1 else x
     wrong = study.mistakes is not None and study.predicted[i] != study.labels[i]
     key, answer = "walk.picture", ""

@@ -103,6 +103,6 @@ def _fitting(
 
 def _strip(patches: Array) -> str:
     """A channel's patches in a row."""
-    block = block_for(*patches.shape[1:3], WIDE)
+    block = block_for(patches.shape[1], patches.shape[2], WIDE)
     drawn = [patch_picture(p) for p in (coarse(patches, block) if block > 1 else patches)]
     return data_uri(beside(drawn, 2))

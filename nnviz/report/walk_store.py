@@ -62,8 +62,9 @@ class Carried:
     def __init__(self, model: Model, x: Array, homes: Mapping[str, str], budget: int) -> None:
         self.model, self.count, self.homes = model, len(x), homes
         shapes = model.shapes
-        self.steps: dict[str, Step | None] = {INPUT: None} | {
-            n.name: step_of(n.layer, [shapes[i] for i in n.inputs]) for n in model.nodes
+        self.steps: dict[str, Step | None] = {
+            INPUT: None,
+            **{n.name: step_of(n.layer, [shapes[i] for i in n.inputs]) for n in model.nodes},
         }
         self.whole: set[str] = set()
         """Nodes of which every number is carried."""
@@ -299,7 +300,7 @@ def _crops(y: Array, boxes: Sequence[Box], channels: Array | None) -> Iterator[d
 def _looks(y: Array, channels: Array | None) -> dict[str, Any]:
     """The maps of a few channels as bytes, coarse where they are large, on one scale."""
     channels = strongest(y, 4) if channels is None else channels
-    maps = coarse(y[..., channels], block_for(*y.shape[1:3], LOOK))
+    maps = coarse(y[..., channels], block_for(y.shape[1], y.shape[2], LOOK))
     low, high = limits(maps, signed=bool((maps < 0).any()))
     share = np.nan_to_num((maps - low) / (high - low or 1.0))
     dots = (share.clip(0, 1) * 255).round().astype(np.uint8)

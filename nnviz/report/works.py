@@ -265,3 +265,14 @@ def _reached(study: Study, result: Maximized) -> tuple[str, str]:
         every = heads("classes.all")[n - 2]
         title = say("classes.title.all", all=every, pictures=pictures)
     return title, f"{say('classes.caption')} {caption}"
+
+
+def advice(study: Study) -> list[str]:
+    """Where the time goes."""
+    table = summary(study.model, ("mult_adds",))
+    counts = {row.name: row.mult_adds or 0 for row in table.rows}
+    node = max(counts, key=lambda name: counts[name])
+    share = counts[node] / (sum(counts.values()) or 1)
+    if share < 0.5:
+        return [say("todo.works.nothing")]
+    return [say("todo.works", node=node, share=share)]

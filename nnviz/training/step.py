@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..engine.executor import Program, chunk_slices, lockstep, shelf
+from ..engine.folding import pooled_first
 from ..engine.graph import INPUT
 from ..engine.layer import Array, Call, Layer
 from ..engine.model import Model
@@ -62,8 +63,9 @@ def train_step(
 
     Where the loss or a gradient is not finite, nothing is changed."""
     end, values, gradient = meeting(model, loss)
-    nodes = model.nodes[: model.place(end) + 1]
-    numbered, live = list(enumerate(nodes)), live_nodes(nodes, (), params=True)
+    numbered = pooled_first(list(enumerate(model.nodes[: model.place(end) + 1])), {end})
+    nodes = [node for _, node in numbered]
+    live = live_nodes(nodes, (), params=True)
     chunks = chunk_slices(len(batch), model.sample_bytes)
 
     def program(i: int) -> Program[tuple[float, int, dict[str, Array]]]:

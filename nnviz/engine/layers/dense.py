@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from ...errors import ArgumentError
 from ..initializers import Spec, check_initializer, initializer
 from ..layer import Array, Call, Layer, Mode, Shape, whole
+from ..lines import PART_BYTES
 from ..window import POINTWISE, SlidingWindow
 
 
@@ -66,14 +68,20 @@ class Dense(Layer):
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
         (x,) = xs
         y = mode.new((*x.shape[:-1], self.units), x.dtype)
-        np.matmul(_rows(x), self.param("weight", x.dtype), out=_rows(y))
+        rows, out = _rows(x), _rows(y)
+        for i, (part, weight) in enumerate(_parts(self.params["weight"], x.dtype)):
+            if i == 0:
+                np.matmul(rows[:, part], weight, out=out)
+            else:
+                out += rows[:, part] @ weight
         if self.use_bias:
             y += self.param("bias", x.dtype)
         return y, None
 
     def backward(self, dy: Array, call: Call) -> Array:
         dx = call.mode.new(call.x.shape, dy.dtype)
-        np.matmul(_rows(dy), self.param("weight", dy.dtype).T, out=_rows(dx))
+        for part, weight in _parts(self.params["weight"], dy.dtype):
+            np.matmul(_rows(dy), weight.T, out=_rows(dx)[:, part])
         return dx
 
     def grads(self, dy: Array, call: Call) -> dict[str, Array]:
@@ -121,6 +129,16 @@ def _strips(top: Array, left: Array, reach: int) -> Iterator[tuple[int, int]]:
             stop = first + int(np.searchsorted(top[first:end], top[first] + reach, "right"))
             yield first, stop
             first = stop
+
+
+def _parts(weight: Array, dtype: Any) -> Iterator[tuple[slice, Array]]:
+    """(rows, those of the weight in this dtype): all at once, or, where they must be converted, as
+    many as stay in cache. A copy of the whole costs more than a few pictures' product with it."""
+    step = len(weight)
+    if weight.dtype != dtype:
+        step = max(1, PART_BYTES // (weight.shape[1] * np.dtype(dtype).itemsize))
+    for start in range(0, len(weight), step):
+        yield slice(start, start + step), weight[start : start + step].astype(dtype, copy=False)
 
 
 def _rows(x: Array) -> Array:

@@ -113,10 +113,17 @@ class MaxPooling2D(_Pooling):
         y = mode.new((n, *out, channels), x.dtype)
         for axis, given, made in ((0, padded, tall), (1, tall, y)):
             cells = self._along(given, axis, out[axis])
-            np.copyto(made, next(cells))
+            largest = next(cells)
             for view in cells:
-                np.maximum(made, view, out=made)
+                largest = np.maximum(largest, view, out=made)
+            if largest is not made:  # windows of one cell
+                np.copyto(made, largest)
         return y, None
+
+    @property
+    def apart(self) -> bool:
+        """Whether no cell lies in two windows."""
+        return all(s >= reach for s, reach in zip(self.strides, self.window().reach, strict=True))
 
     def _along(self, framed: Array, axis: int, out: int) -> Iterator[Array]:
         """For each cell of the window along one axis, what the outputs see there."""
@@ -133,16 +140,20 @@ class MaxPooling2D(_Pooling):
         out = call.y.shape[1:3]
         padded = pad(x, self.window().padding(x.shape[1:3]), -np.inf, call.mode)
         sides = list(zip(self.strides, self.window().reach, out, padded.shape[1:3], strict=True))
-        apart = all(stride >= reach for stride, reach, _, _ in sides)
         tiled = all(stride == reach and k * stride == n for stride, reach, k, n in sides)
         framed, dx = self._framed(x, call.mode, covered=tiled and self.dilation_rate == (1, 1))
         open_, here = (call.mode.temp(dy.shape, bool) for _ in range(2))
         open_[...] = True  # windows whose maximum has not been met yet
-        for view, target in zip(self._views(padded, out), self._views(framed, out), strict=True):
-            np.equal(view, call.y, out=here)
-            here &= open_
-            open_ ^= here
-            if apart:  # no cell lies in two windows
+        last = self.pool_size[0] * self.pool_size[1] - 1
+        cells = zip(self._views(padded, out), self._views(framed, out), strict=True)
+        for i, (view, target) in enumerate(cells):
+            if i < last:
+                np.equal(view, call.y, out=here)
+                here &= open_
+                open_ ^= here
+            else:
+                here = open_
+            if self.apart:
                 np.multiply(dy, here, out=target)
             else:
                 target += dy * here

@@ -7,6 +7,7 @@ the head) stands in the file's metadata as JSON, where `nnviz.load` finds it aga
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,40 +36,43 @@ LARGEST = (1 << 31) - (1 << 20)
 INSTALL = "it needs the package onnx: pip install '.[onnx]' in the checkout, or pip install onnx"
 
 
-def to_onnx(model: Model, path: str | Path) -> Path:
+def to_onnx(model: Model, path: str | Path, outputs: Sequence[str] | None = None) -> Path:
     """Write a model as an ONNX file; the path written (`.onnx` is added where missing).
 
     Input: (N, channels, rows, cols) or (N, features), float32, prepared as `Model.input` says.
-    Output: as `model.predict` gives it, pictures channels first. N is free; parameters of other
-    dtypes become float32. The file is checked by `onnx.checker` before it is written.
+    Output: as `model.predict` gives it, pictures channels first; or, one after the other, what the
+    nodes named in `outputs` give. N is free; parameters of other dtypes become float32. The file is
+    checked by `onnx.checker` before it is written.
 
-    Raises `ArgumentError` for a layer that has no form in ONNX, for a model whose weights do not
-    fit into one file (2 GB), and where the package onnx is missing.
+    Raises `ArgumentError` for a node that the model has not, for a layer that has no form in ONNX,
+    for a model whose weights do not fit into one file (2 GB), and where the package onnx is
+    missing.
     """
     path = with_suffix(str(path), ".onnx")
-    write_bytes(path, to_proto(model).SerializeToString())
+    write_bytes(path, to_proto(model, outputs).SerializeToString())
     return path
 
 
-def to_proto(model: Model) -> onnx.ModelProto:
+def to_proto(model: Model, outputs: Sequence[str] | None = None) -> onnx.ModelProto:
     """The same, as a message in memory."""
     try:
         from onnx import TensorProto, checker, helper, numpy_helper
     except ImportError:
         raise ArgumentError(f"a model cannot be written as ONNX: {INSTALL}") from None
     _check_size(model)
-    graph = Graph.of(model)
-    output = graph.read(model.output_name, FIRST)
 
     def described(name: str, shape: Shape) -> onnx.ValueInfoProto:
         return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", *file_shape(shape)])
 
+    graph = Graph.of(model)
+    names = [model.output_name] if outputs is None else _named(model, outputs)
+    ends = [described(graph.read(name, FIRST), model.shapes[name]) for name in names]
     proto = helper.make_model(
         helper.make_graph(
             graph.nodes,
             "nnviz",
             [described(INPUT, model.input.shape)],
-            [described(output, model.output_shape)],
+            ends,
             [numpy_helper.from_array(array, name) for name, array in graph.arrays.items()],
         ),
         opset_imports=[helper.make_opsetid("", OPSET)],
@@ -83,6 +87,14 @@ def to_proto(model: Model) -> onnx.ModelProto:
 def file_shape(shape: Shape) -> Shape:
     """A sample's shape as it lies in the file: pictures have their channels first."""
     return tuple(shape[axis - 1] for axis in TO_FIRST[1:]) if len(shape) == 3 else shape
+
+
+def _named(model: Model, outputs: Sequence[str]) -> list[str]:
+    """The nodes of these names, each once."""
+    names = [] if isinstance(outputs, str) else [model.node(name).name for name in outputs]
+    if not names or len(set(names)) < len(names):
+        raise ArgumentError(f"outputs must be a list of nodes' names, each once, got {outputs!r}")
+    return names
 
 
 def _check_size(model: Model) -> None:

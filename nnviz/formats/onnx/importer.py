@@ -170,6 +170,8 @@ class Importer:
             array = self.graph.weights[name]
             self.budget.spend(array.nbytes, "the weights")
             return Const.of(array)
+        if not name:
+            raise ArgumentError("it lacks one of its inputs")
         raise NeedsValue(name)
 
     def shape_of(self, value: Value) -> Const:

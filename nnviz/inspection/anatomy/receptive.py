@@ -185,7 +185,7 @@ def place_on_picture(model: Model, node: str, maps: Array) -> Array:
         _interpolation(*axis, size)
         for axis, size in zip(_middles(field), model.input.shape[:2], strict=True)
     )
-    return np.einsum("pr,nrc,qc->npq", down, maps, along, optimize=True).astype(maps.dtype)
+    return (down @ maps @ along.T).astype(maps.dtype, copy=False)
 
 
 def has_places(field: ReceptiveField) -> bool:

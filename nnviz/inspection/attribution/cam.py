@@ -118,7 +118,8 @@ class AtNode:
         maps, slopes = walk.outputs[self.name], walk.gradients[self.name]
         parts = parts_of(maps, slopes)
         made = parts.sum(axis=-1, dtype=np.float64)
-        sizes = np.abs(parts).sum(axis=-1).max(axis=(1, 2))
+        ones = np.ones(parts.shape[-1], parts.dtype)  # a product is faster than a sum
+        sizes = (np.abs(parts, out=parts) @ ones).max(axis=(1, 2))
         top = np.abs((np.abs(made) if signed else made).max(axis=(1, 2)))
         again = np.flatnonzero(top < CANCELLED * sizes)
         if len(again) and maps.dtype != np.float64:

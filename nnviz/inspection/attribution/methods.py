@@ -3,18 +3,21 @@
     @method("cam", reference="Selvaraju et al. 2017, arXiv:1610.02391", cost="1 f + 1 b")
     def grad_cam(model, x, target=None, *, node=None): ...
 
-The decorator changes nothing about the function: it enters it in `METHODS`, from where `explain`,
-the command line, the table in the documentation and the battery of tests read.
+The decorator enters the function in `METHODS`, from where `explain`, the command line, the table
+in the documentation and the battery of tests read. What the function computes it leaves alone: it
+holds BLAS to one thread meanwhile, whose own would go on spinning beside ours after each product.
 """
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
+from ...engine.executor import one_blas_thread
 from ...errors import ArgumentError, listing
 from ..results import Attribution
 from .checks import choice
@@ -98,6 +101,11 @@ def method(
     the others in `also` by which the field knows it."""
 
     def enter(function: F) -> F:
+        @functools.wraps(function)
+        def held(*args: Any, **options: Any) -> Attribution:
+            with one_blas_thread:
+                return function(*args, **options)
+
         entry = Method(
             name=function.__name__,
             family=family,
@@ -109,10 +117,10 @@ def method(
             needs=needs,
             cost=cost,
             slope=slope,
-            function=function,
+            function=held,
         )
         for name in (entry.name, *also):
             METHODS[name] = replace(entry, name=name)
-        return function
+        return cast(F, held)
 
     return enter

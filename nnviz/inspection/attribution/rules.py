@@ -19,7 +19,6 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ...engine.graph import Node
 from ...engine.layer import Array, Call, Layer, Rule
 from ...engine.layers.activation import (
     Linear,
@@ -34,7 +33,7 @@ from ...engine.layers.curve import HardSigmoid, Softsign
 from ...engine.layers.function import Function
 from ...engine.layers.rectifier import ReLU
 from ...engine.model import Model
-from ...engine.walk import RuleFor
+from ...engine.walk import ByKind, RuleFor
 from ...errors import listing
 from .checks import choice
 
@@ -79,12 +78,7 @@ def rule_set(model: Model, name: str) -> tuple[RuleFor | None, tuple[str, ...]]:
     table = RULES[name]
     if not table:
         return None, ()
-
-    def rule_for(node: Node) -> Rule:
-        kinds = type(node.layer).__mro__
-        return next((table[k] for k in kinds if k in table), type(node.layer).backward)
-
-    return rule_for, relu_warnings(model, name)
+    return ByKind(table, shut=name == "guided"), relu_warnings(model, name)
 
 
 def relu_warnings(model: Model, name: str) -> tuple[str, ...]:

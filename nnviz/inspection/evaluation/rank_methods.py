@@ -12,7 +12,7 @@ import numpy as np
 
 from ...engine.layer import Array
 from ...engine.model import Model
-from ...errors import NnvizError
+from ...errors import ArgumentError, NnvizError
 from ..attribution.checks import choice, generator
 from ..attribution.explain import explain
 from ..attribution.methods import METHODS
@@ -149,6 +149,8 @@ def _ordered(rows: Sequence[Ranked], scores: Sequence[Scores]) -> tuple[list[int
 def _names(methods: Sequence[str] | None) -> tuple[str, ...]:
     if methods is None:
         return RANKED
+    if isinstance(methods, str):
+        raise ArgumentError(f"methods must be a list of names such as [{methods!r}], got a string")
     if tuple(methods) == ("all",):
         return tuple(method.name for method in distinct())
     return tuple(dict.fromkeys(choice(name, "method", "nnviz", METHODS) for name in methods))

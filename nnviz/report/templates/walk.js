@@ -1,434 +1,253 @@
 /* The walk through the network: a layer, a picture, a channel, a place, and the very numbers. */
 (() => {
-  const island = document.getElementById("walk-data"), panel = document.getElementById("walk");
-  if (!island || !panel) return;
-  const data = JSON.parse(island.textContent), names = Object.keys(data.blocks);
-  const now = {block: data.start, picture: 0, channel: 0, row: 0, col: 0, page: 0};
-  const say = (key, values = {}) => data.words[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
-  const minus = text => String(text).replace(/-/g, "−");
-  const number = (value, digits = 8) => minus(Number(value.toPrecision(digits)));
+const panel = document.getElementById("walk"), island = document.getElementById("walk-data");
+if (!panel || !island) return;
+const data = JSON.parse(island.textContent), {blocks, nodes, words} = data, now = {block: data.start, picture: 0, fresh: true};
+const fill = (text, values) => text.replace(/{(\w+)}/g, (_, key) => typeof values[key] === "number" && !Number.isInteger(values[key]) ? number(values[key]) : values[key]);
+const say = (key, values) => fill(words[key], values), named = k => blocks[now.block].classes?.[k] ?? say(now.many ? "channel" : "unit", {k});
+const number = (x, digits = 8) => String(+x.toPrecision(digits)).replace(/-/g, "−");
+const range = n => [...Array(n).keys()], total = list => list.reduce((sum, x) => sum + x, 0), {floor, max, min, abs} = Math;
+const by = (list, size) => [...list].sort((a, b) => size(b) - size(a)), best = (list, size) => list.reduce((a, b) => size(b) > size(a) ? b : a, list[0]);
 
-  function make(tag, attributes, ...inside) {
-    const element = document.createElement(tag);
-    for (const [name, value] of Object.entries(attributes || {})) {
-      if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-      else if (value !== null && value !== false) element.setAttribute(name, value === true ? "" : value);
+/* An element "tag.class"; of what is inside, plain objects are attributes, and what is false or undefined is left out. */
+function h(tag, ...inside) {
+  const [name, kind] = tag.split("."), made = document.createElement(name);
+  if (kind) made.className = kind;
+  for (const one of inside.flat())
+    if (one?.constructor === Object) for (const [key, value] of Object.entries(one)) typeof value === "function" ? made[key] = value : made.setAttribute(key, value);
+    else if (one || one === 0) made.append(one);
+  return made;
+}
+const button = (onclick, ...inside) => h("button", {type: "button", onclick}, ...inside);
+
+/* Numbers of a crop, or of the whole where no box is named, by their places in the whole. */
+async function reader(record, [rows, cols, depth]) {
+  const numbers = record.numbers || await load(record), [top, left, , right] = record.box || [0, 0, rows, cols], kept = record.channels;
+  return {numbers, at: (r, c, k) => numbers[((r - top) * (right - left) + c - left) * (kept ? kept.length : depth) + (kept ? kept.indexOf(k) : k)]};
+}
+const load = record => record.read ??= unpack(record).then(found => found.data);
+
+async function output(name) {
+  const {as, from, out, shape} = nodes[name], given = as && (await output(from[0])).numbers;
+  return as ? reader({numbers: as === "relu" ? given.map(x => max(x, 0)) : given}, shape) : out && reader(out[now.picture], shape);
+}
+
+/* What each operation makes of the chosen place: {cells: what is read, lines: sums, values: for its words, value}. */
+const passed = (value, node, row, col, k) => ({values: {place: `${node}, ${say("place.long", {row, col, k})}`}, value});
+const OPS = {
+  async sum({step, k, depth, own, many, cells, learnt}) {
+    const terms = step.terms?.[now.picture], lines = [];
+    let read, others = 0;
+    if (terms) {
+      const most = terms.places.shape[1], [places, x, w, rest] = await Promise.all(["places", "x", "weight", "rest"].map(key => load(terms[key])));
+      read = range(most).map(i => own * most + i).map(i => ({k: places[i], x: x[i], w: w[i]}));
+      others = rest[2 * own] + rest[2 * own + 1];
+      lines.push([say("rest", {n: terms.others}), others]);
+    } else {
+      const weight = await load(step.weight), each = step.weight.shape[2], first = floor(k * step.groups / depth) * each;
+      read = range(each).flatMap(c => cells(first + c, 0).map((cell, n) => ({...cell, w: weight[(n * each + c) * many + own]})));
     }
-    element.append(...inside);
-    return element;
-  }
+    for (const cell of read) cell.product = cell.x * cell.w;
+    const sum = total(read.map(cell => cell.product)) + others, bias = await learnt("bias");
+    lines.push([say("sum", {n: read.length + (terms ? terms.others : 0)}), sum]);
+    if (bias != null) lines.push([say("bias"), bias]);
+    return {cells: read, lines, value: sum + (bias ?? 0)};
+  },
+  pool({step, k, cells}) {
+    const read = cells(k, NaN), inside = read.filter(c => c.inside), won = best(inside, c => c.x), [top, left, bottom, right] = step.counts || [];
+    if (step.how === "max") return {cells: read, won, values: {n: inside.length, place: say("place.short", won)}, value: won.x};
+    const sum = total(inside.map(c => c.x)), n = read.filter(c => c.row >= top && c.col >= left && c.row < bottom && c.col < right).length;
+    return {cells: read, values: {sum, n}, value: sum / n};
+  },
+  async affine({step, x, learnt}) {
+    const [mean, variance, gamma, beta] = await Promise.all(["mean", "variance", "gamma", "beta"].map(learnt));
+    return {values: {x, mean, variance, gamma, beta, ...step}, value: (x - mean) * gamma / Math.sqrt(variance + step.epsilon) + beta};
+  },
+  curve: ({step: {curve, low, high, negative_slope: slope, alpha}, x}) => ({values: {x, low: low ?? "−∞", high: high ?? "∞", slope, alpha},
+    value: {relu: max(x, 0), sigmoid: 1 / (1 + Math.exp(-x)), tanh: Math.tanh(x), clip: min(max(x, low ?? -Infinity), high ?? Infinity),
+      leaky: x > 0 ? x : x * slope, elu: x > 0 ? x : alpha * Math.expm1(x)}[curve]}),
+  softmax({xs, x, row, col, size}) {
+    const scores = range(size[2]).map(k => xs[0].at(row, col, k)), top = max(...scores), e = Math.exp(x - top), sum = total(scores.map(s => Math.exp(s - top)));
+    return {values: {x, top, e, n: size[2], sum}, value: e / sum};
+  },
+  add({xs, row, col, k, from}) {
+    const lines = xs.map((x, i) => ["+ " + from[i], x.at(row, col, k)]);
+    return {lines, value: total(lines.map(line => line[1]))};
+  },
+  concat({step, xs, row, col, k, from}) {
+    let i = 0;
+    while (k >= step.sizes[i]) k -= step.sizes[i++];
+    return passed(xs[i].at(row, col, k), from[i], row, col, k);
+  },
+  same({xs, row, col, k, cols, depth, size: [, along, inside], from}) {
+    const flat = (row * cols + col) * depth + k, place = floor(flat / inside), at = [floor(place / along), place % along, flat % inside];
+    return passed(xs[0].at(...at), from[0], ...at);
+  },
+};
 
-  /* Numbers ------------------------------------------------------------------------------------ */
+async function explain(name) {
+  const {from, step, shape: [, cols, depth]} = nodes[name], {row, col, channel: k} = now, size = nodes[from[0]].shape, kept = blocks[now.block].channels;
+  const xs = await Promise.all(from.map((source, i) => step.in?.[i] ? reader(step.in[i][now.picture], nodes[source].shape) : output(source)));
+  const own = kept ? kept.indexOf(k) : k, learnt = async key => step[key] && (await load(step[key]))[own], [kh, kw] = step.kernel;
+  const cells = (channel, beside) => range(kh * kw).map(n => {
+    const [r, c] = [row, col].map((at, axis) => at * step.stride[axis] - step.pads[axis] + (axis ? n % kw : floor(n / kw)) * step.dilation[axis]);
+    const inside = r >= 0 && c >= 0 && r < size[0] && c < size[1];
+    return {row: r, col: c, k: channel, inside, x: inside ? xs[0].at(r, c, channel) : beside};
+  });
+  const found = await OPS[step.op]({step, xs, x: xs[0].at(row, col, k), row, col, k, from, cols, depth, size, own, many: kept ? kept.length : depth, cells, learnt});
+  return {lines: [], ...found, name, step, size, forward: (await output(name)).at(row, col, k)};
+}
 
-  const opened = new WeakMap();
-  function load(record) {
-    if (!opened.has(record)) opened.set(record, unpack(record).then(found => found.data));
-    return opened.get(record);
-  }
+/* Pictures of maps. */
+function colour(signed, share) {
+  const stops = data.colours[signed ? "signed" : "plain"], at = min(max(share || 0, 0), 1) * (stops.length - 1), i = min(floor(at), stops.length - 2);
+  return stops[i].map((v, n) => v + (at - i) * (stops[i + 1][n] - v));
+}
 
-  /* A part of a map, read by its place and channel in the whole. */
-  function part(numbers, shape, box, channels) {
-    const [top, left, bottom, right] = box || [0, 0, shape[0], shape[1]];
-    const depth = channels ? channels.length : shape[2], where = channels && new Map(channels.map((k, i) => [k, i]));
-    const at = (row, col, k) => numbers[((row - top) * (right - left) + col - left) * depth + (where ? where.get(k) : k)];
-    return {numbers, at};
-  }
+async function maps(name) {
+  const {look, out, shape} = nodes[name], dots = look?.maps[now.picture], found = await (dots ? reader(dots, dots.shape) : output(name));
+  if (!found) return;
+  const kept = (look || out?.[now.picture])?.channels, [rows, cols] = dots ? dots.shape : shape, channels = kept || range(shape[2]);
+  let {low, high} = look || found.numbers.reduce((ends, x) => ({low: min(ends.low, x), high: max(ends.high, x)}), {low: 0, high: 0});
+  if (low < 0) low = -(high = max(high, -low));
+  const at = (k, r, c) => look ? low + found.at(r, c, kept.indexOf(k)) / 255 * (high - low) : found.at(r, c, k);
+  return {rows, cols, low, high, at, channels, tops: new Map(channels.map(k => [k, max(...range(rows * cols).map(i => at(k, floor(i / cols), i % cols)))]))};
+}
 
-  async function output(name, picture) {
-    const node = data.nodes[name];
-    if (node.as) {
-      const {numbers} = await output(node.from[0], picture);
-      return part(node.as === "relu" ? numbers.map(x => Math.max(x, 0)) : numbers, node.shape);
-    }
-    if (!node.out) return null;
-    const record = node.out[picture];
-    return part(await load(record), node.shape, record.box, record.channels);
-  }
+function draw({rows, cols, low, high, at}, k, ...attributes) {
+  const canvas = h("canvas", {width: cols, height: rows}, ...attributes), context = canvas.getContext("2d"), image = context.createImageData(cols, rows);
+  for (const i of range(rows * cols)) image.data.set([...colour(low < 0, (at(k, floor(i / cols), i % cols) - low) / (high - low || 1)), 255], 4 * i);
+  context.putImageData(image, 0, 0);
+  return canvas;
+}
 
-  async function input(name, i, picture) {
-    const node = data.nodes[name], crops = node.step.in && node.step.in[i], source = node.from[i];
-    if (!crops) return output(source, picture);
-    return part(await load(crops[picture]), data.nodes[source].shape, crops[picture].box, crops[picture].channels);
-  }
-
-  const CURVES = {
-    relu: (x) => [Math.max(x, 0)], sigmoid: (x) => [1 / (1 + Math.exp(-x))], tanh: (x) => [Math.tanh(x)],
-    clip: (x, s) => [Math.min(Math.max(x, s.low ?? -Infinity), s.high ?? Infinity), {low: s.low ?? "−∞", high: s.high ?? "∞"}],
-    leaky: (x, s) => [x > 0 ? x : x * s.negative_slope, {slope: s.negative_slope}],
-    elu: (x, s) => [x > 0 ? x : s.alpha * Math.expm1(x), {alpha: s.alpha}],
+/* The very numbers, shown. */
+function pager(count, size, render) {
+  let first = 0;
+  const box = h("div"), show = () => {
+    const end = min(first + size, count), turn = (step, key, off) => button(() => { first += step; show(); box.lastChild.children[+(step > 0)].focus(); }, say(key), off && {disabled: ""});
+    box.replaceChildren(render(first, end), count > size ? h("div.row", turn(-size, "before", !first), turn(size, "next", end === count), say("page", {a: first + 1, b: end, n: count})) : "");
   };
+  show();
+  return box;
+}
+const table = (kind, rows, caption) => h("table." + kind, caption && h("caption", caption), rows.map(row => h("tr", row)));
 
-  /* The inputs that a place reads in one channel: row by row, those beside the map too. */
-  function* window(step, shape, row, col) {
-    for (let i = 0; i < step.kernel[0]; i++) for (let j = 0; j < step.kernel[1]; j++) {
-      const r = row * step.stride[0] - step.pads[0] + i * step.dilation[0], c = col * step.stride[1] - step.pads[1] + j * step.dilation[1];
-      yield {i, j, row: r, col: c, inside: r >= 0 && c >= 0 && r < shape[0] && c < shape[1]};
-    }
+/* A window as numbers on their colours. */
+function grid(caption, cells, key, wide, won) {
+  const top = max(...cells.map(one => abs(one[key]) || 0)) || 1;
+  const tds = cells.map(one => h("td", isNaN(one[key]) ? "–" : number(one[key], wide < 5 ? 7 : 9 - wide), {class: one === won ? "won" : "", title: one.inside ? say("place.short", one) : say("outside"),
+    style: `background: rgb(${colour(true, .5 + .3 * one[key] / top)})`}));
+  return table("grid", range(tds.length / wide).map(i => tds.slice(i * wide, (i + 1) * wide)), caption);
+}
+
+function read({cells, step: {op, kernel, laid}, size, won}) {
+  const one = kernel[0] * kernel[1] === 1, sum = op === "sum";
+  if (!one && max(...kernel) < 8) {
+    const parts = [...new Set(cells.map(c => c.k))].map(k => cells.filter(c => c.k === k)).map(group => ({group, value: total(group.map(c => c.product))})), order = by(parts, part => abs(part.value));
+    return pager(order.length, 1, (i, n, {group, value} = order[i]) => h("div", sum && h("p", say("part", {c: group[0].k, rank: i + 1, n: order.length, value})),
+      h("div.grids", Object.entries(sum ? {x: "window", w: "kernel", product: "product"} : {x: "window"}).map(([key, word]) => grid(say(word), group, key, kernel[1], won)))));
   }
+  const place = c => laid ? say("place.long", {row: floor(c.k / laid[2] / laid[1]), col: floor(c.k / laid[2]) % laid[1], k: c.k % laid[2]})
+    : say(size[0] * size[1] === 1 ? "number" : one ? "channel" : "place.long", c);
+  const order = by(cells.filter(c => c.inside !== false), c => sum ? abs(c.product) : c.x);
+  return pager(order.length, 8, (a, b) => table("sum", order.slice(a, b).map(c => [place(c), number(c.x, 7), ...sum ? ["× " + number(c.w, 7), "= " + number(c.product, 7)] : []].map(text => h("td", text)))));
+}
 
-  /* What one step of a block does for the chosen place: its operation, terms and value. */
-  async function explain(name, block, picture, row, col, k) {
-    const node = data.nodes[name], step = node.step, shape = data.nodes[node.from[0]].shape;
-    const xs = await Promise.all(node.from.map((_, i) => input(name, i, picture)));
-    const own = block.channels ? block.channels.indexOf(k) : k, count = block.channels ? block.channels.length : node.shape[2];
-    const learnt = async key => step[key] ? (await load(step[key]))[own] : 0;
-    const found = {name, step, shape, forward: (await output(name, picture)).at(row, col, k)};
-    if (step.op === "sum") {
-      found.bias = await learnt("bias");
-      found.biased = !!step.bias;
-      await (step.terms ? largest : products)(found, step, xs[0], picture, row, col, k, own, count, node);
-      found.total = found.cells.reduce((sum, cell) => sum + cell.product, 0) + (found.rest || 0);
-      found.value = found.total + found.bias;
-    } else if (step.op === "pool") {
-      found.cells = [...window(step, shape, row, col)].map(cell => ({...cell, x: cell.inside ? xs[0].at(cell.row, cell.col, k) : NaN, k}));
-      const inside = found.cells.filter(cell => cell.inside);
-      if (step.how === "max") {
-        found.winner = inside.reduce((best, cell) => cell.x > best.x ? cell : best);
-        found.value = found.winner.x;
-      } else {
-        const [top, left, bottom, right] = step.counts;
-        found.count = found.cells.filter(cell => cell.row >= top && cell.col >= left && cell.row < bottom && cell.col < right).length;
-        found.total = inside.reduce((sum, cell) => sum + cell.x, 0);
-        found.value = found.total / found.count;
-      }
-    } else if (step.op === "affine") {
-      const [mean, variance, gamma, beta] = await Promise.all(["mean", "variance", "gamma", "beta"].map(learnt));
-      Object.assign(found, {x: xs[0].at(row, col, k), mean, variance, gamma, beta});
-      found.value = (found.x - mean) * gamma / Math.sqrt(variance + step.epsilon) + beta;
-    } else if (step.op === "curve") {
-      found.x = xs[0].at(row, col, k);
-      [found.value, found.says] = CURVES[step.curve](found.x, step);
-    } else if (step.op === "softmax") {
-      const scores = Array.from({length: shape[2]}, (_, c) => xs[0].at(row, col, c));
-      found.top = Math.max(...scores);
-      found.x = scores[k];
-      found.count = scores.length;
-      found.total = scores.reduce((sum, x) => sum + Math.exp(x - found.top), 0);
-      found.value = Math.exp(found.x - found.top) / found.total;
-    } else if (step.op === "add") {
-      found.items = xs.map((x, i) => [data.nodes[name].from[i], x.at(row, col, k)]);
-      found.value = found.items.reduce((sum, [, x]) => sum + x, 0);
-    } else {
-      let [r, c, from, i] = [row, col, k, 0];
-      if (step.op === "concat") while (from >= step.sizes[i]) from -= step.sizes[i++];
-      else {
-        const flat = (row * node.shape[1] + col) * node.shape[2] + k;
-        [r, c, from] = [Math.floor(flat / shape[2] / shape[1]), Math.floor(flat / shape[2]) % shape[1], flat % shape[2]];
-      }
-      found.value = xs[i].at(r, c, from);
-      found.passed = [node.from[i], r, c, from];
-    }
-    return found;
-  }
+function shown(found) {
+  const {name, step, lines, values, value, forward} = found, rows = [...lines, ["= " + name, value], [say("forward"), forward], [say("difference"), value - forward]];
+  return h("div", {"data-step": name}, h("h5", name), found.cells && read(found), values && h("p", fill(step.says, {...values, value})), table("sum", rows.map(([text, x]) => [h("td", text), h("td", number(x), {"data-value": x})])));
+}
 
-  async function products(found, step, x, picture, row, col, k, own, count, node) {
-    const weight = await load(step.weight), each = step.weight.shape[2], first = Math.floor(k / (node.shape[2] / step.groups)) * each;
-    found.cells = [];
-    for (let c = 0; c < each; c++) for (const cell of window(step, found.shape, row, col)) {
-      const w = weight[((cell.i * step.kernel[1] + cell.j) * each + c) * count + own], value = cell.inside ? x.at(cell.row, cell.col, first + c) : 0;
-      found.cells.push({...cell, x: value, w, product: value * w, k: first + c});
-    }
-  }
+/* The panel. */
+const body = h("div"), place = h("div"), numbers = h("div");
+let turn = 0;
 
-  async function largest(found, step, x, picture, row, col, k, own) {
-    const terms = step.terms[picture], most = terms.places.shape[1];
-    const [places, xs, weights, rest] = await Promise.all([terms.places, terms.x, terms.weight, terms.rest].map(load));
-    found.cells = Array.from({length: most}, (_, i) => own * most + i).map(i =>
-      ({row: 0, col: 0, inside: true, k: places[i], x: xs[i], w: weights[i], product: xs[i] * weights[i]}));
-    found.rest = rest[2 * own] + rest[2 * own + 1];
-    found.others = terms.others;
-  }
+/* What the page shows elsewhere, or was searched for this: the channel's best patches. */
+function strip({figure, strips}) {
+  const [id, channels] = figure || [], k = now.channel, image = id && document.getElementById(id)?.querySelectorAll(".tiles img")[channels ? channels.indexOf(k) : k];
+  const src = image ? image.src : strips?.uris[strips.channels.indexOf(k)], text = say("strip", {k: named(k)});
+  return src ? [h("h5", text), h("img.strip", {src, alt: image ? image.alt : text})] : [(figure || strips) && h("p", say("strip.none"))];
+}
 
-  /* Pictures of maps --------------------------------------------------------------------------- */
+async function showPlace(block, map, shape) {
+  const [rows, cols] = shape, [top, left, bottom, right] = block.boxes?.[now.picture] || [0, 0, ...shape], {channel} = now, mine = ++turn, again = () => showPlace(block, map, shape);
+  if (now.row == null) [now.row, now.col] = best(range((bottom - top) * (right - left)).map(i => [top + floor(i / (right - left)), left + i % (right - left)]),
+    ([r, c]) => map.at(channel, floor(r * map.rows / rows), floor(c * map.cols / cols)));
+  now.row = min(max(now.row, top), bottom - 1);
+  now.col = min(max(now.col, left), right - 1);
+  const {row, col} = now, value = (await output(block.nodes.at(-1)))?.at(row, col, channel), steps = block.nodes.filter(name => nodes[name].step);
+  const able = steps.length && (!block.channels || block.channels.includes(channel)), found = able ? await Promise.all(steps.map(explain)) : [];
+  if (mine !== turn) return;
+  const k = named(channel), said = value == null ? "–" : number(value), {many} = now, text = many ? say("place", {k, row, col, value: said}) : `${k}: ${said}`;
+  const field = (key, low, end) => h("label", say(key), " ", h("input", {type: "number", min: low, max: end - 1, value: now[key], id: "walk-" + key,
+    onchange: async event => { now[key] = floor(event.target.value); await again(); document.getElementById("walk-" + key).focus(); }}));
+  const box = (kind, t, l, b, r) => h("i." + kind, {style: `top: ${100 * t / rows}%; left: ${100 * l / cols}%; height: ${100 * (b - t) / rows}%; width: ${100 * (r - l) / cols}%`});
+  const frame = h("div.frame", draw(map, channel, {role: "img", "aria-label": text}), block.boxes && box("crop", top, left, bottom, right), box("here", row, col, row + 1, col + 1), {onclick: event => {
+    const area = frame.getBoundingClientRect();
+    now.row = floor((event.clientY - area.top) / area.height * rows);
+    now.col = floor((event.clientX - area.left) / area.width * cols);
+    again();
+  }});
+  place.replaceChildren(h("div", many && [frame, h("div.row", field("row", top, bottom), field("col", left, right), button(() => { now.row = null; again(); }, say("strongest"))), block.boxes && h("p", say("crop"))],
+    h("p", {"aria-live": "polite"}, text), strip(block)));
+  numbers.replaceChildren(...able ? [h("h5", say("numbers")), ...found.map(shown)] : [h("p", say(block.large || block.channels ? "large" : "none"))]);
+}
 
-  function colour(stops, share) {
-    const place = Math.min(Math.max(share, 0), 1) * (stops.length - 1) || 0, i = Math.min(Math.floor(place), stops.length - 2);
-    return stops[i].map((v, n) => Math.round(v + (place - i) * (stops[i + 1][n] - v)));
-  }
+function showMaps(block, map, shape) {
+  const {channels, tops, low, high} = map, {many} = now, top = k => tops.get(k), order = many ? channels : by(channels, top);
+  if (now.fresh) now.channel = best(order.filter(k => !block.channels || block.channels.includes(k)), top) ?? order[0];
+  const tile = k => button(event => {
+    Object.assign(now, {channel: k, row: null});
+    for (const other of event.currentTarget.parentNode.children) other.setAttribute("aria-pressed", other === event.currentTarget);
+    showPlace(block, map, shape);
+  }, many ? draw(map, k) : `${named(k)}: ${number(top(k), 4)}`, {class: many ? "thumb" : "", title: named(k), "aria-pressed": k === now.channel, "data-channel": k});
+  return h("div", h("h5", say(order.length < shape[2] ? "maps.some" : many ? "maps" : "units", {n: order.length, of: shape[2]})),
+    pager(order.length, many ? 32 : 12, (a, b) => h("div.grids", order.slice(a, b).map(tile))), many && h("p", say("scale", {low, high})));
+}
 
-  /* The maps of a block for a picture: their channels, sizes, scale, and each one's numbers. */
-  async function maps(block) {
-    const last = block.nodes[block.nodes.length - 1], node = data.nodes[last];
-    if (node.look) {
-      const record = node.look.maps[now.picture], [rows, cols, depth] = record.shape, dots = await load(record), {low, high} = node.look;
-      return {rows, cols, low, high, channels: node.look.channels, value: (k, i) => low + dots[i * depth + node.look.channels.indexOf(k)] / 255 * (high - low)};
-    }
-    const found = await output(last, now.picture);
-    if (!found) return null;
-    const [rows, cols, depth] = node.shape, record = node.out && node.out[now.picture], kept = record && record.channels;
-    let low = 0, high = 0;
-    for (const x of found.numbers) { if (x < low) low = x; if (x > high) high = x; }
-    if (low < 0) { high = Math.max(high, -low); low = -high; }
-    return {rows, cols, low, high, channels: kept || Array.from({length: depth}, (_, k) => k), value: (k, i) => found.at(Math.floor(i / cols), i % cols, k)};
-  }
+async function show() {
+  const block = blocks[now.block], last = block.nodes.at(-1), {shape} = nodes[last], [rows, cols] = shape, mine = ++turn, map = await maps(last);
+  if (mine !== turn) return;
+  const pictures = data.pictures.map(({name, uri}, i) => button(async () => { Object.assign(now, {picture: i, row: null}); await show(); body.querySelectorAll("[data-picture]")[i].focus(); },
+    h("img", {src: uri, alt: ""}), {class: "thumb", title: name, "aria-pressed": i === now.picture, "data-picture": i}));
+  const layers = h("select", Object.keys(blocks).map(name => h("option", blocks[name].name, {value: name})), {onchange: async () => { await choose(layers.value); body.querySelector("select").focus(); }});
+  layers.value = now.block;
+  now.many = rows * cols > 1;
+  place.replaceChildren();
+  numbers.replaceChildren(map ? "" : h("p", say(block.large ? "large" : "none")));
+  body.replaceChildren(h("h4", `${block.name}: ${block.kind}`), h("div.row", h("label", say("layer"), " ", layers), block.reads.length > 0 && say("reads"), block.reads.map(name => button(() => choose(name), blocks[name].name))),
+    h("p", block.what), h("p", block.facts), h("p", block.health), h("div.row", say("picture"), pictures, data.pictures[now.picture].name), h("div.cols", map && showMaps(block, map, shape), place), numbers);
+  now.fresh = false;
+  if (map) await showPlace(block, map, shape);
+}
 
-  function draw(canvas, shown, k) {
-    canvas.width = shown.cols;
-    canvas.height = shown.rows;
-    const stops = data.colours[shown.low < 0 ? "signed" : "plain"], context = canvas.getContext("2d"), image = context.createImageData(shown.cols, shown.rows);
-    for (let i = 0; i < shown.rows * shown.cols; i++)
-      image.data.set([...colour(stops, (shown.value(k, i) - shown.low) / (shown.high - shown.low || 1)), 255], 4 * i);
-    context.putImageData(image, 0, 0);
-    return canvas;
-  }
-
-  function drawPlace(canvas, shown, shape, box) {
-    const small = draw(document.createElement("canvas"), shown, now.channel), scale = Math.max(1, Math.floor(256 / Math.max(shown.rows, shown.cols)));
-    canvas.width = shown.cols * scale;
-    canvas.height = shown.rows * scale;
-    const context = canvas.getContext("2d"), down = canvas.height / shape[0], along = canvas.width / shape[1];
-    context.imageSmoothingEnabled = false;
-    context.drawImage(small, 0, 0, canvas.width, canvas.height);
-    const frame = (top, left, bottom, right) => [["#000", 4], ["#fff", 2]].forEach(([ink, wide]) => {
-      context.strokeStyle = ink;
-      context.lineWidth = wide;
-      context.strokeRect(left * along, top * down, (right - left) * along, (bottom - top) * down);
-    });
-    if (box) frame(...box);
-    frame(now.row, now.col, now.row + 1, now.col + 1);
-  }
-
-  /* The very numbers, shown --------------------------------------------------------------------- */
-
-  const named = k => { const known = data.blocks[now.block].classes; return known ? known[k] : say("channel", {k}); };
-  function pager(count, size, render) {
-    const box = make("div", {}), last = Math.max(0, Math.ceil(count / size) - 1);
-    const show = page => {
-      const first = page * size, end = Math.min(first + size, count), go = (key, to, off) =>
-        make("button", {type: "button", disabled: off, onclick: () => { show(to); box.querySelectorAll(".row:last-child button")[to > page ? 1 : 0].focus(); }}, say(key));
-      box.replaceChildren(render(first, end));
-      if (last) box.append(make("div", {class: "row"}, go("before", page - 1, !page), go("next", page + 1, page === last), say("page", {a: first + 1, b: end, n: count})));
-    };
-    show(0);
-    return box;
-  }
-
-  function table(kind, caption, rows) {
-    const lines = rows.map(([head, ...cells]) => make("tr", {}, make("th", {scope: "row"}, head), ...cells.map(cell => make("td", {}, cell))));
-    return make("table", {class: kind}, ...caption ? [make("caption", {}, caption)] : [], make("tbody", {}, ...lines));
-  }
-
-  function sums(rows) {
-    const lines = rows.map(([head, value, kind]) => make("tr", {class: kind || null}, make("th", {scope: "row"}, head), make("td", {"data-value": value}, number(value))));
-    return make("table", {class: "sum"}, make("tbody", {}, ...lines));
-  }
-
-  /* A window as a grid of numbers on their colours. */
-  function grid(caption, cells, step, pick, won) {
-    const tops = cells.map(cell => Math.abs(pick(cell))).filter(Number.isFinite), top = Math.max(...tops, 1e-30), digits = [7, 7, 7, 7, 5, 4, 3, 3][step.kernel[1]];
-    const rows = Array.from({length: step.kernel[0]}, (_, i) => make("tr", {}, ...cells.filter(cell => cell.i === i).map(cell => {
-      const value = pick(cell), share = (value / top || 0) * .55;
-      return make("td", {class: won === cell ? "won" : null, title: cell.inside ? say("place.short", cell) : say("outside"),
-        style: `background: rgb(${colour(data.colours.signed, .5 + share / 2)})`}, Number.isNaN(value) ? "–" : number(value, digits));
-    })));
-    return make("table", {class: "grid"}, make("caption", {}, caption), make("tbody", {}, ...rows));
-  }
-
-  const small = step => step.kernel[0] * step.kernel[1] > 1 && Math.max(...step.kernel) <= 7;
-
-  function whereFrom(found, cell) {
-    if (found.step.laid) {
-      const [, cols, depth] = found.step.laid;
-      return say("place.long", {row: Math.floor(cell.k / depth / cols), col: Math.floor(cell.k / depth) % cols, k: cell.k % depth});
-    }
-    if (found.shape[0] * found.shape[1] === 1) return say("number", {k: cell.k});
-    return found.step.kernel[0] * found.step.kernel[1] === 1 ? say("channel", cell) : say("place.long", cell);
-  }
-
-  function showSum(found) {
-    const {step, cells} = found, all = cells.length + (found.others || 0), shown = [];
-    if (small(step)) {
-      const parts = [...new Set(cells.map(cell => cell.k))].map(k => cells.filter(cell => cell.k === k)).map(group => ({group, total: group.reduce((sum, cell) => sum + cell.product, 0)}));
-      parts.sort((a, b) => Math.abs(b.total) - Math.abs(a.total));
-      shown.push(pager(parts.length, 1, i => make("div", {},
-        make("p", {}, say("part", {c: parts[i].group[0].k, rank: i + 1, n: parts.length, value: number(parts[i].total)})),
-        make("div", {class: "grids"}, grid(say("window"), parts[i].group, step, cell => cell.x), grid("× " + say("kernel"), parts[i].group, step, cell => cell.w), grid("= " + say("product"), parts[i].group, step, cell => cell.product)))));
-    } else {
-      const order = [...cells].sort((a, b) => Math.abs(b.product) - Math.abs(a.product));
-      shown.push(pager(order.length, 8, (first, end) => table("sum", "", [[say("window"), "", "× " + say("weight"), "= " + say("product")],
-        ...order.slice(first, end).map(cell => [whereFrom(found, cell), number(cell.x, 7), "× " + number(cell.w, 7), "= " + number(cell.product, 7)])])));
-    }
-    const lines = [[say("sum", {n: all}), found.total]];
-    if (found.others) lines.unshift([say("rest", {n: found.others}), found.rest]);
-    if (found.biased) lines.push([say("bias"), found.bias]);
-    return [shown, lines];
-  }
-
-  function showPool(found) {
-    const {step, cells} = found, inside = cells.filter(cell => cell.inside);
-    const shown = small(step) ? [grid(say("window"), cells, step, cell => cell.x, found.winner)]
-      : [pager(inside.length, 8, (first, end) => table("sum", "", [...inside].sort((a, b) => b.x - a.x).slice(first, end).map(cell => [say("place.short", cell), number(cell.x, 7)])))];
-    const says = found.winner ? say("winner", {n: inside.length, place: say("place.short", found.winner)}) : `${number(found.total)} / ${found.count} = ${number(found.value)}`;
-    return [[...shown, make("p", {}, says)], []];
-  }
-
-  function showFormula(found) {
-    const {step} = found, value = number(found.value), of = key => number(found[key], 7);
-    if (step.op === "affine") return `(${of("x")} − ${of("mean")}) × ${of("gamma")} / √(${of("variance")} + ${step.epsilon}) + ${of("beta")} = ${value}`;
-    if (step.op === "softmax") return say("exp", {x: of("x"), top: of("top"), e: number(Math.exp(found.x - found.top)), n: found.count, total: of("total"), value});
-    if (step.op === "curve") return step.curve === "sigmoid" ? `1 / (1 + e^−(${of("x")})) = ${value}` : step.curve === "tanh" ? `tanh(${of("x")}) = ${value}` : say(step.curve, {x: of("x"), value, ...found.says});
-    const [node, row, col, k] = found.passed;
-    return say("same", {place: `${node}, ${say("place.long", {row, col, k})}`, value});
-  }
-
-  function showStep(found) {
-    const {op} = found.step;
-    const [shown, lines] = op === "sum" ? showSum(found) : op === "pool" ? showPool(found) : op === "add" ? [[], found.items.map(([name, x]) => ["+ " + name, x])] : [[make("p", {}, showFormula(found))], []];
-    lines.push(["= " + found.name, found.value, "result"], [say("forward"), found.forward], [say("difference"), found.value - found.forward]);
-    return make("div", {class: "step", "data-step": found.name}, make("h5", {}, found.name), ...shown, sums(lines));
-  }
-
-  /* The panel ------------------------------------------------------------------------------------ */
-
-  const body = make("div", {}), place = make("div", {}), numbers = make("div", {class: "numbers-of"});
-  let turn = 0;
-
-  /* Wait for numbers; what was asked for later wins. */
-  async function latest(work, show) {
-    const mine = ++turn, found = await work();
-    if (mine === turn) show(found);
-  }
-
-  function boxOf(block, shape) {
-    return block.boxes ? block.boxes[now.picture] : [0, 0, shape[0], shape[1]];
-  }
-
-  function strip(block, k) {
-    const [id, channels] = block.figure || [], image = id && document.querySelectorAll(`[id="${id}"] .tiles img`)[channels ? channels.indexOf(k) : k];
-    const own = block.strips ? block.strips.channels.indexOf(k) : -1, source = image ? image.src : own >= 0 && block.strips.uris[own];
-    if (!source) return block.figure || block.strips ? make("p", {}, say("strip.none")) : "";
-    const said = say("strip", {k: named(k)}), shown = make("img", {src: source, alt: image ? image.alt : said, class: "strip"});
-    shown.height = image ? image.height : 40;
-    return make("div", {}, make("h5", {}, said), shown);
-  }
-
-  function move(row, col, shape, block) {
-    const [top, left, bottom, right] = boxOf(block, shape);
-    now.row = Math.min(Math.max(row, top), bottom - 1);
-    now.col = Math.min(Math.max(col, left), right - 1);
-  }
-
-  function strongest(shown, shape, block) {
-    const [top, left, bottom, right] = boxOf(block, shape);
-    let best = -Infinity, found = [top, left];
-    for (let r = top; r < bottom; r++) for (let c = left; c < right; c++) {
-      const value = shown.value(now.channel, Math.floor(r * shown.rows / shape[0]) * shown.cols + Math.floor(c * shown.cols / shape[1]));
-      if (value > best) [best, found] = [value, [r, c]];
-    }
-    move(...found, shape, block);
-  }
-
-  async function showNumbers(block) {
-    const steps = block.nodes.filter(name => data.nodes[name].step);
-    if (!steps.length) return numbers.replaceChildren(make("p", {}, say(block.large ? "large" : "none")));
-    if (block.channels && !block.channels.includes(now.channel)) return numbers.replaceChildren(make("p", {}, say("large")));
-    await latest(() => Promise.all(steps.map(name => explain(name, block, now.picture, now.row, now.col, now.channel))), found =>
-      numbers.replaceChildren(make("h5", {}, say("numbers")), ...found.map(showStep)));
-  }
-
-  function showPlace(block, shown, shape) {
-    const many = shape[0] * shape[1] > 1, box = boxOf(block, shape), again = () => showPlace(block, shown, shape);
-    const go = (row, col) => { move(row, col, shape, block); again(); };
-    const said = make("p", {"aria-live": "polite"}, say("place", {k: named(now.channel), row: now.row, col: now.col, value: "…"}));
-    const canvas = make("canvas", {class: "place", tabindex: 0, role: "application", "aria-label": said.textContent,
-      onclick: event => { const area = canvas.getBoundingClientRect(); go(Math.floor((event.clientY - area.top) / area.height * shape[0]), Math.floor((event.clientX - area.left) / area.width * shape[1])); },
-      onkeydown: event => {
-        const step = {ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1]}[event.key];
-        if (step) { event.preventDefault(); go(now.row + step[0], now.col + step[1]); place.querySelector("canvas").focus(); }
-      }});
-    const choose = (key, low, high) => make("label", {}, say(key) + " ", make("input", {type: "number", min: low, max: high - 1, value: now[key],
-      onchange: event => { now[key] = +event.target.value || 0; go(now.row, now.col); place.querySelector(`[data-key=${key}]`).focus(); }, "data-key": key}));
-    drawPlace(canvas, shown, shape, block.boxes && box);
-    place.replaceChildren(...many ? [canvas, make("div", {class: "row"}, choose("row", box[0], box[2]), choose("col", box[1], box[3]),
-      make("button", {type: "button", onclick: () => { strongest(shown, shape, block); again(); }}, say("strongest")))] : [],
-      ...many && block.boxes ? [make("p", {}, say("crop"))] : [], said, strip(block, now.channel));
-    showNumbers(block);
-    output(block.nodes[block.nodes.length - 1], now.picture).then(found => {
-      const value = found && found.at(now.row, now.col, now.channel);
-      said.textContent = say("place", {k: named(now.channel), row: now.row, col: now.col, value: Number.isFinite(value) ? number(value) : "–"});
-      canvas.setAttribute("aria-label", said.textContent);
-    });
-  }
-
-  function showMaps(block, shown, shape) {
-    const many = shape[0] * shape[1] > 1, top = k => { let best = -Infinity; for (let i = 0; i < shown.rows * shown.cols; i++) best = Math.max(best, shown.value(k, i)); return best; };
-    const tops = new Map(shown.channels.map(k => [k, top(k)])), order = many ? shown.channels : [...shown.channels].sort((a, b) => tops.get(b) - tops.get(a));
-    const usable = order.filter(k => !block.channels || block.channels.includes(k)), best = usable.reduce((a, b) => tops.get(b) > tops.get(a) ? b : a, usable[0] ?? order[0]);
-    if (!usable.includes(now.channel) || now.fresh) now.channel = best;
-    const choose = k => event => {
-      now.channel = k;
-      for (const other of event.currentTarget.parentElement.children) other.setAttribute("aria-pressed", other === event.currentTarget);
-      if (many) strongest(shown, shape, block);
-      showPlace(block, shown, shape);
-    };
-    const tile = k => make("button", {type: "button", class: many ? "thumb" : "unit", "data-channel": k, "aria-pressed": k === now.channel ? "true" : "false", "aria-label": many ? named(k) : null, title: many ? named(k) : null, onclick: choose(k)},
-      many ? draw(make("canvas", {"aria-hidden": "true"}), shown, k) : `${named(k)}: ${number(shown.value(k, 0), 4)}`);
-    if (many) strongest(shown, shape, block); else now.row = now.col = 0;
-    const count = order.length, of = shape[2];
-    return [make("h5", {}, say(count < of ? "maps.some" : "maps", {n: count, of})), pager(count, many ? 32 : 12, (a, b) => make("div", {class: "maps"}, ...order.slice(a, b).map(tile))),
-      ...many ? [make("p", {}, say("scale", {low: number(shown.low, 4), high: number(shown.high, 4)}))] : []];
-  }
-
-  async function show() {
-    const block = data.blocks[now.block], shape = data.nodes[block.nodes[block.nodes.length - 1]].shape;
-    const pictures = data.pictures.map((picture, i) => make("button", {type: "button", class: "thumb", "aria-pressed": i === now.picture ? "true" : "false", "aria-label": picture.name, title: picture.name,
-      onclick: () => { now.picture = i; show().then(() => body.querySelectorAll("[data-picture]")[i].focus()); }, "data-picture": i}, make("img", {src: picture.uri, alt: ""})));
-    const layers = make("select", {onchange: event => choose(event.target.value)}, ...names.map(name => make("option", {value: name, selected: name === now.block}, data.blocks[name].name)));
-    const reads = block.reads.map(name => make("button", {type: "button", onclick: () => choose(name)}, data.blocks[name].name));
-    const head = [make("h4", {}, `${block.name}: ${block.kind}`), make("div", {class: "row"}, make("label", {}, say("layer") + " ", layers), ...reads.length ? [say("reads"), ...reads] : []),
-      make("p", {}, block.what), make("p", {}, block.facts), make("p", {}, block.health), make("div", {class: "row"}, say("picture"), ...pictures, data.pictures[now.picture].name)];
-    const mine = ++turn, shown = await maps(block);
-    if (mine !== turn) return;
-    numbers.replaceChildren();
-    place.replaceChildren();
-    const left = shown ? showMaps(block, shown, shape) : [];
-    body.replaceChildren(...head, make("div", {class: "cols"}, make("div", {}, ...left), place), numbers);
-    now.fresh = false;
-    if (shown) showPlace(block, shown, shape); else showNumbers(block);
-  }
-
-  /* The diagram as the map ----------------------------------------------------------------------- */
-
-  const groups = [...document.querySelectorAll(".drawing [data-node]")];
-  function choose(name, focus) {
-    Object.assign(now, {block: name, fresh: true});
-    mark(name);
-    return show().then(() => focus && body.querySelector("select").focus());
-  }
-
-  function mark(name) {
-    for (const group of groups) {
-      const chosen = group.dataset.node === name;
-      group.setAttribute("aria-pressed", chosen);
-      group.setAttribute("tabindex", chosen ? 0 : -1);
-    }
-  }
-
-  for (const group of groups) {
-    const drawing = group.ownerSVGElement, same = groups.filter(other => other.ownerSVGElement === drawing), i = same.indexOf(group);
-    drawing.setAttribute("role", "group");
-    drawing.setAttribute("aria-label", say("map"));
-    group.setAttribute("role", "button");
-    group.setAttribute("aria-label", [...group.querySelectorAll("text")].map(text => text.textContent).join(", "));
-    group.addEventListener("click", () => {
-      choose(group.dataset.node);
-      const top = panel.getBoundingClientRect().top;
-      if (top > innerHeight - 80 || top < -panel.offsetHeight + 80) panel.scrollIntoView();
-    });
-    group.addEventListener("keydown", event => {
-      const step = {ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1}[event.key];
-      if (event.key === "Enter" || event.key === " ") choose(group.dataset.node);
-      else if (step && same[i + step]) same[i + step].focus();
-      else return;
-      event.preventDefault();
-    });
-  }
-
-  panel.hidden = false;
-  panel.append(body);
-  mark(now.block);
-  now.fresh = true;
-  new IntersectionObserver((seen, observer) => {
-    if (seen.some(entry => entry.isIntersecting)) { observer.disconnect(); show(); }
-  }, {rootMargin: "600px"}).observe(panel);
+/* The diagram as the map. */
+const groups = [...document.querySelectorAll(".drawing [data-node]")];
+function choose(name) {
+  Object.assign(now, {block: name, fresh: true, row: null});
+  for (const group of groups) group.setAttribute("aria-pressed", group.dataset.node === name);
+  return show();
+}
+for (const group of groups) {
+  group.ownerSVGElement.setAttribute("role", "group");
+  for (const [key, value] of Object.entries({role: "button", tabindex: 0, "aria-pressed": group.dataset.node === now.block})) group.setAttribute(key, value);
+  group.onclick = async () => {
+    await choose(group.dataset.node);
+    const {top, bottom} = panel.getBoundingClientRect();
+    if (top > innerHeight - 80 || bottom < 80) panel.scrollIntoView();
+  };
+  group.onkeydown = event => {
+    if (event.key !== "Enter" && event.key !== " ") return;
+    event.preventDefault();
+    choose(group.dataset.node);
+  };
+}
+panel.hidden = false;
+panel.append(body);
+new IntersectionObserver((seen, observer) => {
+  if (!seen.some(entry => entry.isIntersecting)) return;
+  observer.disconnect();
+  show();
+}, {rootMargin: "600px"}).observe(panel);
 })();

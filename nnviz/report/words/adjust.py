@@ -69,6 +69,8 @@ EN: dict[str, str] = {
     "rate, a normalization before them or smaller initial weights would free them.",
     "adjust.conclude": "It shows what did not work in training; that a part is busy does not mean "
     "that it is needed.",
+    "todo.adjust.nothing": "Nothing to do: no channel is idle, and no layer holds more than half "
+    "of all learnt numbers.",
 }
 
 ZH: dict[str, str] = {
@@ -123,4 +125,5 @@ ZH: dict[str, str] = {
     "todo.stuck": "有通道停在其曲线的两端（{where}）：减小学习率、在其前加归一化，或减小初始权重，"
     "可使其恢复。",
     "adjust.conclude": "它说明训练中哪些没有奏效；某一部分很活跃，并不意味着它不可缺少。",
+    "todo.adjust.nothing": "无需改动：没有闲置的通道，也没有哪一层占全部参数的一半以上。",
 }

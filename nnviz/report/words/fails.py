@@ -95,6 +95,10 @@ EN: dict[str, str] = {
     "answers.top.truth": "truth: {true}",
     "fails.conclude": "The shares hold for pictures like these, within the ranges given, and for "
     "no others.",
+    "todo.fails.nothing": "Nothing to do on these pictures: no two classes are mixed up more than "
+    "once, and it does not claim to be surer than it is right.",
+    "todo.fails.label": "Label a few of the pictures: put them into a folder for each class, and "
+    "this chapter says which answers are wrong.",
 }
 
 ZH: dict[str, str] = {
@@ -173,4 +177,8 @@ ZH: dict[str, str] = {
     "answers.top.line": "{share:.1%} {name}",
     "answers.top.truth": "真实类别：{true}",
     "fails.conclude": "这些比例只适用于与此类似的图片，并且只在所给的范围内成立。",
+    "todo.fails.nothing": "对这些图片无需改动：没有哪两个类别混淆超过一次，它自称的把握也不高于实"
+    "际正确率。",
+    "todo.fails.label": "给一部分图片加上标签：按类别放入各自的文件夹，本章就能说明哪些回答是错的"
+    "。",
 }

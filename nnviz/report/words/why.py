@@ -73,13 +73,14 @@ EN: dict[str, str] = {
     "All maps share one scale. Under each: the lead, and the gap by which the sum of the map "
     "misses what it should share out.",
     "contrast.rows": "the picture|why this and not that",
-    "contrast.label": "lead {lead}, gap {gap}",
+    "contrast.label": "the {place} speaks most for {answer}; lead {lead}, gap {gap}",
     "why.conclude": "A map shows what this answer hangs on, not what is true of the thing in the "
     "picture; how far each kind of map can be believed stands in the table of this chapter.",
     "rule.plain": "plain",
     "rule.guided": "guided",
     "rule.rectified": "rectified",
     "rule.row": "{rule}, 0 to {top:.2g}",
+    "contrast.label.plain": "lead {lead}, gap {gap}",
 }
 
 ZH: dict[str, str] = {
@@ -138,11 +139,12 @@ ZH: dict[str, str] = {
     "，以纯{colour}图片为参照。所有热力图共用同一标度。每张图下方：领先的分数，以及图的总和与应分"
     "摊的量之间的差距。",
     "contrast.rows": "图片|为什么是它而不是另一个",
-    "contrast.label": "领先 {lead}，差距 {gap}",
+    "contrast.label": "{place}最支持 {answer}；领先 {lead}，差距 {gap}",
     "why.conclude": "热力图说明这个答案取决于什么，而不说明图中事物的真相；每种图可信到什么程度，"
     "见本章的表格。",
     "rule.plain": "原始",
     "rule.guided": "引导",
     "rule.rectified": "整流",
     "rule.row": "{rule}，0 至 {top:.2g}",
+    "contrast.label.plain": "领先 {lead}，差距 {gap}",
 }

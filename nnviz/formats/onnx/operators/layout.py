@@ -85,24 +85,29 @@ def reshape(imp: Importer, step: Step) -> Value:
     zero = bool(step.get("allowzero", 0))
     if not value.batched:
         return reshaped(imp, step, value, new_shape(value.shape, wanted.array.tolist(), zero))
+    return resized(imp, step, value, shapes_of(imp, step, value, wanted, zero))
+
+
+def shapes_of(
+    imp: Importer, step: Step, value: Value, wanted: Const, zero: bool
+) -> Sequence[Shape]:
+    """The shapes that a Reshape asks for, for each length of `TRIED`."""
     rows = [a.tolist() for a in wanted.arrays]
     lengths = TRIED if len(rows) > 1 else (*TRIED, *imp.fixed_batches)
-    found: dict[int, Shape] = {}
+    full: dict[int, Shape] = {}
     for n, row in zip(lengths, rows if len(rows) > 1 else rows * len(lengths), strict=True):
         with contextlib.suppress(ArgumentError):
-            found[n] = new_shape(value.lengths(n), row, zero)
-    if set(TRIED) <= set(found):
-        return resized(imp, step, value, [found[n] for n in TRIED])
+            full[n] = new_shape(value.lengths(n), row, zero)
+    if set(TRIED) <= set(full):
+        return [full[n] for n in TRIED]
     fixed = imp.fixed_batches[0]
-    if fixed not in found:
+    if fixed not in full:
         raise NotBatched("it reshapes the batch")
-    product = any({"Gemm", "MatMul"} & {s.op} and step.outputs[0] in s.inputs
-                  for s in imp.graph.steps)  # fmt: skip
-    at = freed(value, found[fixed], fixed, first=product)
-    shapes = [list(found[fixed]) for _ in TRIED]
-    for n, shape in zip(TRIED, shapes, strict=True):
-        shape[at] = shape[at] // fixed * n
-    return resized(imp, step, value, [tuple(shape) for shape in shapes])
+    products = (s for s in imp.graph.steps if s.op in ("Gemm", "MatMul"))
+    at = freed(value, full[fixed], fixed, any(step.outputs[0] in s.inputs for s in products))
+    return [
+        tuple(s // fixed * n if a == at else s for a, s in enumerate(full[fixed])) for n in TRIED
+    ]
 
 
 def freed(value: Value, shape: Shape, fixed: int, first: bool) -> int:

@@ -110,6 +110,8 @@ def prelu(imp: Importer, step: Step) -> Value:
     """One slope for each channel, or as many as the file has."""
     value = imp.settled(step, imp.value(step, 0).plain())
     slope = imp.weight(step, 1)
+    if step.opset < 7 and slope.size > 1:  # one for each channel, before slopes were stretched
+        slope = slope.reshape(-1, *(1,) * (value.rank - 2))
     if value.batched and slope.ndim == value.rank and len(slope) > 1:
         raise NotBatched("its slopes differ along the batch")
     if slope.ndim > value.rank:

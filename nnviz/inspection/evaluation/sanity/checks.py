@@ -258,6 +258,8 @@ def on_shuffled_labels(model: Model, data: Dataset, epochs: int, seed: int) -> t
     """The model trained on these pictures with their labels in a random order, and its accuracy on
     them: of a network that has learnt them by heart it says that there was much to learn."""
     epochs = whole_number(epochs, "epochs", "sanity", most=10_000)
+    if not isinstance(data, Dataset):
+        raise ArgumentError(f"trained_on must be a Dataset, got a {type(data).__name__}")
     if data.y is None:
         raise ArgumentError(f"{data.name} has no labels to shuffle")
     y = np.random.default_rng((seed, 3)).permutation(data.y)
