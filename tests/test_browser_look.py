@@ -6,7 +6,6 @@ import re
 
 import numpy as np
 import pytest
-from test_browser import browser  # noqa: F401 - a fixture
 
 NAMES = ("ant", "bee", "cat")
 """The classes of the page."""
@@ -18,7 +17,7 @@ def said():
 
 
 @pytest.fixture(scope="module")
-def page(browser, galleries, said):  # noqa: F811
+def page(browser, galleries, said):
     page = browser.new_page(viewport={"width": 1200, "height": 900})
     page.on("console", lambda message: said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))

@@ -70,10 +70,13 @@ def test_any_class_can_be_asked_about(galleries):
             pictures = arrays["every_class_pictures"]
             plain, picks = arrays["plain"], arrays["pictures"].tolist()
         assert maps.shape[:2] == classes.shape
-        told = {(look["p"], look["target"]) for look in data["looks"]
-                if look["f"] == figure and "hidden" in look}  # fmt: skip
-        assert told == {(p, ("ant", "bee", "cat")[c]) for p, line in zip(pictures.tolist(), classes, strict=True)
-                        for c in line.tolist()}  # fmt: skip
+        hidden = [one for one in data["looks"] if one["f"] == figure and "hidden" in one]
+        expected = {
+            (p, ("ant", "bee", "cat")[c])
+            for p, line in zip(pictures.tolist(), classes.tolist(), strict=True)
+            for c in line
+        }
+        assert {(look["p"], look["target"]) for look in hidden} == expected
         # The class of the picture itself gives the map of the matrix.
         k = picks.index(int(pictures[0]))
         own = np.flatnonzero([np.allclose(one, plain[k], atol=1e-6) for one in maps[0]])

@@ -128,7 +128,7 @@ def test_a_classifier_gets_everything(galleries):
     assert figures(galleries, "digits") == [
         "structure", "ideal-classes", "filters-first", "features-first", "ideal-filters",
         "features-deep", "filters-deep", "embedding", "sizes", "activations", "weights",
-        "confusion", "per-class", "mistakes", "mistakes-unsure", "calibration", "flips",
+        "confusion", "per-class", "mistakes", "mistakes-unsure", "pictures", "calibration", "flips",
         "occlusion", "methods", "contrast", "occlusion-guide", "cam", "saliency", "trust",
     ]  # fmt: skip
 

@@ -56,7 +56,7 @@ def confusion(study: Study, found: Mistakes) -> Figure:
         chart=chart.confusion(found.confusion)
         if part is None
         else chart.confusion(found.confusion[np.ix_(part, part)], part),
-        pairs=_pairs(study, found, part),
+        pairs=_pairs(study, found, part) if len(found.labels) > 1 else None,
         method=say("how.confusion", n=len(found.labels)),
         code=f"{study.model_code}\n{study.data_code}\nnv.mistakes(model, data.x, data.y).confusion",
         numbers={"confusion": found.confusion, "predicted": found.predicted},
@@ -195,13 +195,7 @@ def _explained(
     }
     asked = ", ".join(f"{key}={value!r}" for key, value in options.items())
     for key, classes in (("for_answer", result.predicted), ("for_truth", result.labels)):
-        looks = [
-            Look(i, heads("method.occlusion")[0], study.class_name(c), key, (k,), None, scale,
-                 study.dot, again=f"nv.occlusion(model, data.x[{i}:{i + 1}], {c}, {asked})"
-                 ".values[0]")
-            for k, (i, c) in enumerate(
-                zip(result.numbers.tolist(), classes.tolist(), strict=True))
-        ]  # fmt: skip
+        looks = _looks(study, result.numbers.tolist(), classes.tolist(), key, scale, asked)
         rows.append(
             [
                 Cell(
@@ -239,6 +233,17 @@ def _explained(
 def _told(study: Study, seen: str, c: int, values: Array) -> str:
     """A map of a mistake, for a reader who cannot see it."""
     return of_signed(say("alt.covering", picture=seen, name=study.class_name(c)), values)
+
+
+def _looks(
+    study: Study, pictures: list[int], classes: list[int], key: str, scale: Scale, asked: str
+) -> list[Look]:
+    """What the viewer knows of a row of maps, which lie under `key`."""
+    return [
+        Look(i, heads("method.occlusion")[0], study.class_name(c), key, (k,), None, scale,
+             study.dot, again=f"nv.occlusion(model, data.x[{i}:{i + 1}], {c}, {asked}).values[0]")
+        for k, (i, c) in enumerate(zip(pictures, classes, strict=True))
+    ]  # fmt: skip
 
 
 def advice(study: Study, found: Mistakes) -> list[str]:

@@ -46,7 +46,8 @@ class Look:
     pixels' sides the drawn values are means. frame: where the map lies on the picture, all over it
     where nothing is said. chance: key, index and frame of the probabilities while each place was
     covered. again: the line of Python that makes it. named: the map's values are numbers of these
-    (number, name, colour).
+    (number, name, colour). grid: rows and cols, where the
+    numbers lie one after the other.
     """
 
     picture: int | None = None
@@ -61,6 +62,7 @@ class Look:
     chance: tuple[str, tuple[int, ...], tuple[int, int], Frame] | None = None
     again: str = ""
     named: Sequence[tuple[int, str, str]] = ()
+    grid: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -106,10 +108,10 @@ class Figure:
     the place of or beside the cells. narrow_svg: the same drawing for a narrow screen, where it
     differs. chart: a drawn chart. zoom: how large one cell's picture is
     drawn, in pixels (a whole multiple of its size is taken). legend: colours with their meaning.
-    numbers: the arrays behind it. walk: what the walk through the network needs, see `walk`.
-    looks: maps of pictures that only a large look shows. pairs: the
+    numbers: the arrays behind it. looks: maps of pictures that only a large look shows. pairs: the
     confusion matrix that leads to its pictures, in the place of its chart. open: how many cells
-    stand there at once; the others are unfolded.
+    stand there at once; the others are unfolded. walk: what the walk through the network needs,
+    see `walk`.
     """
 
     id: str
@@ -136,10 +138,10 @@ class Figure:
     numbers: dict[str, Array] = field(default_factory=dict)
     wide: bool = False
     legend: Sequence[tuple[str, str]] = ()
-    walk: dict[str, Any] | None = None
     looks: Sequence[Look] = ()
     pairs: Pairs | None = None
     open: int = 0
+    walk: dict[str, Any] | None = None
 
     def picture(self) -> Array | None:
         """The whole figure as one picture for the PNG file, without words."""

@@ -85,6 +85,8 @@ class Island:
         at = "".join(f"[{k}]" for k in look.index)
         if look.channel is not None:
             values, at = values[..., look.channel], f"[{look.index[0]}, :, :, {look.channel}]"
+        if look.grid is not None:
+            values, at = values.reshape(look.grid), f"{at}.reshape{look.grid}"
         stack, place = self._stack(figure, look.key, coarse(values[None], look.block)[0])
         one: dict[str, Any] = {"at": f'["{look.key}"]{at}', "map": [stack, place]}
         if look.named:

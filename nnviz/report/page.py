@@ -107,12 +107,10 @@ def render(
         finding_width=finding_width,
     )
     environment.filters["squeezed"] = squeezed
-    from markupsafe import Markup  # a part of jinja2
-
     looks = Island(study, files)
     text = environment.get_template("page.html").render(
         look=looks,
-        look_data=lambda: Markup(island(looks.finish(plan))),
+        look_data=lambda: island(looks.finish(plan)),
         classes_of=classes_of,
         study=study,
         plan=plan,

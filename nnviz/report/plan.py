@@ -199,21 +199,19 @@ def _fails(study: Study) -> Iterable[Step]:
         yield Step("fails", "answers", lambda: answers.top(study), reads=())
     if study.is_classifier:
         yield Step("fails", "findings-fails", lambda: verdict.weak(study), list[Finding], ())
-    pictures = Step("fails", "pictures", lambda: explore.pictures(study), reads=())
     if not study.is_labelled:
-        yield pictures
+        yield Step("fails", "pictures", lambda: explore.pictures(study), reads=("pick",))
         return
     makers: dict[str, Callable[..., Figure | None]] = {
         "confusion": fails.confusion,
         "per-class": fails.per_class,
         "mistakes": fails.worst,
         "mistakes-unsure": fails.unsure,
-        "calibration": firmness.reliability,
     }
     for name, make in makers.items():
         yield Step("fails", name, partial(_of_mistakes, study, make), reads=())
-        if name == "mistakes-unsure":
-            yield pictures
+    yield Step("fails", "pictures", lambda: explore.pictures(study), reads=("pick",))
+    yield Step("fails", "calibration", partial(_of_mistakes, study, firmness.reliability), reads=())
     yield Step("fails", "flips", lambda: firmness.shaken(study), reads=(), dear=10)
     yield Step("fails", "advice-fails", partial(_of_mistakes, study, fails.advice), list[str], ())
 

@@ -187,7 +187,7 @@ def guide(study: Study) -> Figure:
         sure.append(
             Cell(heat(grid, 0, 1, "viridis"), "", alt,
                  Look(i, say("look.sure"), name, "probability", (k,), None, scale,
-                      again=f"{once}.probability[0].reshape({down}, {along})"))
+                      grid=result.grid, again=f"{once}.probability[0].reshape({down}, {along})"))
         )  # fmt: skip
         classes = result.predicted[k].reshape(down, along)
         colours = opaque(palette[classes])
@@ -198,7 +198,7 @@ def guide(study: Study) -> Figure:
         answered.append(
             Cell(colours, tally, say("alt.answers", tally=tally),
                  Look(i, say("look.answers"), name, "predicted", (k,), named=named,
-                      again=f"{once}.predicted[0].reshape({down}, {along})"))
+                      grid=result.grid, again=f"{once}.predicted[0].reshape({down}, {along})"))
         )  # fmt: skip
     return Figure(
         id="occlusion-guide",
@@ -218,9 +218,8 @@ def guide(study: Study) -> Figure:
         settings=short_settings(result.provenance.settings),
         code=f"{study.model_code}\n{study.data_code}\n"
         f"map_ = nv.occlusion(model, data.x[{chosen}], {targets.tolist()}, {asked})",
-        numbers={"pictures": np.array(chosen), "boxes": _boxes(result)}
-        | {"probability": result.probability.reshape(-1, down, along),
-           "predicted": result.predicted.reshape(-1, down, along)},
+        numbers={"pictures": np.array(chosen), "probability": result.probability,
+                 "predicted": result.predicted, "boxes": _boxes(result)},
     )  # fmt: skip
 
 

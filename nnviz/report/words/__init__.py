@@ -22,7 +22,7 @@ from typing import Any, ParamSpec, TypeVar
 from ...errors import ArgumentError
 from . import adjust, alts, fails, glossary, look, methods, page, small, top, walk, why, works
 
-TABLES = (top, works, adjust, fails, why, methods, alts, small, page, look, walk)
+TABLES = (top, works, adjust, fails, why, methods, alts, small, page, walk, look)
 """All modules with words; a part of the page with words of its own adds its module here."""
 GLOSSARIES = {"en": glossary.EN, "zh": glossary.ZH}
 HTML_LANG = {"en": "en", "zh": "zh-Hans"}
