@@ -51,7 +51,8 @@ SHIFTS = """() => new Promise(done => {
 UNNAMED = """() => [...document.querySelectorAll("a, button, input, select, summary, [tabindex]")]
   .filter(e => e.checkVisibility() && !e.closest("dialog:not([open])"))
   .filter(e => !(e.textContent.trim() || e.getAttribute("aria-label")
-    || e.getAttribute("aria-labelledby") || e.title || e.labels?.length || e.querySelector("img[alt]")))
+    || e.getAttribute("aria-labelledby") || e.title || e.labels?.length
+    || e.querySelector("img[alt]")))
   .map(e => e.outerHTML.slice(0, 80))"""
 
 TORN = """high => [...document.querySelectorAll("tr, img, svg, .finding, figcaption, h3, .tile")]

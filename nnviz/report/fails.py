@@ -196,17 +196,11 @@ def _explained(
     asked = ", ".join(f"{key}={value!r}" for key, value in options.items())
     for key, classes in (("for_answer", result.predicted), ("for_truth", result.labels)):
         looks = _looks(study, result.numbers.tolist(), classes.tolist(), key, scale, asked)
+        told_of = zip(rows[0], study.maps(numbers[key]), classes.tolist(), looks, strict=True)
         rows.append(
             [
-                Cell(
-                    heat(values, low, high, DIVERGING),
-                    "",
-                    _told(study, cell.alt, int(c), values),
-                    look,
-                )
-                for cell, values, c, look in zip(
-                    rows[0], study.maps(numbers[key]), classes, looks, strict=True
-                )
+                Cell(heat(v, low, high, DIVERGING), "", _told(study, cell.alt, c, v), look)
+                for cell, v, c, look in told_of
             ]
         )
     return Figure(

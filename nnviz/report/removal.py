@@ -4,7 +4,7 @@ explain, beside a random map's, and what the sanity check says against their met
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -47,19 +47,20 @@ class Told:
     random: float
 
 
-def under(study: Study, figure: Figure, marks: Mapping[str, str]) -> str:
-    """The sentences about a figure's own maps; nothing for a figure without maps.
+def fallen(study: Study, figure: Figure | None) -> Figure | None:
+    """A figure whose caption ends with the sentences about its own maps; one without maps as it
+    is."""
+    if figure is None or not rows_of(figure) or "pictures" not in figure.numbers:
+        return figure
+    said = _said(figure.id, told(study, figure), len(figure.numbers["pictures"]))
+    return replace(figure, caption=" ".join([figure.caption, *said]))
 
-    marks: what speaks against each method.
-    """
-    rows = rows_of(figure)
-    if not rows or "pictures" not in figure.numbers:
-        return ""
-    found = told(study, figure)
-    n = len(figure.numbers["pictures"])
-    said = [*_said(figure.id, found, n)]
-    against = (marks.get(name, "") for name in dict.fromkeys(rows.values()))
-    return " ".join([*said, *filter(None, against)])
+
+def against(figure: Figure, marks: Mapping[str, str]) -> str:
+    """What speaks against the methods whose maps a figure shows, of what does against each."""
+    return " ".join(
+        filter(None, (marks.get(name) for name in dict.fromkeys(rows_of(figure).values())))
+    )
 
 
 def rows_of(figure: Figure) -> dict[str, str]:
