@@ -45,7 +45,7 @@ def pictures(study: Study) -> Figure | None:
         zoom=56,
         open=max(AT_ONCE, min(wrong, 2 * AT_ONCE)),
         wide=True,
-        method="the network's answers to single pictures",
+        method=say("look.pictures.method"),
         code=f"{study.model_code}\n{study.data_code}\nsure = model.predict(data.x)",
         numbers={"pictures": chosen, "predicted": answered, "probability": sure} | labels,
     )
