@@ -167,8 +167,7 @@ def guide(study: Study) -> Figure:
     settings = guide_settings(study)
     targets = study.predicted[chosen]
     result = occlusion(study.judged, study.data.x[chosen], targets, **settings)
-    assert result.probability is not None
-    assert result.predicted is not None
+    assert result.probability is not None and result.predicted is not None  # noqa: PT018
     down, along = result.grid
     names = [study.class_name(int(t)) for t in targets]
     sure, answered = [], []
