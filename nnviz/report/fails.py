@@ -188,11 +188,8 @@ def _explained(
     ]
     rows = [[study.original(int(i)) for i in result.numbers]]
     scale = Scale(low, high, DIVERGING, ends("scale.lowers"))
-    numbers = {
-        "pictures": result.numbers,
-        "for_answer": result.for_answer,
-        "for_truth": result.for_truth,
-    }
+    numbers = {"pictures": result.numbers, "for_answer": result.for_answer,
+               "for_truth": result.for_truth}  # fmt: skip
     asked = ", ".join(f"{key}={value!r}" for key, value in options.items())
     for key, classes in (("for_answer", result.predicted), ("for_truth", result.labels)):
         looks = _looks(study, result.numbers.tolist(), classes.tolist(), key, scale, asked)

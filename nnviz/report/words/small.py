@@ -6,7 +6,6 @@ EN: dict[str, str] = {
     "how.structure": "summary and diagram",
     "how.weights_of": "weights of {node}",
     "how.output_of": "output of {node} for picture {i}",
-    "how.pictures": "the network's answers to single pictures",
     "how.ideal": "activation maximization of the scores before the softmax",
     "how.patches": "weights of {node}, and the patches that excite its channels most",
     "how.channels": "activation maximization of the neurons at {at} of {node}, cut to their "
@@ -87,7 +86,6 @@ ZH: dict[str, str] = {
     "how.structure": "模型摘要与结构图",
     "how.weights_of": "{node} 的权重",
     "how.output_of": "{node} 对图片 {i} 的输出",
-    "how.pictures": "网络对每张图片的回答",
     "how.ideal": "对 softmax 之前的得分做激活最大化",
     "how.patches": "{node} 的权重，以及最能激活其各通道的图块",
     "how.channels": "对 {node} 在 {at} 处的神经元做激活最大化，裁剪到其感受野；以及图片中（任意位"
