@@ -169,12 +169,11 @@ def guide(study: Study) -> Figure:
     result = guided(study)
     assert result.probability is not None
     assert result.predicted is not None
-    down, along = result.grid
+    (down, along), scale = result.grid, Scale(0, 1, "viridis", ends("scale.lost_sure"))
     names = [study.class_name(int(t)) for t in targets]
     sure, answered = [], []
     counts = result.counts(study.judged.output_shape[0])
     palette = class_colours(result.predicted)
-    scale = Scale(0, 1, "viridis", ends("scale.lost_sure"))
     asked = ", ".join(f"{key}={value!r}" for key, value in settings.items())
     named = [(int(c), study.class_name(int(c)), f"#{palette[c].tobytes().hex()}")
              for c in np.unique(result.predicted)]  # fmt: skip
