@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from pages import CASES, dataset
-from test_browser import STICKING_OUT, browser  # noqa: F401, RUF100
+from test_browser import STICKING_OUT
 
 SUM = """name => {
   const steps = [...document.querySelectorAll("#walk [data-step]")];
@@ -68,7 +68,7 @@ class Panel:
 
 
 @pytest.fixture
-def opened(browser, galleries):  # noqa: F811
+def opened(browser, galleries):
     """`opened(case, width)`: the panel, and what the model computes for the case's pictures."""
     pages = []
 
@@ -202,7 +202,7 @@ def test_hostile_class_names_are_text(opened):
     assert panel.said == []
 
 
-def test_without_a_script_the_page_is_as_it_was(browser, galleries):  # noqa: F811
+def test_without_a_script_the_page_is_as_it_was(browser, galleries):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto((galleries("digits")[0] / "index.html").as_uri())
