@@ -70,7 +70,15 @@ DECODED = """async () => {
 """Every picture is whole; those far down the page are loaded late, so copies of them are asked."""
 
 
-@pytest.fixture(scope="module", params=["digits", "hostile names", "wide residual", "100 nodes"])
+CASES = [
+    "digits",
+    "hostile names",
+    "wide residual",
+    pytest.param("100 nodes", marks=pytest.mark.slow),
+]
+
+
+@pytest.fixture(scope="module", params=CASES)
 def page_file(request, galleries):
     return galleries(request.param)[0] / "index.html"
 

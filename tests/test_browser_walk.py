@@ -157,7 +157,9 @@ def test_the_diagram_is_the_map_by_keyboard_alone(opened):
     assert panel.said == []
 
 
-@pytest.mark.parametrize("case", ["wide residual", "100 nodes"])
+@pytest.mark.parametrize(
+    "case", ["wide residual", pytest.param("100 nodes", marks=pytest.mark.slow)]
+)
 def test_ways_that_join_again_and_crops(opened, case):
     """Every sixth layer or so of larger networks, and buttons to choose what a layer reads."""
     panel, model, _ = opened(case)
