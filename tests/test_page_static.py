@@ -104,11 +104,40 @@ def test_nothing_comes_from_outside(galleries, case):
 def test_scripts_and_styles_are_small():
     """As they stand on the page, without the comments that are for whoever writes them."""
     sizes = {
-        p.name: len(squeezed(p.read_text("utf-8")).encode())
+        p.name: len(squeezed(p.read_text("utf-8"), p.suffix[1:]).encode())
         for p in TEMPLATES.iterdir()
         if p.suffix in (".js", ".css")
     }
     assert sum(sizes.values()) <= BUDGET, sizes
+
+
+@pytest.mark.parametrize(
+    ("style", "short"),
+    [
+        ("/* Why:\n   it's so. */\na { b: c; }\n  /* more */\n\n  .d > e, f { g: h; }\n", "a{b:c}.d>e,f{g:h}"),
+        (".a :is(b, c) , d::e { f: calc(1px + 2px) -3px; }", ".a :is(b,c),d::e{f:calc(1px + 2px) -3px}"),
+        ("@media screen and (min-width: 1px) { * { a: 1 / -1; } }", "@media screen and (min-width:1px){*{a:1 / -1}}"),
+        (".a [b='c  ; }'] { d: url('/*x*/') ; }", ".a [b='c  ; }']{d:url('/*x*/')}"),
+    ],
+)  # fmt: skip
+def test_a_style_is_squeezed(style, short):
+    assert squeezed(style, "css") == short
+
+
+@pytest.mark.parametrize(
+    ("script", "short"),
+    [
+        ("const a = 1, b = a - -a + +a; // don't\n/* `so` */ go ( a )\n", "const a=1,b=a- -a+ +a;go(a)"),
+        ("let s = 'a  + b', t = \"/* ' */\", u = `x  ${ a + b }  //`;", "let s='a  + b',t=\"/* ' */\",u=`x  ${ a + b }  //`;"),
+        ("t.replace(/[/ ] + \"/g, ' ').split( /'\\/ x/ );", "t.replace(/[/ ] + \"/g,' ').split(/'\\/ x/);"),
+        ("a = b / c / d; r = / e  /;", "a=b/c/d;r=/ e  /;"),
+        ("a = b\n(c)\nd = {\n  e: 1,\n}\nf()\n  .g()", "a=b\n(c)\nd={e:1,}\nf().g()"),
+        ("if (a) return [b] in c; else for (;;) { d() ; }", "if(a)return[b]in c;else for(;;){d();}"),
+        ("while (a) ;\n}", "while(a);}"),
+    ],
+)  # fmt: skip
+def test_a_script_is_squeezed(script, short):
+    assert squeezed(script, "js") == short
 
 
 def test_scripts_neither_evaluate_nor_ask_a_host():

@@ -1,6 +1,6 @@
 """Numbers inside the page: arrays as short text, and values as JSON that closes no tag.
 
-JavaScript reads an array back with `unpack` (templates/viewer.js) and a value with `JSON.parse` of
+JavaScript reads an array back with `unpack` (templates/tools.js) and a value with `JSON.parse` of
 the island's text.
 """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -25,11 +25,36 @@ UNREADABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]"
 """Signs that HTML does not allow."""
 
 
-def squeezed(text: str) -> str:
-    """A style or a script without its comments and without the white space at its lines' ends: they
-    are for whoever writes them."""
-    text = re.sub(r"^\s*/\*.*?\*/", "", text, flags=re.DOTALL | re.MULTILINE)
-    return "\n".join(line.strip() for line in text.splitlines() if line.strip())
+LITERAL = r"""(?P<literal>"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`"""
+LITERAL += r"|(?<=[(,=:?&|!>])\s*/(?![/*])(?:\\.|\[(?:\\.|[^]\\\n])*\]|[^/\\\n])+/)"
+"""A string, a template without a template inside, or a regular expression (it stands where no
+division can)."""
+COMMENT = re.compile(LITERAL + r"|/\*.*?\*/|(?<![:\w])//[^\n]*", re.DOTALL)
+SPACE = re.compile(LITERAL + r"|\s+|;\s*(?=})")
+AROUND = {"css": "{};,>", "js": "{}()[];,:?=+-*/%<>&|!."}
+"""The signs that need no white space beside them; in a style ` :` and ` (` have a meaning."""
+
+
+def squeezed(text: str, kind: Literal["css", "js"]) -> str:
+    """A style or a script without comments, and with white space only where it means something:
+    both are for whoever writes them. What stands in quotes stays as it is."""
+    text = COMMENT.sub(lambda found: found["literal"] or " ", text).strip()
+    signs = AROUND[kind]
+
+    def gap(found: re.Match[str]) -> str:
+        if found["literal"]:
+            return found["literal"].strip()
+        before, after = text[found.start() - 1], text[found.end()]
+        if found[0].startswith(";"):  # a style's last one before "}"
+            return "" if kind == "css" else ";"
+        if kind == "css":
+            return "" if before in signs + ":" or after in signs else " "
+        if "\n" in found[0]:  # elsewhere a line's end may end a statement
+            return "" if before in "{;,([" or after in "}).?:&|]" else "\n"
+        signed = before in "+-" and after in "+-"  # a - -b is not a--b
+        return " " if signed or not (before in signs or after in signs) else ""
+
+    return SPACE.sub(gap, text)
 
 
 def bar_uri(scale: Scale) -> str:

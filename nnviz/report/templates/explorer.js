@@ -1,23 +1,18 @@
 /* The pictures: chosen by truth, answer, right or wrong; the confusion matrix chooses too. */
 {
-const form = document.getElementById("filters");
+const form = byId("filters");
 if (form) {
-  const figure = form.closest("figure"), tiles = [...figure.querySelectorAll(".tile")], rest = figure.querySelector(".rest");
-  const words = () => JSON.parse(document.getElementById("look-data").textContent).words.shown;
-  let shownWords;
+  const figure = form.closest("figure"), tiles = all(".tile", figure), rest = figure.querySelector(".rest");
   const apply = () => {
     const {true: truth, answer, kind} = Object.fromEntries(new FormData(form));
-    let n = 0;
     for (const tile of tiles) {
       const own = tile.dataset, right = own.true === own.answer ? "right" : "wrong";
-      tile.hidden = !!(truth && own.true !== truth || answer && own.answer !== answer || kind && right !== kind);
-      n += !tile.hidden;
+      tile.hidden = truth && own.true !== truth || answer && own.answer !== answer || kind && right !== kind;
     }
     if (rest && (truth || answer || kind)) rest.open = true;
-    shownWords ??= words();
-    form.querySelector("output").textContent = shownWords.replace("{n}", n).replace("{all}", tiles.length);
-    const open = [...figure.querySelectorAll(".open")], first = open.find(b => !b.closest("[hidden]"));
-    open.forEach(b => b.tabIndex = b === first ? 0 : -1);
+    form.querySelector("output").textContent = fill(looking().words.shown, {n: tiles.filter(tile => !tile.hidden).length, all: tiles.length});
+    const open = all(".open", figure);
+    stay(open, open.find(b => !b.closest("[hidden]")));
   };
   form.onchange = apply;
   form.onreset = () => setTimeout(apply);

@@ -1,31 +1,16 @@
 /* The walk through the network: a layer, a picture, a channel, a place, and the very numbers. */
 (() => {
-const panel = document.getElementById("walk"), island = document.getElementById("walk-data");
-if (!panel || !island) return;
-const data = JSON.parse(island.textContent), {blocks, nodes, words} = data, now = {block: data.start, picture: 0, fresh: true};
-const fill = (text, values) => text.replace(/{(\w+)}/g, (_, key) => typeof values[key] === "number" && !Number.isInteger(values[key]) ? number(values[key]) : values[key]);
+const panel = byId("walk"), data = island("walk-data");
+if (!data) return;
+const {blocks, nodes, words} = data, now = {block: data.start, picture: 0, fresh: true};
 const say = (key, values) => fill(words[key], values), named = k => blocks[now.block].classes?.[k] ?? say(now.many ? "channel" : "unit", {k});
-const number = (x, digits = 8) => String(+x.toPrecision(digits)).replace(/-/g, "−");
-const range = n => [...Array(n).keys()], total = list => list.reduce((sum, x) => sum + x, 0), {floor, max, min, abs} = Math;
-const by = (list, size) => [...list].sort((a, b) => size(b) - size(a)), best = (list, size) => list.reduce((a, b) => size(b) > size(a) ? b : a, list[0]);
-
-/* An element "tag.class"; of what is inside, plain objects are attributes, and what is false or undefined is left out. */
-function h(tag, ...inside) {
-  const [name, kind] = tag.split("."), made = document.createElement(name);
-  if (kind) made.className = kind;
-  for (const one of inside.flat())
-    if (one?.constructor === Object) for (const [key, value] of Object.entries(one)) typeof value === "function" ? made[key] = value : made.setAttribute(key, value);
-    else if (one || one === 0) made.append(one);
-  return made;
-}
-const button = (onclick, ...inside) => h("button", {type: "button", onclick}, ...inside);
+const total = list => list.reduce((sum, x) => sum + x, 0), by = (list, size) => [...list].sort((a, b) => size(b) - size(a));
 
 /* Numbers of a crop, or of the whole where no box is named, by their places in the whole. */
 async function reader(record, [rows, cols, depth]) {
   const numbers = record.numbers || await load(record), [top, left, , right] = record.box || [0, 0, rows, cols], kept = record.channels;
   return {numbers, at: (r, c, k) => numbers[((r - top) * (right - left) + c - left) * (kept ? kept.length : depth) + (kept ? kept.indexOf(k) : k)]};
 }
-const load = record => record.read ??= unpack(record).then(found => found.data);
 
 async function output(name) {
   const {as, from, out, shape} = nodes[name], given = as && (await output(from[0])).numbers;
@@ -64,7 +49,7 @@ const OPS = {
     return {values: {...step, x, mean, variance, gamma, beta}, value: (x - mean) * gamma / Math.sqrt(variance + step.epsilon) + beta};
   },
   curve: ({step: {curve, low, high, negative_slope: slope, alpha}, x}) => ({values: {x, low: low ?? "−∞", high: high ?? "∞", slope, alpha},
-    value: {relu: max(x, 0), sigmoid: 1 / (1 + Math.exp(-x)), tanh: Math.tanh(x), clip: min(max(x, low ?? -Infinity), high ?? Infinity),
+    value: {relu: max(x, 0), sigmoid: 1 / (1 + Math.exp(-x)), tanh: Math.tanh(x), clip: clamp(x, low ?? -Infinity, high ?? Infinity),
       leaky: x > 0 ? x : x * slope, elu: x > 0 ? x : alpha * Math.expm1(x)}[curve]}),
   softmax({xs, x, row, col, size}) {
     const scores = range(size[2]).map(k => xs[0].at(row, col, k)), top = max(...scores), e = Math.exp(x - top), sum = total(scores.map(s => Math.exp(s - top)));
@@ -100,7 +85,7 @@ async function explain(name) {
 
 /* Pictures of maps. */
 function colour(signed, share) {
-  const stops = data.colours[signed ? "signed" : "plain"], at = min(max(share || 0, 0), 1) * (stops.length - 1), i = min(floor(at), stops.length - 2);
+  const stops = data.colours[signed ? "signed" : "plain"], at = clamp(share || 0, 0, 1) * (stops.length - 1), i = min(floor(at), stops.length - 2);
   return stops[i].map((v, n) => v + (at - i) * (stops[i + 1][n] - v));
 }
 
@@ -114,12 +99,8 @@ async function maps(name) {
   return {rows, cols, low, high, at, channels, tops: new Map(channels.map(k => [k, max(...range(rows * cols).map(i => at(k, floor(i / cols), i % cols)))]))};
 }
 
-function draw({rows, cols, low, high, at}, k, ...attributes) {
-  const canvas = h("canvas", {width: cols, height: rows}, ...attributes), context = canvas.getContext("2d"), image = context.createImageData(cols, rows);
-  for (const i of range(rows * cols)) image.data.set([...colour(low < 0, (at(k, floor(i / cols), i % cols) - low) / (high - low || 1)), 255], 4 * i);
-  context.putImageData(image, 0, 0);
-  return canvas;
-}
+const draw = ({rows, cols, low, high, at}, k, ...attributes) =>
+  paint(rows, cols, i => colour(low < 0, (at(k, floor(i / cols), i % cols) - low) / (high - low || 1)), ...attributes);
 
 /* The very numbers, shown. */
 function pager(count, size, render) {
@@ -165,7 +146,7 @@ let turn = 0;
 
 /* What the page shows elsewhere, or was searched for this: the channel's best patches. */
 function strip({figure, strips}) {
-  const [id, channels] = figure || [], k = now.channel, image = id && document.getElementById(id)?.querySelectorAll(".tiles img")[channels ? channels.indexOf(k) : k];
+  const [id, channels] = figure || [], k = now.channel, image = id && byId(id)?.querySelectorAll(".tiles img")[channels ? channels.indexOf(k) : k];
   const src = image ? image.src : strips?.uris[strips.channels.indexOf(k)], text = say("strip", {k: named(k)});
   return src ? [h("h5", text), h("img.strip", {src, alt: image ? image.alt : text})] : [(figure || strips) && h("p", say("strip.none"))];
 }
@@ -174,19 +155,17 @@ async function showPlace(block, map, shape) {
   const [rows, cols] = shape, [top, left, bottom, right] = block.boxes?.[now.picture] || [0, 0, ...shape], {channel} = now, mine = ++turn, again = () => showPlace(block, map, shape);
   if (now.row == null) [now.row, now.col] = best(range((bottom - top) * (right - left)).map(i => [top + floor(i / (right - left)), left + i % (right - left)]),
     ([r, c]) => map.at(channel, floor(r * map.rows / rows), floor(c * map.cols / cols)));
-  now.row = min(max(now.row, top), bottom - 1);
-  now.col = min(max(now.col, left), right - 1);
+  now.row = clamp(now.row, top, bottom - 1);
+  now.col = clamp(now.col, left, right - 1);
   const {row, col} = now, value = (await output(block.nodes.at(-1)))?.at(row, col, channel), steps = block.nodes.filter(name => nodes[name].step);
   const able = steps.length && (!block.channels || block.channels.includes(channel)), found = able ? await Promise.all(steps.map(explain)) : [];
   if (mine !== turn) return;
   const k = named(channel), said = value == null ? "–" : number(value), {many} = now, text = many ? say("place", {k, row, col, value: said}) : `${k}: ${said}`;
   const field = (key, low, end) => h("label", say(key), " ", h("input", {type: "number", min: low, max: end - 1, value: now[key], id: "walk-" + key,
-    onchange: async event => { now[key] = floor(event.target.value); await again(); document.getElementById("walk-" + key).focus(); }}));
-  const box = (kind, t, l, b, r) => h("i." + kind, {style: `top: ${100 * t / rows}%; left: ${100 * l / cols}%; height: ${100 * (b - t) / rows}%; width: ${100 * (r - l) / cols}%`});
+    onchange: async event => { now[key] = floor(event.target.value); await again(); byId("walk-" + key).focus(); }}));
+  const box = (kind, ...edges) => put(h("i." + kind), edges, shape);
   const frame = h("div.frame", draw(map, channel, {role: "img", "aria-label": text}), block.boxes && box("crop", top, left, bottom, right), box("here", row, col, row + 1, col + 1), {onclick: event => {
-    const area = frame.getBoundingClientRect();
-    now.row = floor((event.clientY - area.top) / area.height * rows);
-    now.col = floor((event.clientX - area.left) / area.width * cols);
+    [now.row, now.col] = pointed(event, frame, shape).map(floor);
     again();
   }});
   place.replaceChildren(h("div", many && [frame, h("div.row", field("row", top, bottom), field("col", left, right), button(() => { now.row = null; again(); }, say("strongest"))), block.boxes && h("p", say("crop"))],
@@ -209,7 +188,7 @@ function showMaps(block, map, shape) {
 async function show() {
   const block = blocks[now.block], last = block.nodes.at(-1), {shape} = nodes[last], [rows, cols] = shape, mine = ++turn, map = await maps(last);
   if (mine !== turn) return;
-  const pictures = data.pictures.map(({name, uri}, i) => button(async () => { Object.assign(now, {picture: i, row: null}); await show(); body.querySelectorAll("[data-picture]")[i].focus(); },
+  const pictures = data.pictures.map(({name, uri}, i) => button(async () => { Object.assign(now, {picture: i, row: null}); await show(); all("[data-picture]", body)[i].focus(); },
     h("img", {src: uri, alt: ""}), {class: "thumb", title: name, "aria-pressed": i === now.picture, "data-picture": i}));
   const layers = h("select", Object.keys(blocks).map(name => h("option", blocks[name].name, {value: name})), {onchange: async () => { await choose(layers.value); body.querySelector("select").focus(); }});
   layers.value = now.block;
@@ -223,7 +202,7 @@ async function show() {
 }
 
 /* The diagram as the map. */
-const groups = [...document.querySelectorAll(".drawing [data-node]")];
+const groups = all(".drawing [data-node]");
 function choose(name) {
   Object.assign(now, {block: name, fresh: true, row: null});
   for (const group of groups) group.setAttribute("aria-pressed", group.dataset.node === name);
