@@ -12,7 +12,7 @@ from ..inspection.evaluation import ClassScore, Mistakes, explain_mistakes
 from .alts import of_signed
 from .figure import Cell, Figure, Look, Pairs, Scale, Table, short_settings
 from .firmness import agreement
-from .study import Study, fill_for, patch_for
+from .study import Study, fill_for, patch_for, sureness
 from .words import ends, heads, listing, say, told
 
 MOST_CLASSES_DRAWN = 50
@@ -181,7 +181,12 @@ def _explained(
     )  # fmt: skip
     low, high = result.scale
     titles = [
-        say("mistakes.head", true=study.class_name(t), answer=study.class_name(p), sure=sure)
+        say(
+            "mistakes.head",
+            true=study.class_name(t),
+            answer=study.class_name(p),
+            sure=sureness(sure),
+        )
         for t, p, sure in zip(
             result.labels.tolist(), result.predicted.tolist(), result.confidence, strict=True
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 EN: dict[str, str] = {
-    "look.ruled": "{name}, {rule}",
+    "look.ruled": "{name} ({rule})",
     "look.saliency": "saliency",
     "look.cam": "Grad-CAM",
     "look.plain": "plain",
@@ -88,7 +88,7 @@ ZH: dict[str, str] = {
     "look.ruled": "{name}（{rule}）",
     "look.saliency": "显著图",
     "look.cam": "类激活图（Grad-CAM）",
-    "look.plain": "普通",
+    "look.plain": "原始",
     "look.guided": "引导",
     "look.rectified": "整流",
     "look.sure": "遮住时的概率",
