@@ -169,6 +169,8 @@ def test_on_paper_nothing_is_cut(opened):
     assert opened.evaluate(STICKING_OUT) == []
     assert opened.evaluate(OVERLAPPING) == []
     assert opened.evaluate(TORN, high) == []
+    fit = "getComputedStyle(document.querySelector('.scale img')).objectFit"
+    assert opened.evaluate(fit) == "fill", "colours one pixel high are stretched to a bar"
     paper = "getComputedStyle(document.documentElement).getPropertyValue('--paper').trim()"
     assert opened.evaluate(paper) == "#ffffff", "ink is not wasted on a dark page"
     assert opened.evaluate("getComputedStyle(document.querySelector('nav')).display") == "none"

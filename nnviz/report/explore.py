@@ -8,7 +8,7 @@ import numpy as np
 from ..draw.image import block_for, coarse, pixels
 from ..engine.layer import Array
 from .figure import Cell, Figure, Look
-from .study import Study
+from .study import Study, sureness
 from .words import say
 
 MOST, MOST_LARGE = 200, 100
@@ -95,7 +95,7 @@ def _cell(study: Study, i: int, block: int) -> Cell:
     if block > 1:
         x = coarse(x, block) / np.float32(255 if x.dtype == np.uint8 else 1)
     answer, true = (study.class_name(int(v[i])) for v in (study.predicted, study.labels))
-    sure = np.floor(float(study.probabilities[i].max()) * 1000) / 1000  # never 100 % by rounding
+    sure = sureness(study.probabilities[i].max())
     wrong = study.predicted[i] != study.labels[i]
     known = study.data.y is not None
     kind = ".wrong" if wrong else ""

@@ -32,8 +32,6 @@ ROWS = {
 }
 """Figure -> its rows of maps by their names in `Figure.numbers` -> the method of each, by its name
 on the page; of `methods` the rows are the methods."""
-LIST = 3
-"""Up to so many rows have a sentence each; more are told in one."""
 
 
 @dataclass(frozen=True)
@@ -119,21 +117,22 @@ def _cost(probability: Array, boxes: Array, size: Sequence[int]) -> Array:
 
 
 def _said(figure: str, found: Sequence[Told], n: int) -> list[str]:
+    one = "" if n > 1 else ".one"
     if figure.startswith("mistakes"):
         answer, truth = found
         return [say(
-            "trust.mistakes", share=SHARE, before=answer.before, after=answer.after,
+            f"trust.mistakes{one}", share=SHARE, before=answer.before, after=answer.after,
             random=answer.random, was=truth.before, then=truth.after, chance=truth.random,
         )]  # fmt: skip
-    if len(found) > LIST:
-        each = listing(f"{name_of(one.method)} {one.after:.2f}" for one in found)
-        return [say("trust.list", share=SHARE, n=n, before=found[0].before, each=each,
+    if len(found) > 1:
+        each = listing(f"{name_of(row.method)} {row.after:.2f}" for row in found)
+        return [say(f"trust.list{one}", share=SHARE, n=n, before=found[0].before, each=each,
                     random=found[0].random)]  # fmt: skip
     key = "trust.lead" if figure == "contrast" else "trust.sentence"
     return [
-        say(key if n > 1 else f"{key}.one", name=name_of(one.method), share=SHARE, n=n,
-            before=one.before, after=one.after, random=one.random)
-        for one in found
+        say(f"{key}{one}", name=name_of(row.method), share=SHARE, n=n, before=row.before,
+            after=row.after, random=row.random)
+        for row in found
     ]  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 EN: dict[str, str] = {
-    "look.ruled": "{name}, {rule}",
+    "look.ruled": "{name} ({rule})",
     "look.saliency": "saliency",
     "look.cam": "Grad-CAM",
     "look.plain": "plain",
@@ -46,7 +46,7 @@ EN: dict[str, str] = {
     "look.pairs.cell": "{true} answered {answer}: {count} pictures",
     "look.pairs.mixed": "{true} → {answer}: {count}",
     "look.pairs.lead": "The pairs mixed up most; each leads to its pictures:",
-    "look.pairs.caption": "Each number leads to its pictures further down.",
+    "look.pairs.caption": "Each number leads to those of its pictures that stand further down.",
     "look.viewer.close": "Close",
     "look.viewer.previous": "Previous",
     "look.viewer.next": "Next",
@@ -88,7 +88,7 @@ ZH: dict[str, str] = {
     "look.ruled": "{name}（{rule}）",
     "look.saliency": "显著图",
     "look.cam": "类激活图（Grad-CAM）",
-    "look.plain": "普通",
+    "look.plain": "原始",
     "look.guided": "引导",
     "look.rectified": "整流",
     "look.sure": "遮住时的概率",
@@ -126,7 +126,7 @@ ZH: dict[str, str] = {
     "look.pairs.cell": "{true} 被答成 {answer}：{count} 张图片",
     "look.pairs.mixed": "{true} → {answer}：{count} 次",
     "look.pairs.lead": "最常混淆的类别对；点击可查看对应的图片：",
-    "look.pairs.caption": "点击数字可查看下方对应的图片。",
+    "look.pairs.caption": "点击数字可查看其中列在下方的图片。",
     "look.viewer.close": "关闭",
     "look.viewer.previous": "上一张",
     "look.viewer.next": "下一张",
