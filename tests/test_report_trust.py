@@ -122,6 +122,18 @@ def test_a_mark_stands_wherever_the_methods_pictures_stand(fooled):
     assert all("shows the picture" in " ".join(row) for row in table.table.rows)
 
 
+def test_what_is_blank_on_a_destroyed_network_is_not_said_to_pass(fooled):
+    study, found = fooled
+    nothing = {name: replace(one, each=None, shown=None, logit=None,
+                             cascading=np.full_like(one.cascading, np.nan))
+               for name, one in found.sane.items()}  # fmt: skip
+    gone = replace(found, sane=nothing)
+    assert not gone.believed()
+    assert {row[-3] for row in trust.table(study, gone).table.rows} == {
+        "is blank once the network is destroyed, so that the check cannot judge it"
+    }
+
+
 @pytest.mark.parametrize("layers", [
     [nv.GlobalAveragePooling2D(), nv.Softmax()],
     [nv.MaxPooling2D(2), nv.GlobalAveragePooling2D()],

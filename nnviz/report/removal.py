@@ -12,7 +12,7 @@ import numpy as np
 from ..engine.layer import Array
 from ..inspection.attribution import METHODS, Logit
 from ..inspection.evaluation import Sanity
-from ..inspection.evaluation.sanity import ANY_CLASS, PICTURE
+from ..inspection.evaluation.sanity import ANY_CLASS, BLANK, EMPTY, PICTURE
 from ..inspection.evaluation.scores import falls, speaking
 from .figure import Figure
 from .methods import name_of
@@ -138,7 +138,8 @@ def _said(figure: str, found: Sequence[Told], n: int) -> list[str]:
 
 def marks_of(found: Sanity | None) -> str:
     """The sanity check's marks in the page's words."""
-    words = {PICTURE: say("trust.picture"), ANY_CLASS: say("trust.any_class")}
+    words = {PICTURE: say("trust.picture"), ANY_CLASS: say("trust.any_class"),
+             BLANK: say("trust.blank"), EMPTY: say("trust.empty")}  # fmt: skip
     return "" if found is None else say("and").join(words[mark] for mark in found.marks)
 
 
