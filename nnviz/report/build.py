@@ -35,6 +35,7 @@ from .choice import (
     chosen_pictures,
 )
 from .figure import Figure
+from .helper import helpers
 from .page import render
 from .plan import CHAPTERS, Plan, plan
 from .progress import Progress
@@ -93,21 +94,20 @@ def write_report(
     key = digest(cache.base, cache.options, wanted, command)
     if cache.is_whole(key, Path(out)):
         return [Path(out) / file for file in cache.files()]
-    _ = study.mistakes  # bad labels are found here, before anything is written
-    folder = make_folder(out)
     with Progress(verbose) as progress, speaking(lang):
-        made, files = _made(study, wanted, progress, command)
+        began = time.perf_counter()
+        with helpers(study, tuple(wanted)) as hands:
+            _ = study.mistakes  # bad labels are found here, before anything is written
+            folder = make_folder(out)
+            made = plan(study, wanted, progress.begun, hands)
+        files = _made(study, made, command, began)
     _write(folder, files, cache)
     cache.close(key if made.complete else None, files)
     return [folder / file for file in files]
 
 
-def _made(
-    study: Study, chapters: Sequence[str], progress: Progress, command: str | None
-) -> tuple[Plan, dict[str, bytes]]:
-    """What the page shows, and all files of the gallery: their names and bytes."""
-    began = time.perf_counter()
-    made = plan(study, chapters, progress.begun)
+def _made(study: Study, made: Plan, command: str | None, began: float) -> dict[str, bytes]:
+    """All files of the gallery: their names and bytes. began: when the report was."""
     parts = _files(made)
     manifest = _manifest(study, made, parts, command)
     manifest["seconds"] = round(time.perf_counter() - began, 1)
@@ -118,7 +118,7 @@ def _made(
         errors="backslashreplace"  # half a sign, as a file's name may have, is JSON by its number
     )
     files[PAGE] = page.encode()
-    return made, files
+    return files
 
 
 def _study(
