@@ -118,8 +118,8 @@ def test_a_helper_makes_the_same_bits(tmp_path, whole, helped):
 def test_a_helper_that_dies_is_done_without(tmp_path, whole, helped, monkeypatch):
     started = helper._started
 
-    def dying(place, count):
-        process = started(place, count)
+    def dying(count):
+        process = started(count)
         process.kill()
         return process
 

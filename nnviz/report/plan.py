@@ -6,7 +6,7 @@ reason of the data shows that reason in the picture's place. Nothing is ever an 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -29,8 +29,7 @@ from . import (
     works,
 )
 from .figure import Chapter, Figure, Finding
-from .helper import helpers
-from .steps import Answers, Step, run
+from .steps import Answers, Hand, Step, run
 from .study import Study
 from .verdict import Verdict
 from .words import say
@@ -58,17 +57,19 @@ class Plan:
 
 
 def plan(
-    study: Study, chapters: Iterable[str] = CHAPTERS, begun: Begun = lambda steps: lambda step: None
+    study: Study,
+    chapters: Iterable[str] = CHAPTERS,
+    begun: Begun = lambda steps: lambda step: None,
+    hands: Sequence[Hand] = (),
 ) -> Plan:
     """Make all steps of these chapters, and put together what they give.
 
     begun: called with the steps before the first is made; what it gives is called with each that is
-    done: for progress bars.
+    done: for progress bars. hands: who helps.
     """
     wanted = [chapter for chapter in CHAPTERS if chapter in set(chapters)]
     steps = [step for chapter in wanted for step in STEPS[chapter](study)]
-    with helpers(study, tuple(wanted)) as hands:
-        made = run(study, steps, begun(steps), hands)
+    made = run(study, steps, begun(steps), hands)
     told = made.get("trust")
     shown = tuple(_chapter(study, chapter, steps, made) for chapter in wanted)
     if isinstance(told, trust.Told):
