@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 
 import numpy as np
@@ -14,6 +15,7 @@ from .errors import ArgumentError
 from .files import make_folder
 from .inspection.evaluation import MethodRanking
 from .inspection.evaluation import compare_methods as ranked
+from .inspection.evaluation.intervals import Interval
 
 
 def compare_methods(args: argparse.Namespace) -> None:
@@ -67,7 +69,7 @@ def table(result: MethodRanking) -> list[str]:
             f"{low:.3f} to {high:.3f}" if row.interval else "-",
             *(f"{row.scores[name]:.3f}" for name in ("deletion", "insertion", *extra)),
             "-" if row.sensitivity is None else f"{row.sensitivity:.2f}",
-            "-" if row.survival is None else f"{row.survival:.2f}",
+            "-" if row.survival is None else survival_words(row.survival, row.survival_interval),
             f"{1e3 * row.seconds:.1f}", "; ".join(marks),
         ])  # fmt: skip
     blank = [""] * (len(head) - 3)
@@ -77,6 +79,14 @@ def table(result: MethodRanking) -> list[str]:
     return [*(row.rstrip() for row in rows),
             "ins-del: insertion minus deletion, higher is better; =: not surely behind the best; "
             "(…): maps that know nothing of the network"]  # fmt: skip
+
+
+def survival_words(mean: float, interval: Interval | None) -> str:
+    """What survives the destruction of the network, with its interval; `blank` where nothing is
+    left to compare."""
+    if math.isnan(mean):
+        return "blank"
+    return f"{mean:.2f}" + ("" if interval is None else " [{:.2f} to {:.2f}]".format(*interval))
 
 
 def compare_methods_options(sub: argparse.ArgumentParser) -> None:

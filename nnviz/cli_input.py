@@ -7,15 +7,19 @@ import argparse
 import math
 import re
 import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from . import data
 from .engine.input import FITS, InputSpec
 from .engine.model import Model
 from .engine.preprocess import PREPARATIONS, prepared
 from .engine.rewrite import with_input
-from .errors import ArgumentError
+from .errors import ArgumentError, FileError, listing
 from .formats import load
 from .formats.onnx.opening import from_onnx
 from .formats.shipped import find_model
@@ -26,6 +30,8 @@ UNTOLD = (
 )
 SETTINGS = ("preprocess", "mean", "scale", "channel_order", "fit")
 """The options of `prepared`, which have the same names here."""
+ONNX_SETTINGS = ("size", "output", "input", "value")
+"""What `onnx_options` adds."""
 BACKGROUND = 1001
 """Networks with so many outputs have ImageNet's thousand classes, and none of them as number 0."""
 
@@ -38,6 +44,14 @@ def onnx_options(sub: argparse.ArgumentParser) -> None:
         "free",
     )  # fmt: skip
     group.add_argument("--output", metavar="NAME", help="which of its outputs; default: the first")
+    group.add_argument(
+        "--input", metavar="NAME", help="which of its inputs the pictures are; default: the first "
+        "of floats",
+    )  # fmt: skip
+    group.add_argument(
+        "--value", type=named_value, action="append", default=[], metavar="NAME=NUMBER|FILE.npy",
+        help="what another input gets, the same for every picture; once for each of them",
+    )  # fmt: skip
 
 
 def input_options(sub: argparse.ArgumentParser) -> None:
@@ -75,6 +89,35 @@ def size(word: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
+def named_value(word: str) -> tuple[str, float | str]:
+    """`NAME=0.5` or `NAME=file.npy` as the name and the number or the file."""
+    name, sign, what = word.partition("=")
+    if not name or not sign or not what:
+        raise argparse.ArgumentTypeError(f"expected NAME=NUMBER or NAME=FILE.npy, got {word!r}")
+    try:
+        return name, float(what)
+    except ValueError:
+        return name, what
+
+
+def _values(pairs: Sequence[tuple[str, float | str]]) -> dict[str, Any]:
+    """The arrays of `--value`."""
+    if again := [name for name, n in Counter(name for name, _ in pairs).items() if n > 1]:
+        raise ArgumentError(f"--value gives {listing(again)} more than once")
+    return {name: _array(what) if isinstance(what, str) else what for name, what in pairs}
+
+
+def _array(path: str) -> np.ndarray:
+    """The array of a .npy file; nothing but numbers is read."""
+    try:
+        found = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise FileError(f"cannot read an array from {path}: {error}") from None
+    if not isinstance(found, np.ndarray):
+        raise FileError(f"{path} must be a .npy file, which holds one array")
+    return found
+
+
 def _numbers(word: str) -> tuple[float, ...]:
     try:
         values = tuple(float(part) for part in word.split(","))
@@ -104,9 +147,12 @@ def bare_model(args: argparse.Namespace, path: str, *, partial: bool = False) ->
     partial: of an ONNX file that cannot be read whole what can be; what is left out is told.
     """
     if is_onnx(path):
-        return read_onnx(path, partial, args.size, args.output)
-    if args.size is not None or args.output is not None:
-        raise ArgumentError(f"--size and --output are for ONNX files, got {path}")
+        return read_onnx(
+            path, partial, args.size, args.output, input=args.input, values=_values(args.value)
+        )
+    given = [f"--{name}" for name in ONNX_SETTINGS if getattr(args, name)]
+    if given:
+        raise ArgumentError(f"for ONNX files alone: {', '.join(given)}; got {path}")
     return load(path)
 
 
@@ -120,10 +166,13 @@ def read_onnx(
     partial: bool,
     size: tuple[int, int] | None = None,
     output: str | None = None,
+    *,
+    input: str | None = None,
+    values: Mapping[str, Any] | None = None,
 ) -> Model:
     """A model from an ONNX file; a line for what is left out of it, each with the reason."""
     found = find_model(path)
-    model = from_onnx(found, size=size, output=output, partial=partial)
+    model = from_onnx(found, size=size, output=output, input=input, values=values, partial=partial)
     left_out = model.made.get("onnx", {}).get("left_out", {}) if partial else {}
     for place, why in list(left_out.items())[:MOST]:
         print(f"nnviz: left out: {place}: {why}", file=sys.stderr)
@@ -165,10 +214,13 @@ def class_names(path: str, count: int) -> tuple[str, ...]:
 
 def model_line(args: argparse.Namespace) -> str:
     """The lines of Python that make the same model."""
-    named = {"size": args.size, "output": args.output}
+    named = {"size": args.size, "output": args.output, "input": args.input}
     extra = "".join(f", {key}={value!r}" for key, value in named.items() if value is not None)
+    arrays = [f"{name!r}: {_told_value(value)}" for name, value in args.value]
+    extra += f", values={{{', '.join(arrays)}}}" if arrays else ""
     read = "nv.from_onnx" if extra else "nv.load"
-    lines = [f"import nnviz as nv\nmodel = {read}({args.model!r}{extra})"]
+    above = "import numpy as np\n" if any(isinstance(v, str) for _, v in args.value) else ""
+    lines = [f"{above}import nnviz as nv\nmodel = {read}({args.model!r}{extra})"]
     settings, words = told(args), []
     if settings:
         given = ", ".join(f"{name}={value!r}" for name, value in settings.items())
@@ -178,6 +230,10 @@ def model_line(args: argparse.Namespace) -> str:
     if words:
         lines.append(f"model = nv.with_input(model, {', '.join(words)})")
     return "\n".join(lines)
+
+
+def _told_value(value: float | str) -> str:
+    return f"np.load({value!r})" if isinstance(value, str) else repr(value)
 
 
 def needs_fitting(spec: InputSpec) -> bool:

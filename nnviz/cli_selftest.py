@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from .cli_compare_methods import survival_words
 from .cli_data import printable
 from .errors import ArgumentError
 from .files import make_folder
@@ -83,11 +84,8 @@ def _table(result: SelfTest) -> list[str]:
 
 
 def _survival(result: SelfTest, name: str) -> str:
-    if name not in result.survival:
-        return "-"
-    interval = result.survival_interval[name]
-    ends = "" if interval is None else " [{:.2f} to {:.2f}]".format(*interval)
-    return f"{result.survival[name]:.2f}{ends}"
+    mean = result.survival.get(name)
+    return "-" if mean is None else survival_words(mean, result.survival_interval[name])
 
 
 def _cell(one: Any) -> str:

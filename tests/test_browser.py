@@ -51,7 +51,8 @@ SHIFTS = """() => new Promise(done => {
 UNNAMED = """() => [...document.querySelectorAll("a, button, input, select, summary, [tabindex]")]
   .filter(e => e.checkVisibility() && !e.closest("dialog:not([open])"))
   .filter(e => !(e.textContent.trim() || e.getAttribute("aria-label")
-    || e.getAttribute("aria-labelledby") || e.title || e.labels?.length || e.querySelector("img[alt]")))
+    || e.getAttribute("aria-labelledby") || e.title || e.labels?.length
+    || e.querySelector("img[alt]")))
   .map(e => e.outerHTML.slice(0, 80))"""
 
 TORN = """high => [...document.querySelectorAll("tr, img, svg, .finding, figcaption, h3, .tile")]
@@ -69,7 +70,15 @@ DECODED = """async () => {
 """Every picture is whole; those far down the page are loaded late, so copies of them are asked."""
 
 
-@pytest.fixture(scope="module", params=["digits", "hostile names", "wide residual", "100 nodes"])
+CASES = [
+    "digits",
+    "hostile names",
+    "wide residual",
+    pytest.param("100 nodes", marks=pytest.mark.slow),
+]
+
+
+@pytest.fixture(scope="module", params=CASES)
 def page_file(request, galleries):
     return galleries(request.param)[0] / "index.html"
 
@@ -160,6 +169,8 @@ def test_on_paper_nothing_is_cut(opened):
     assert opened.evaluate(STICKING_OUT) == []
     assert opened.evaluate(OVERLAPPING) == []
     assert opened.evaluate(TORN, high) == []
+    fit = "getComputedStyle(document.querySelector('.scale img')).objectFit"
+    assert opened.evaluate(fit) == "fill", "colours one pixel high are stretched to a bar"
     paper = "getComputedStyle(document.documentElement).getPropertyValue('--paper').trim()"
     assert opened.evaluate(paper) == "#ffffff", "ink is not wasted on a dark page"
     assert opened.evaluate("getComputedStyle(document.querySelector('nav')).display") == "none"

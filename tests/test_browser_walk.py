@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from pages import CASES, dataset
-from test_browser import STICKING_OUT, browser  # noqa: F401, RUF100
+from test_browser import STICKING_OUT
 
 SUM = """name => {
   const steps = [...document.querySelectorAll("#walk [data-step]")];
@@ -68,7 +68,7 @@ class Panel:
 
 
 @pytest.fixture
-def opened(browser, galleries):  # noqa: F811
+def opened(browser, galleries):
     """`opened(case, width)`: the panel, and what the model computes for the case's pictures."""
     pages = []
 
@@ -157,7 +157,9 @@ def test_the_diagram_is_the_map_by_keyboard_alone(opened):
     assert panel.said == []
 
 
-@pytest.mark.parametrize("case", ["wide residual", "100 nodes"])
+@pytest.mark.parametrize(
+    "case", ["wide residual", pytest.param("100 nodes", marks=pytest.mark.slow)]
+)
 def test_ways_that_join_again_and_crops(opened, case):
     """Every sixth layer or so of larger networks, and buttons to choose what a layer reads."""
     panel, model, _ = opened(case)
@@ -202,7 +204,7 @@ def test_hostile_class_names_are_text(opened):
     assert panel.said == []
 
 
-def test_without_a_script_the_page_is_as_it_was(browser, galleries):  # noqa: F811
+def test_without_a_script_the_page_is_as_it_was(browser, galleries):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto((galleries("digits")[0] / "index.html").as_uri())

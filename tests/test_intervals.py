@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from networks import SEEN, pictures
 
 import nnviz as nv
-from nnviz.inspection.evaluation.intervals import crossed, student
+from nnviz.inspection.evaluation.intervals import crossed, mean_there, student
 from nnviz.inspection.evaluation.scores import MEASURES, score
 
 shares = st.lists(st.floats(0, 1), min_size=2, max_size=6)
@@ -50,6 +50,20 @@ def test_crossed_intervals():
     # both variances of the mean are 1, with one degree of freedom each: two in all
     assert (mean, high - mean) == (2, pytest.approx(4.302653 * math.sqrt(2), rel=1e-6))
     assert low == pytest.approx(4 - high)
+
+
+def test_what_is_missing_is_left_out():
+    nan = math.nan
+    values = np.array([[1.0, nan, 3.0], [nan, nan, 7.0]])
+    np.testing.assert_array_equal(mean_there(values, 0), [1, nan, 5])
+    np.testing.assert_array_equal(mean_there(values, 1), [2, 7])
+    np.testing.assert_array_equal(mean_there(values), 11 / 3)
+    assert np.isnan(mean_there(values[:, 1]))
+    full = np.array([[0.1, 0.4], [0.3, 0.2]])
+    holed = np.full((3, 3), nan)
+    holed[:2, :2] = full
+    np.testing.assert_allclose(crossed(holed)[1], crossed(full)[1])
+    assert crossed(holed[2:])[1] is crossed(np.full((2, 2), nan))[1] is None
 
 
 @pytest.mark.parametrize("spread", [(1, 0.1), (0.1, 1), (0.5, 0.5)])

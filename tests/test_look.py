@@ -7,9 +7,10 @@ import re
 
 import numpy as np
 import pytest
-from pages import HOSTILE, Page
+from pages import CASES, HOSTILE, Page, dataset
 from test_packed import unpacked
 
+import nnviz as nv
 from nnviz.draw.image import coarse
 from nnviz.report import explore
 from nnviz.report.why import frame_of
@@ -60,6 +61,24 @@ def test_the_islands_numbers_are_those_of_the_files(galleries, case):
             expected = arrays[name]["probability"][place]
             np.testing.assert_allclose(stacks[stack][place].ravel(), expected, rtol=1e-3)
             assert frame[0] < frame[2] <= data["shape"][0]
+
+
+def test_the_line_under_a_map_makes_it_again(galleries):
+    data, _, folder = data_of(galleries, "digits")
+    model = CASES["digits"][0]()
+    scope, checked = {"nv": nv, "model": model, "data": dataset(model)}, set()
+    for look in data["looks"]:
+        if "map" not in look or "p" not in look:
+            continue
+        key, index = re.fullmatch(r'\["(\w+)"\](.*)', look["at"]).groups()
+        if (look["f"], key) in checked:
+            continue
+        with np.load(folder / data["files"][look["f"]]["npz"]) as arrays:
+            expected = eval(f"array{index}", {"array": arrays[key]})
+        again = eval(look["again"], scope)
+        np.testing.assert_allclose(again, expected, atol=1e-5 * np.abs(expected).max(initial=1))
+        checked.add((look["f"], key))
+    assert {("methods", "occlusion"), ("cam", "guided"), ("mistakes", "for_truth")} <= checked
 
 
 def test_any_class_can_be_asked_about(galleries):
@@ -120,6 +139,15 @@ def test_all_mistakes_come_first(galleries):
     wrong = int(matrix.sum() - np.trace(matrix))
     assert shown == [True] * wrong + [False] * (len(shown) - wrong)
     assert len(shown) <= explore.MOST
+
+
+def test_how_sure_it_was_is_the_same_number_everywhere(galleries):
+    _, page, _ = data_of(galleries, "digits")
+    heads = [t for t in page.texts if re.fullmatch(r".+ → .+ [\d.]+%", t)]
+    labels = [re.sub(r"\s+", " ", t) for t in page.texts]
+    assert len(heads) > 3
+    for head in heads:
+        assert labels.count(head) > 1, "above its maps, and under its picture further down"
 
 
 def test_without_labels_there_is_one_filter(galleries):

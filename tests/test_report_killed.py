@@ -41,6 +41,7 @@ def run_until(folder, letters):
         return True
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system cannot kill")
 def test_a_killed_report_goes_on(tmp_path):
     rng, kills = np.random.default_rng(0), 0
@@ -104,6 +105,7 @@ def helped(monkeypatch):
     return asked
 
 
+@pytest.mark.slow
 def test_a_helper_makes_the_same_bits(tmp_path, whole, helped):
     write(tmp_path / "helped", cnn((12, 12, 1), 3))
     assert but_time(tmp_path / "helped") == whole
@@ -112,11 +114,12 @@ def test_a_helper_makes_the_same_bits(tmp_path, whole, helped):
     assert not list((tmp_path / "helped" / FOLDER).glob(".work*"))
 
 
+@pytest.mark.slow
 def test_a_helper_that_dies_is_done_without(tmp_path, whole, helped, monkeypatch):
     started = helper._started
 
-    def dying(place, count):
-        process = started(place, count)
+    def dying(count):
+        process = started(count)
         process.kill()
         return process
 

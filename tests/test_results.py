@@ -38,7 +38,9 @@ def small_test():
     marks = {"saliency": ("marked",), "grad_cam": ()}
     checks = (Check("one thing", True),)
     made = Provenance("planted", "selftest", settings={"full": False}, seed=0)
-    return SelfTest((learnt,), found, {"saliency": 0.6}, marks, checks, 1.0, made)
+    return SelfTest(
+        (learnt,), found, {"saliency": 0.6}, {"saliency": (0.5, 0.7)}, marks, checks, 1.0, made
+    )
 
 
 def results():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import reference_scores as ref
@@ -14,8 +16,11 @@ import nnviz as nv
 from nnviz import draw
 from nnviz.data import Dataset
 from nnviz.errors import ArgumentError
+from nnviz.inspection.evaluation.intervals import mean_there
 from nnviz.inspection.evaluation.sanity import (
     ANY_CLASS,
+    BLANK,
+    EMPTY,
     PICTURE,
     noticed,
     rank_correlation,
@@ -141,10 +146,52 @@ def test_what_the_check_says_of_the_shipped_network(method, surely):
         model, digits.x[::50], method=method, stages=1, independent=False, repeats=8, seed=11
     )
     assert found.each.shape == (8, 20)
-    np.testing.assert_allclose(found.each.mean(axis=0), found.cascading[0, -1])
+    np.testing.assert_allclose(mean_there(found.each, 0), found.cascading[0, -1])
     low, high = found.survival[1]
     assert low > SURVIVES if surely == "survives" else high < SURVIVES
     assert found.marks == ((PICTURE,) if surely == "survives" else ())
+
+
+def test_a_map_that_goes_blank_does_not_pass():
+    """Rectified Grad-CAM is empty on each destroyed network: that is no likeness, and no pass."""
+    model, digits = nv.load("mnist-cnn"), nv.data.load("sample")
+    found = sanity(
+        model, digits.x[::250], options={"rule": "rectified"}, stages=1, independent=False
+    )
+    assert np.isnan(found.each).all()
+    assert np.isnan(found.survival[0])
+    assert (found.survival[1], found.blank, found.marks) == (None, 1, (BLANK,))
+    assert not found.passes
+    assert "100% of the maps are blank" in str(found)
+    assert draw.picture(found).ndim == 3
+
+
+def test_blank_maps_are_left_out_of_the_mean(digits):
+    """Else a method could hide in them: 0.8 where there is a map, 0.48 with the blanks as zeros."""
+    model, data = digits
+    whole = sanity(model, data.x, method="saliency", stages=1, independent=False)
+    each = np.full((5, 4), 0.8)
+    each[3:, :] = np.nan
+    found = replace(whole, each=each)
+    assert found.survival[0] == pytest.approx(0.8)
+    assert found.blank == pytest.approx(0.4)
+    assert found.marks == (PICTURE,)
+    assert replace(found, each=0 * each).marks == ()
+    each[2] = np.nan
+    assert found.marks == (PICTURE, BLANK)
+
+
+@pytest.mark.parametrize("value", [np.nan, 0.0, 3.0])
+def test_maps_that_show_nothing_do_not_pass(value):
+    model = SEEN["digits"]()
+    x, target = pictures(model, 2), [0, 1]
+    first = nv.explain(model, x, target, method="gradient")
+    first = replace(first, values=np.full_like(first.values, value))
+    ruins = [forgotten(model, learnt(model), seed) for seed in range(2)]
+    found = noticed(model, x, target, first, ruins, options={})
+    assert found.marks == (EMPTY,)
+    assert not found.shown.any()
+    assert "nan" in str(found)
 
 
 def test_the_first_stage_alone_and_in_the_cascade(digits):

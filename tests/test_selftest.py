@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +12,7 @@ from commands import run
 
 import nnviz as nv
 from nnviz import draw
+from nnviz.cli_compare_methods import table
 from nnviz.errors import ArgumentError
 from nnviz.inspection.attribution import METHODS
 from nnviz.inspection.evaluation import compare_methods
@@ -130,7 +133,8 @@ def test_methods_are_ranked(ranking):
     assert [name for name, _ in ranking.failed] == ["cam"]
     assert [name for name, _ in ranking.controls] == ["random", "centre", "edges"]
     assert "pointing" in ranking["saliency"].scores, "the data set brought its masks"
-    assert ranking["rise"].survival is not None
+    low, high = ranking["rise"].survival_interval
+    assert -1 <= low <= ranking["rise"].survival <= high <= 1
     assert ranking["input_x_gradient"].sensitivity > 0
     assert draw.picture(ranking).ndim == 3
 
@@ -145,8 +149,15 @@ def test_the_command_ranks(capsys, tmp_path):
     assert "2 pictures of planted-glyph" in lines[0]
     assert any(line.startswith("1 ") and "saliency" in line for line in lines)
     assert any("(random)" in line for line in lines)
+    assert any(re.search(r"  -?0\.\d\d \[-?\d\.\d\d to -?\d\.\d\d\]  ", line) for line in lines)
     assert any(line.startswith("cam cannot explain this model") for line in lines)
     assert lines[-2:] == [str(tmp_path / "out" / f"methods.{end}") for end in ("npz", "png")]
+
+
+def test_a_blank_map_is_said_to_be_blank(ranking):
+    gone = replace(ranking.rows[0], survival=math.nan, survival_interval=None)
+    lines = table(replace(ranking, rows=(gone, *ranking.rows[1:])))
+    assert "  blank  " in lines[1]
 
 
 def test_unknown_methods_are_refused():

@@ -98,10 +98,12 @@ MODELS = {
     "dense only": pages.dense_only,
     "digits": networks.SEEN["digits"],
 }
+LONG = pytest.param("100 nodes", marks=pytest.mark.slow)
+KINDS = [LONG if kind == "100 nodes" else kind for kind in MODELS]
 
 
 @pytest.mark.parametrize("budget", [BUDGET, 40_000], ids=["whole", "crops"])
-@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_numbers_add_up_to_the_networks_own(kind, budget):
     data, study = walked(MODELS[kind](), budget)
     found = gaps(data)

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..engine.layer import Array
 from ..inspection.evaluation import Calibration, ClassChange, ClassScore, Flips
-from .chart import INK, LINES, _canvas, _drawn
+from .chart import INK, LINES, Room, _canvas, _drawn
 
 MOST = 20
 """Classes at the most: a chart of a thousand lines is no picture."""
@@ -22,9 +22,10 @@ WIDTH = 5.6
 def reliability(found: Calibration) -> Array:
     """The reliability diagram: how often answers were right, over how sure they were of it; below
     it, how many answers were so sure."""
-    figure, axes = _canvas(WIDTH, 4.6, (2, 1))
+    from matplotlib.ticker import NullFormatter
+
+    figure, axes = _canvas(WIDTH, 4.6, (2, 1), Room(down=0.4), [3, 1])
     upper, lower = axes[:, 0]
-    upper.get_gridspec().set_height_ratios([3, 1])
     edges, sure, right = (100 * part for part in (found.edges, found.confidence, found.accuracy))
     width = edges[:, 1] - edges[:, 0]
     upper.plot([0, 100], [0, 100], color=INK, linewidth=1, linestyle="--", label="as it should be")
@@ -38,6 +39,7 @@ def reliability(found: Calibration) -> Array:
     _legend(upper, "upper left")
     lower.bar(edges[:, 0], found.counts, width, align="edge", color=LINES[0])
     lower.set_yscale("log")
+    lower.yaxis.set_minor_formatter(NullFormatter())
     lower.set_ylim(0.7, 2 * found.counts.max())
     lower.set_ylabel("answers")
     lower.set_xlabel("how sure the network says it is, %")

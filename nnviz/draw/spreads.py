@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 
 from ..engine.layer import Array
 from ..inspection.anatomy.spread import Spread
-from .chart import INK, LINES, _canvas, _drawn, _label
+from .chart import INK, LINES, Room, _canvas, _drawn, _label, _width
 
 
 def ranges(weights: Sequence[Spread], activations: Sequence[Spread]) -> Array:
@@ -19,9 +20,11 @@ def ranges(weights: Sequence[Spread], activations: Sequence[Spread]) -> Array:
     """
     parts = [(t, s) for t, s in (("learnt numbers", weights), ("answers", activations)) if s]
     tall = 0.9 + 0.24 * max(len(spreads) for _, spreads in parts)
-    figure, axes = _canvas(5.6, 0.5 + tall * len(parts), (len(parts), 1))
-    figure.axes[0].get_gridspec().set_height_ratios([0.9 + 0.24 * len(s) for _, s in parts])
-    for ax, (title, spreads) in zip(axes[:, 0], parts, strict=True):
+    names = [[_label(s.name.removesuffix("/weight")) for s in spreads] for _, spreads in parts]
+    room = Room(0.2 + _width([*chain(*names)], 8), bottom=0.3, top=0.28, down=0.6)
+    figure, axes = _canvas(5.6, 0.5 + tall * len(parts), (len(parts), 1), room,
+                           [0.9 + 0.24 * len(s) for _, s in parts])  # fmt: skip
+    for ax, words, (title, spreads) in zip(axes[:, 0], names, parts, strict=True):
         places = np.arange(len(spreads))
         table = np.array([(s.mean, s.std, s.low or 0.0, s.high or 0.0) for s in spreads])
         mean, std, low, high = table.T
@@ -30,9 +33,7 @@ def ranges(weights: Sequence[Spread], activations: Sequence[Spread]) -> Array:
         ax.hlines(places, np.maximum(mean - std, low), np.minimum(mean + std, high),
                   color=LINES[0], linewidth=6)  # fmt: skip
         ax.plot(mean, places, "|", color=LINES[1], markersize=9, markeredgewidth=2)
-        names = [_label(s.name.removesuffix("/weight"))
-                 for s in spreads]  # fmt: skip
-        ax.set_yticks(places, names, fontsize=8)
+        ax.set_yticks(places, words, fontsize=8)
         for label in ax.get_yticklabels():
             label.set_parse_math(False)
         ax.set_ylim(len(spreads) - 0.4, -0.6)

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..engine.layer import Array
 from ..inspection.evaluation import MethodRanking, Sanity, Scores, SelfTest
+from ..inspection.evaluation.intervals import mean_there
 from .chart import INK, LINES, _canvas, _drawn
 from .results import picture
 
@@ -115,10 +116,10 @@ def _(result: Sanity, pictures: Array | None = None, cmap: str | None = None) ->
     ax = axes[0, 0]
     places = np.arange(len(result.nodes) + 1)
     for which, words, colour in ((0, "rank correlation", LINES[0]), (1, "SSIM", LINES[1])):
-        means = [1.0, *result.cascading[which].mean(axis=1)]
+        means = [1.0, *mean_there(result.cascading[which], 1)]
         ax.plot(places, means, color=colour, marker="o", markersize=4, label=words)
         if result.independent is not None:
-            alone = result.independent[which].mean(axis=1)
+            alone = mean_there(result.independent[which], 1)
             ax.plot(places[1:], alone, color=colour, marker="x", linestyle="none",
                     label=f"{words}, that layer alone")  # fmt: skip
     ax.axhline(0.5, color=INK, linewidth=1, linestyle="--")

@@ -21,7 +21,7 @@ import numpy as np
 
 from ..data import Dataset
 from ..draw.png import png_bytes
-from ..engine.executor import each
+from ..engine.executor import aside, each
 from ..engine.model import Model
 from ..errors import ArgumentError
 from ..files import make_folder, npz_bytes, write_bytes
@@ -35,6 +35,7 @@ from .choice import (
     chosen_pictures,
 )
 from .figure import Figure
+from .helper import helpers
 from .page import render
 from .plan import CHAPTERS, Plan, plan
 from .progress import Progress
@@ -93,32 +94,32 @@ def write_report(
     key = digest(cache.base, cache.options, wanted, command)
     if cache.is_whole(key, Path(out)):
         return [Path(out) / file for file in cache.files()]
-    _ = study.mistakes  # bad labels are found here, before anything is written
-    folder = make_folder(out)
     with Progress(verbose) as progress, speaking(lang):
-        made, files = _made(study, wanted, progress, command)
+        began = time.perf_counter()
+        with helpers(study, tuple(wanted)) as hands:
+            _ = study.mistakes  # bad labels are found here, before anything is written
+            folder = make_folder(out)
+            made = plan(study, wanted, progress.begun, hands)
+        files = _made(study, made, command, began)
     _write(folder, files, cache)
     cache.close(key if made.complete else None, files)
     return [folder / file for file in files]
 
 
-def _made(
-    study: Study, chapters: Sequence[str], progress: Progress, command: str | None
-) -> tuple[Plan, dict[str, bytes]]:
-    """What the page shows, and all files of the gallery: their names and bytes."""
-    began = time.perf_counter()
-    made = plan(study, chapters, progress.begun)
-    parts = _files(made)
-    manifest = _manifest(study, made, parts, command)
+def _made(study: Study, made: Plan, command: str | None, began: float) -> dict[str, bytes]:
+    """All files of the gallery: their names and bytes. began: when the report was."""
+    begun = aside(partial(_files, made))  # compressing leaves the page its turn
+    manifest = _manifest(study, command)
     manifest["seconds"] = round(time.perf_counter() - began, 1)
-    names = {figure: list(part) for figure, part in parts.items()}
-    page = render(study, made, names, manifest)
+    page = render(study, made, {figure.id: _names(figure) for figure in made.figures()}, manifest)
+    parts = begun()
+    manifest["figures"] = [_entry(figure, parts[figure.id]) for figure in made.figures()]
     files = {file: content for part in parts.values() for file, content in part.items()}
     files[MANIFEST] = json.dumps(manifest, indent=1, ensure_ascii=False).encode(
         errors="backslashreplace"  # half a sign, as a file's name may have, is JSON by its number
     )
     files[PAGE] = page.encode()
-    return made, files
+    return files
 
 
 def _study(
@@ -169,6 +170,12 @@ def _files(made: Plan) -> dict[str, dict[str, bytes]]:
     return {figure.id: part for figure, part in zip(figures, parts, strict=True)}
 
 
+def _names(figure: Figure) -> list[str]:
+    """The names of a figure's files."""
+    there = {"png": figure.has_picture, "svg": figure.svg, "npz": figure.numbers}
+    return [f"{figure.id}.{kind}" for kind, is_there in there.items() if is_there]
+
+
 def _files_of(figure: Figure) -> dict[str, bytes]:
     part: dict[str, bytes] = {}
     drawn = figure.picture()
@@ -181,10 +188,8 @@ def _files_of(figure: Figure) -> dict[str, bytes]:
     return part
 
 
-def _manifest(
-    study: Study, made: Plan, files: dict[str, dict[str, bytes]], command: str | None
-) -> dict[str, Any]:
-    """What made the gallery: versions, settings, seeds, hashes, time."""
+def _manifest(study: Study, command: str | None) -> dict[str, Any]:
+    """What made the gallery: versions, settings, seeds, hashes."""
     from .. import __version__
 
     data = study.data
@@ -207,7 +212,6 @@ def _manifest(
             "pictures": len(data),
             "sha256": hashlib.sha256(np.ascontiguousarray(data.x).tobytes()).hexdigest(),
         },
-        "figures": [_entry(figure, files[figure.id]) for figure in made.figures()],
     }
 
 

@@ -8,13 +8,15 @@ import numpy as np
 from ..draw.image import block_for, coarse, pixels
 from ..engine.layer import Array
 from .figure import Cell, Figure, Look
-from .study import Study
+from .study import Study, sureness
 from .words import say
 
 MOST, MOST_LARGE = 200, 100
 """Pictures at the most, and of large ones."""
 AT_ONCE = 40
 """How many stand there before the others are unfolded."""
+LETTERS = 24
+"""Of a class's name under a picture."""
 ROOM = 48
 """How many pixels wide a large picture is drawn at the most."""
 
@@ -45,7 +47,7 @@ def pictures(study: Study) -> Figure | None:
         zoom=56,
         open=max(AT_ONCE, min(wrong, 2 * AT_ONCE)),
         wide=True,
-        method="the network's answers to single pictures",
+        method=say("look.pictures.method"),
         code=f"{study.model_code}\n{study.data_code}\nsure = model.predict(data.x)",
         numbers={"pictures": chosen, "predicted": answered, "probability": sure} | labels,
     )
@@ -93,17 +95,22 @@ def _cell(study: Study, i: int, block: int) -> Cell:
     if block > 1:
         x = coarse(x, block) / np.float32(255 if x.dtype == np.uint8 else 1)
     answer, true = (study.class_name(int(v[i])) for v in (study.predicted, study.labels))
-    sure = np.floor(float(study.probabilities[i].max()) * 1000) / 1000  # never 100 % by rounding
+    sure = sureness(study.probabilities[i].max())
     wrong = study.predicted[i] != study.labels[i]
     known = study.data.y is not None
     kind = ".wrong" if wrong else ""
     spoken = "" if known else ".plain"
     return Cell(
         pixels(x[0]),
-        say(f"look.thumb{kind}", true=true, answer=answer, sure=sure),
+        say(f"look.thumb{kind}", true=_short(true), answer=_short(answer), sure=sure),
         say(f"look.thumb.alt{kind or spoken}", i=i, true=true, answer=answer, sure=sure),
         Look(picture=i, block=block, again=f"data.x[{i}]"),
     )
+
+
+def _short(name: str) -> str:
+    """A name for the little room under a picture; the whole one stands in its text."""
+    return name if len(name) <= LETTERS else name[: LETTERS - 1] + "…"
 
 
 def classes_of(study: Study) -> dict[str, list[tuple[int, str]]]:

@@ -12,7 +12,7 @@ from ..inspection.evaluation import ClassScore, Mistakes, explain_mistakes
 from .alts import of_signed
 from .figure import Cell, Figure, Look, Pairs, Scale, Table, short_settings
 from .firmness import agreement
-from .study import Study, fill_for, patch_for
+from .study import Study, fill_for, patch_for, sureness
 from .words import ends, heads, listing, say, told
 
 MOST_CLASSES_DRAWN = 50
@@ -43,7 +43,8 @@ def confusion(study: Study, found: Mistakes) -> Figure:
     ]
     part = _most_mixed(found) if len(found.confusion) > MOST_CLASSES_DRAWN else None
     caption = say("confusion.caption")
-    if len(found.labels) > 1:
+    pairs = _pairs(study, found, part) if len(found.labels) > 1 else None
+    if pairs is not None and pairs.counts:
         caption += " " + say("look.pairs.caption")
     if part is not None:
         caption += " " + say("confusion.part", shown=len(part), of=len(found.confusion))
@@ -56,7 +57,7 @@ def confusion(study: Study, found: Mistakes) -> Figure:
         chart=chart.confusion(found.confusion)
         if part is None
         else chart.confusion(found.confusion[np.ix_(part, part)], part),
-        pairs=_pairs(study, found, part) if len(found.labels) > 1 else None,
+        pairs=pairs,
         method=say("how.confusion", n=len(found.labels)),
         code=f"{study.model_code}\n{study.data_code}\nnv.mistakes(model, data.x, data.y).confusion",
         numbers={"confusion": found.confusion, "predicted": found.predicted},
@@ -181,32 +182,28 @@ def _explained(
     )  # fmt: skip
     low, high = result.scale
     titles = [
-        say("mistakes.head", true=study.class_name(t), answer=study.class_name(p), sure=sure)
+        say(
+            "mistakes.head",
+            true=study.class_name(t),
+            answer=study.class_name(p),
+            sure=sureness(sure),
+        )
         for t, p, sure in zip(
             result.labels.tolist(), result.predicted.tolist(), result.confidence, strict=True
         )
     ]
     rows = [[study.original(int(i)) for i in result.numbers]]
     scale = Scale(low, high, DIVERGING, ends("scale.lowers"))
-    numbers = {
-        "pictures": result.numbers,
-        "for_answer": result.for_answer,
-        "for_truth": result.for_truth,
-    }
+    numbers = {"pictures": result.numbers, "for_answer": result.for_answer,
+               "for_truth": result.for_truth}  # fmt: skip
     asked = ", ".join(f"{key}={value!r}" for key, value in options.items())
     for key, classes in (("for_answer", result.predicted), ("for_truth", result.labels)):
         looks = _looks(study, result.numbers.tolist(), classes.tolist(), key, scale, asked)
+        told_of = zip(rows[0], study.maps(numbers[key]), classes.tolist(), looks, strict=True)
         rows.append(
             [
-                Cell(
-                    heat(values, low, high, DIVERGING),
-                    "",
-                    _told(study, cell.alt, int(c), values),
-                    look,
-                )
-                for cell, values, c, look in zip(
-                    rows[0], study.maps(numbers[key]), classes, looks, strict=True
-                )
+                Cell(heat(v, low, high, DIVERGING), "", _told(study, cell.alt, c, v), look)
+                for cell, v, c, look in told_of
             ]
         )
     return Figure(

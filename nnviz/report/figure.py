@@ -143,6 +143,11 @@ class Figure:
     open: int = 0
     walk: dict[str, Any] | None = None
 
+    @property
+    def has_picture(self) -> bool:
+        """Whether there is a PNG file of it."""
+        return self.raster is not None or self.chart is not None or bool(self.cells)
+
     def picture(self) -> Array | None:
         """The whole figure as one picture for the PNG file, without words."""
         if self.raster is not None:

@@ -1,4 +1,4 @@
-"""A second process that makes steps of the same report: `python -m nnviz.report.helper FOLDER`.
+"""A second process that makes steps of the same report: `python -m nnviz.report.helper`.
 
 Python lets one thread at a time run its own code, and a report is half Python (charts, layouts,
 bookkeeping); so on two cores two processes are nearly twice as fast, and threads are not. The
@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import IO, Any
@@ -44,24 +44,22 @@ LARGEST = 1 << 28
 @contextmanager
 def helpers(study: Study, chapters: tuple[str, ...]) -> Iterator[list[Hand]]:
     """The hands besides this process: one where there is a second core and enough to do, else none.
-    While it helps, this process leaves it its share of the threads."""
+    While it helps, this process leaves it its share of the threads. Nothing is written before it is
+    asked for its first step."""
     folder, count = study.cache.folder, thread_count()
     if folder is None or count < 2 or not is_worth_it(study):
         yield []
         return
-    with ExitStack() as stack:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            place = Path(tempfile.mkdtemp(prefix=".work.", dir=folder))
-            stack.callback(shutil.rmtree, place, ignore_errors=True)
-            _describe(study, chapters, place)
-            helper = Helper(study, _started(place, count // 2), place)
-        except (NnvizError, OSError, TypeError):  # a layer of the user's own, a full disk
-            yield []
-            return
-        stack.callback(helper.end)
+    try:
+        helper = Helper(study, _started(count // 2), chapters)
+    except OSError:
+        yield []
+        return
+    try:
         with threads(count - count // 2):
             yield [helper.do]
+    finally:
+        helper.end()
 
 
 def is_worth_it(study: Study) -> bool:
@@ -90,11 +88,11 @@ def _describe(study: Study, chapters: tuple[str, ...], place: Path) -> None:
     write_npz(place / "study.npz", pack(page))
 
 
-def _started(place: Path, count: int) -> subprocess.Popen[bytes]:
+def _started(count: int) -> subprocess.Popen[bytes]:
     home = str(Path(__file__).parents[2])
     paths = os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))
     return subprocess.Popen(
-        [sys.executable, "-m", __name__, str(place)],
+        [sys.executable, "-m", __name__],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         env={**os.environ, "PYTHONPATH": paths, "NNVIZ_THREADS": str(count)},
     )  # fmt: skip
@@ -103,8 +101,11 @@ def _started(place: Path, count: int) -> subprocess.Popen[bytes]:
 class Helper:
     """The parent's side: sends names, and reads the answers out of the cache."""
 
-    def __init__(self, study: Study, process: subprocess.Popen[bytes], place: Path) -> None:
-        self.study, self.process, self.place = study, process, place
+    def __init__(
+        self, study: Study, process: subprocess.Popen[bytes], chapters: tuple[str, ...]
+    ) -> None:
+        self.study, self.process, self.chapters = study, process, chapters
+        self.place: Path | None = None
         self.is_ready = False
 
     def do(self, step: Step) -> Any:
@@ -114,17 +115,31 @@ class Helper:
 
     def _ask(self, name: str) -> None:
         """Wait until the helper has made the step, or has died."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
         try:
             if not self.is_ready:
-                self.is_ready = self.process.stdout.readline() == b"ready\n"
-                shutil.rmtree(self.place, ignore_errors=True)
-            self.process.stdin.write(name.encode() + b"\n")
-            self.process.stdin.flush()
-            self.process.stdout.readline()
-        except (OSError, ValueError):  # it has died, or the report has ended
-            return
+                self._hand_over()
+            self._say(name)
+        except (NnvizError, OSError, TypeError, ValueError):
+            # A layer of the user's own, a full disk; or it has died, or the report has ended.
+            self.process.kill()
+
+    def _hand_over(self) -> None:
+        """Give it the study. It has begun to import long before: now it only has to read."""
+        folder = self.study.cache.folder
+        assert folder is not None
+        folder.mkdir(parents=True, exist_ok=True)
+        self.place = Path(tempfile.mkdtemp(prefix=".work.", dir=folder))
+        _describe(self.study, self.chapters, self.place)
+        self.is_ready = self._say(str(self.place)) == b"ready\n"
+        shutil.rmtree(self.place, ignore_errors=True)
+
+    def _say(self, line: str) -> bytes:
+        """Send a line; the answer."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(os.fsencode(line) + b"\n")
+        self.process.stdin.flush()
+        return self.process.stdout.readline()
 
     def end(self) -> None:
         """The end of the helper, also in the middle of a step."""
@@ -136,15 +151,18 @@ class Helper:
                     pipe.close()
                 except OSError:  # what was still to be said to it
                     continue
+        if self.place is not None:
+            shutil.rmtree(self.place, ignore_errors=True)
 
 
 # The helper's side ------------------------------------------------------------------------------
 
 
-def main(place: Path, asked: IO[str], told: IO[str]) -> None:
-    """Read the study, then make the steps whose names come in."""
+def main(asked: IO[bytes], told: IO[str]) -> None:
+    """Read the study from the folder that is named first, then make the steps whose names come."""
     from .plan import STEPS
 
+    place = Path(os.fsdecode(asked.readline().removesuffix(b"\n")))
     page = unpack(read_npz(place / "study.npz", "study"), dict[str, Any])
     study = _study(page, load(place / "model.npz"))
     steps = {step.id: step for chapter in page["chapters"] for step in STEPS[chapter](study)}
@@ -152,7 +170,7 @@ def main(place: Path, asked: IO[str], told: IO[str]) -> None:
     with speaking(page["lang"]):
         for line in asked:
             try:
-                steps[line.strip()].take(study)
+                steps[line.decode().strip()].take(study)
             except NnvizError:
                 print("failed", file=told, flush=True)
             else:
@@ -175,4 +193,4 @@ if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the report decides what Ctrl-C ends
     with os.fdopen(os.dup(1), "w") as out:
         sys.stdout = sys.stderr  # what a library prints is no answer
-        main(Path(sys.argv[1]), sys.stdin, out)
+        main(sys.stdin.buffer, out)

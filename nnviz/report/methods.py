@@ -15,7 +15,7 @@ from ..inspection.attribution import METHODS, Logit, explain
 from ..inspection.results import Attribution
 from .alts import of_signed
 from .figure import Cell, Figure, Look, Scale, short_settings
-from .study import Study, fill_for, patch_for
+from .study import Study, fill_for, patch_for, sureness
 from .why import covered, hardest
 from .words import ends, heads, listing, place_words, say, told, words
 
@@ -79,7 +79,7 @@ def beside_each_other(study: Study) -> Figure:
     rows, row_heads = [[study.original(i) for i in chosen]], [say("methods.picture")]
     for name, result in results.items():
         maps = study.maps(result.values)
-        again = None if name == "occlusion" else _once(study, name)
+        again = _once(study, name)
         looks = _looks(study, name, limits(maps, signed=True), chosen, targets.tolist(), again)
         rows.append(_row(name, maps, result.gap, looks, [study.told(i) for i in chosen]))
         row_heads.append(_head(name, maps))
@@ -156,13 +156,13 @@ def _row(
 
 def _looks(
     study: Study, name: str, range_: tuple[float, float], chosen: list[int], targets: list[int],
-    again: str | None,
+    again: str,
 ) -> list[Look]:  # fmt: skip
     """What the viewer knows of a row: its numbers lie under the method's name."""
     scale = Scale(*range_, DIVERGING, ends("scale.against_for"))
     return [
         Look(i, name_of(name), study.class_name(t), name, (k,), None, scale,
-             study.dot, again="" if again is None else again.format(i, i + 1, t))
+             study.dot, again=again.format(i, i + 1, t))
         for k, (i, t) in enumerate(zip(chosen, targets, strict=True))
     ]  # fmt: skip
 
@@ -223,9 +223,8 @@ def _again(study: Study, chosen: list[int], targets: Array, results: dict[str, A
         f"x, classes = data.x[{chosen}], {targets.tolist()}",
     ]
     for name in results:
-        if name != "occlusion" or study.methods:
-            options = "".join(f", {k}={v!r}" for k, v in options_of(study, name).items())
-            lines.append(f"{name} = nv.explain(model, x, classes, method={name!r}{options})")
+        options = "".join(f", {k}={v!r}" for k, v in options_of(study, name).items())
+        lines.append(f"{name} = nv.explain(model, x, classes, method={name!r}{options})")
     return "\n".join(lines)
 
 
@@ -246,7 +245,7 @@ def contrast(study: Study) -> Figure | None:
     low, high = limits(drawn, signed=True)
     titles = [
         say("mistakes.head", true=study.class_name(t), answer=study.class_name(p),
-            sure=found.confidence[i])
+            sure=sureness(found.confidence[i]))
         for i, t, p in zip(chosen, truths, answers, strict=True)
     ]  # fmt: skip
     assert result.gap is not None

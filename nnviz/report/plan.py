@@ -6,7 +6,7 @@ reason of the data shows that reason in the picture's place. Nothing is ever an 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -29,8 +29,7 @@ from . import (
     works,
 )
 from .figure import Chapter, Figure, Finding
-from .helper import helpers
-from .steps import Answers, Step, run
+from .steps import Answers, Hand, Step, run
 from .study import Study
 from .verdict import Verdict
 from .words import say
@@ -58,22 +57,24 @@ class Plan:
 
 
 def plan(
-    study: Study, chapters: Iterable[str] = CHAPTERS, begun: Begun = lambda steps: lambda step: None
+    study: Study,
+    chapters: Iterable[str] = CHAPTERS,
+    begun: Begun = lambda steps: lambda step: None,
+    hands: Sequence[Hand] = (),
 ) -> Plan:
     """Make all steps of these chapters, and put together what they give.
 
     begun: called with the steps before the first is made; what it gives is called with each that is
-    done: for progress bars.
+    done: for progress bars. hands: who helps.
     """
     wanted = [chapter for chapter in CHAPTERS if chapter in set(chapters)]
     steps = [step for chapter in wanted for step in STEPS[chapter](study)]
-    with helpers(study, tuple(wanted)) as hands:
-        made = run(study, steps, begun(steps), hands)
+    made = run(study, steps, begun(steps), hands)
     told = made.get("trust")
     shown = tuple(_chapter(study, chapter, steps, made) for chapter in wanted)
     if isinstance(told, trust.Told):
         shown = tuple(
-            replace(chapter, figures=[_with(study, figure, told) for figure in chapter.figures])
+            replace(chapter, figures=[_with(figure, told) for figure in chapter.figures])
             for chapter in shown
         )
     complete = not any(isinstance(answer, NnvizError) for answer in made.values())
@@ -142,10 +143,10 @@ def concluded(chapter: str, lead: str = "") -> str:
     return f"{say(lead or f'{chapter}.lead')} {say(f'{chapter}.conclude')}"
 
 
-def _with(study: Study, figure: Figure, told: trust.Told) -> Figure:
-    """A figure with what the network says of its maps."""
-    said = study.once(f"removal-{figure.id}", lambda: removal.under(study, figure, told.marks), str)
-    return replace(figure, caption=f"{figure.caption} {said}".strip()) if said else figure
+def _with(figure: Figure, told: trust.Told) -> Figure:
+    """A figure with what speaks against its methods."""
+    said = removal.against(figure, told.marks)
+    return replace(figure, caption=f"{figure.caption} {said}") if said else figure
 
 
 # The steps of each chapter ----------------------------------------------------------------------
@@ -209,7 +210,7 @@ def _fails(study: Study) -> Iterable[Step]:
         "mistakes-unsure": fails.unsure,
     }
     for name, make in makers.items():
-        yield Step("fails", name, partial(_of_mistakes, study, make), reads=())
+        yield Step("fails", name, _fallen(study, partial(_of_mistakes, study, make)), reads=())
     yield Step("fails", "pictures", lambda: explore.pictures(study), reads=("pick",))
     yield Step("fails", "calibration", partial(_of_mistakes, study, firmness.reliability), reads=())
     yield Step("fails", "flips", lambda: firmness.shaken(study), reads=(), dear=10)
@@ -220,6 +221,11 @@ def _of_mistakes(study: Study, make: Callable[..., Any]) -> Any:
     return make(study, study.mistakes)
 
 
+def _fallen(study: Study, make: Callable[[], Figure | None]) -> Callable[[], Figure | None]:
+    """Makes a figure, and what its caption says of its own maps."""
+    return lambda: removal.fallen(study, make())
+
+
 def _why(study: Study) -> Iterable[Step]:
     if not study.is_classifier:
         return
@@ -228,18 +234,21 @@ def _why(study: Study) -> Iterable[Step]:
     if occluded:
         yield Step("why", COVERED, lambda: why.covered(study), why.Covered, None,
                    dear=50 if study.is_large else 8)  # fmt: skip
-        yield Step("why", "occlusion", lambda: why.covered(study).figure, reads=("pick",),
-                   needs=covered)  # fmt: skip
-    yield Step("why", "methods", lambda: methods.beside_each_other(study), reads=of_pictures,
-               needs=covered)  # fmt: skip
+        yield Step("why", "occlusion", _fallen(study, lambda: why.covered(study).figure),
+                   reads=("pick",), needs=covered)  # fmt: skip
+    yield Step("why", "methods", _fallen(study, lambda: methods.beside_each_other(study)),
+               reads=of_pictures, needs=covered)  # fmt: skip
     if methods.is_chosen(study, methods.CONTRAST):
-        yield Step("why", "contrast", lambda: methods.contrast(study), reads=())
+        yield Step("why", "contrast", _fallen(study, lambda: methods.contrast(study)), reads=())
     if occluded:
-        yield Step("why", "occlusion-guide", lambda: why.guide(study), reads=("pick",))
+        yield Step("why", "occlusion-guide", _fallen(study, lambda: why.guide(study)),
+                   reads=("pick",))  # fmt: skip
     if study.has_places and methods.is_chosen(study, "grad_cam"):
-        yield Step("why", "cam", lambda: why.matrix(study, "cam"), reads=("pick",))
+        yield Step("why", "cam", _fallen(study, lambda: why.matrix(study, "cam")),
+                   reads=("pick",))  # fmt: skip
     if methods.is_chosen(study, "saliency", "guided_backprop", "deconvnet"):
-        yield Step("why", "saliency", lambda: why.matrix(study, "saliency"), reads=("pick",))
+        yield Step("why", "saliency", _fallen(study, lambda: why.matrix(study, "saliency")),
+                   reads=("pick",))  # fmt: skip
     yield Step("why", "trust", lambda: trust.told(study), trust.Told, of_pictures,
                covered if study.is_large else (), dear=40)  # fmt: skip
     if not occluded:

@@ -4,7 +4,7 @@ explain, beside a random map's, and what the sanity check says against their met
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 from ..engine.layer import Array
 from ..inspection.attribution import METHODS, Logit
 from ..inspection.evaluation import Sanity
-from ..inspection.evaluation.sanity import ANY_CLASS, PICTURE
+from ..inspection.evaluation.sanity import ANY_CLASS, BLANK, EMPTY, PICTURE
 from ..inspection.evaluation.scores import falls, speaking
 from .figure import Figure
 from .methods import name_of
@@ -32,8 +32,6 @@ ROWS = {
 }
 """Figure -> its rows of maps by their names in `Figure.numbers` -> the method of each, by its name
 on the page; of `methods` the rows are the methods."""
-LIST = 3
-"""Up to so many rows have a sentence each; more are told in one."""
 
 
 @dataclass(frozen=True)
@@ -47,19 +45,20 @@ class Told:
     random: float
 
 
-def under(study: Study, figure: Figure, marks: Mapping[str, str]) -> str:
-    """The sentences about a figure's own maps; nothing for a figure without maps.
+def fallen(study: Study, figure: Figure | None) -> Figure | None:
+    """A figure whose caption ends with the sentences about its own maps; one without maps as it
+    is."""
+    if figure is None or not rows_of(figure) or "pictures" not in figure.numbers:
+        return figure
+    said = _said(figure.id, told(study, figure), len(figure.numbers["pictures"]))
+    return replace(figure, caption=" ".join([figure.caption, *said]))
 
-    marks: what speaks against each method.
-    """
-    rows = rows_of(figure)
-    if not rows or "pictures" not in figure.numbers:
-        return ""
-    found = told(study, figure)
-    n = len(figure.numbers["pictures"])
-    said = [*_said(figure.id, found, n)]
-    against = (marks.get(name, "") for name in dict.fromkeys(rows.values()))
-    return " ".join([*said, *filter(None, against)])
+
+def against(figure: Figure, marks: Mapping[str, str]) -> str:
+    """What speaks against the methods whose maps a figure shows, of what does against each."""
+    return " ".join(
+        filter(None, (marks.get(name) for name in dict.fromkeys(rows_of(figure).values())))
+    )
 
 
 def rows_of(figure: Figure) -> dict[str, str]:
@@ -118,27 +117,29 @@ def _cost(probability: Array, boxes: Array, size: Sequence[int]) -> Array:
 
 
 def _said(figure: str, found: Sequence[Told], n: int) -> list[str]:
+    one = "" if n > 1 else ".one"
     if figure.startswith("mistakes"):
         answer, truth = found
         return [say(
-            "trust.mistakes", share=SHARE, before=answer.before, after=answer.after,
+            f"trust.mistakes{one}", share=SHARE, before=answer.before, after=answer.after,
             random=answer.random, was=truth.before, then=truth.after, chance=truth.random,
         )]  # fmt: skip
-    if len(found) > LIST:
-        each = listing(f"{name_of(one.method)} {one.after:.2f}" for one in found)
-        return [say("trust.list", share=SHARE, n=n, before=found[0].before, each=each,
+    if len(found) > 1:
+        each = listing(f"{name_of(row.method)} {row.after:.2f}" for row in found)
+        return [say(f"trust.list{one}", share=SHARE, n=n, before=found[0].before, each=each,
                     random=found[0].random)]  # fmt: skip
     key = "trust.lead" if figure == "contrast" else "trust.sentence"
     return [
-        say(key if n > 1 else f"{key}.one", name=name_of(one.method), share=SHARE, n=n,
-            before=one.before, after=one.after, random=one.random)
-        for one in found
+        say(f"{key}{one}", name=name_of(row.method), share=SHARE, n=n, before=row.before,
+            after=row.after, random=row.random)
+        for row in found
     ]  # fmt: skip
 
 
 def marks_of(found: Sanity | None) -> str:
     """The sanity check's marks in the page's words."""
-    words = {PICTURE: say("trust.picture"), ANY_CLASS: say("trust.any_class")}
+    words = {PICTURE: say("trust.picture"), ANY_CLASS: say("trust.any_class"),
+             BLANK: say("trust.blank"), EMPTY: say("trust.empty")}  # fmt: skip
     return "" if found is None else say("and").join(words[mark] for mark in found.marks)
 
 

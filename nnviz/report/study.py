@@ -38,6 +38,12 @@ SURE = 0.95
 """From which probability on an answer counts as sure."""
 
 
+def sureness(probability: float) -> float:
+    """A probability down to a whole tenth of a percent: never 100% by rounding up, and the same
+    number wherever the page tells it."""
+    return float(np.floor(float(probability) * 1000) / 1000)
+
+
 @dataclass(frozen=True)
 class Study:
     """A model and the pictures it is looked at with.

@@ -205,7 +205,9 @@ def table(study: Study, trust: Trust) -> Figure | None:
         passed = marks_of(sane) or say("trust.passes")
         checked = say("trust.unchecked")
         if sane is not None:
-            checked = say("trust.survives", rho=_plain(sane.survival[0]), mark=passed)
+            rho = sane.survival[0]
+            checked = (passed if math.isnan(rho)
+                       else say("trust.survives", rho=_plain(rho), mark=passed))  # fmt: skip
         row = [name_of(name), f"{before:.2f} → {after:.2f}", _ranged(one),
                listing(unbeaten) or say("trust.none"), checked]  # fmt: skip
         row += [f"{found['pointing'].mean:.0%}"] if known else []

@@ -14,7 +14,7 @@ from ..draw.image import heat
 from ..inspection.evaluation import Mistakes
 from .alts import of_signed
 from .figure import Cell, Finding
-from .study import Study
+from .study import Study, sureness
 from .why import covered, in_steps_of, strongest
 from .words import isolated, place_words, say
 
@@ -113,7 +113,7 @@ def _overlooked(study: Study, found: Mistakes) -> Iterator[Finding]:
 def _sure_and_wrong(study: Study, found: Mistakes) -> Iterator[Finding]:
     for i in found.wrong.tolist():
         true, answer = (study.class_name(c) for c in _both(found, i))
-        sure = float(np.floor(found.confidence[i] * 1000) / 1000)  # never "100 %" by rounding up
+        sure = sureness(found.confidence[i])
         words = say("finding.wrong", sure=sure, true=true, answer=answer)
         yield Finding([study.original(i)], words, "mistakes")
 
@@ -127,7 +127,7 @@ def _unsure(study: Study, link: str) -> Iterator[Finding]:
             continue
         seen.add(answer)
         key = "weak.unsure" if study.mistakes is None else "weak.unsure.right"
-        words = say(key, answer=study.class_name(answer), sure=float(sure[i]))
+        words = say(key, answer=study.class_name(answer), sure=sureness(sure[i]))
         yield Finding([study.original(i)], words, link)
 
 

@@ -169,12 +169,11 @@ def guide(study: Study) -> Figure:
     result = guided(study)
     assert result.probability is not None
     assert result.predicted is not None
-    down, along = result.grid
+    (down, along), scale = result.grid, Scale(0, 1, "viridis", ends("scale.lost_sure"))
     names = [study.class_name(int(t)) for t in targets]
     sure, answered = [], []
     counts = result.counts(study.judged.output_shape[0])
     palette = class_colours(result.predicted)
-    scale = Scale(0, 1, "viridis", ends("scale.lost_sure"))
     asked = ", ".join(f"{key}={value!r}" for key, value in settings.items())
     named = [(int(c), study.class_name(int(c)), f"#{palette[c].tobytes().hex()}")
              for c in np.unique(result.predicted)]  # fmt: skip
@@ -191,10 +190,7 @@ def guide(study: Study) -> Figure:
         )  # fmt: skip
         classes = result.predicted[k].reshape(down, along)
         colours = opaque(palette[classes])
-        order = np.argsort(-counts[k], kind="stable")[:3]
-        parts = [f"{study.class_name(int(c))}: {counts[k][c]}" for c in order if counts[k][c]]
-        rest = int(counts[k].sum() - counts[k][order].sum())
-        tally = listing([*parts, say("guide.others", count=rest)] if rest else parts)
+        tally = _tally(study, counts[k])
         answered.append(
             Cell(colours, tally, say("alt.answers", tally=tally),
                  Look(i, say("look.answers"), name, "predicted", (k,), named=named,
@@ -235,6 +231,14 @@ def guided(study: Study) -> Occlusion:
         ("pick",),
     )
     return found
+
+
+def _tally(study: Study, counts: Array) -> str:
+    """How often the most frequent answers were given, and how often others."""
+    order = np.argsort(-counts, kind="stable")[:3]
+    parts = [f"{study.class_name(int(c))}: {counts[c]}" for c in order if counts[c]]
+    rest = int(counts.sum() - counts[order].sum())
+    return listing([*parts, say("guide.others", count=rest)] if rest else parts)
 
 
 def guide_settings(study: Study) -> dict[str, Any]:

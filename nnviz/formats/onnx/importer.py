@@ -8,6 +8,7 @@ first axis; our own axis in front has length 1.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -49,6 +50,8 @@ class Reading:
 
     data: the input that ours stands for (None: there is none, all is constant). shape: its shape
     in the file's order. batched: whether its axis 0 is the batch. values: arrays for other inputs.
+    others: the shapes of further inputs that pictures have of their own: then ours is one row of
+    numbers, all inputs one after the other, and nodes cut them out of it.
     declared: the batch length that the file was made with, where it says one. partial: leave out
     what cannot be read, and all that depends on it.
     """
@@ -59,6 +62,7 @@ class Reading:
     values: Mapping[str, Array] = field(default_factory=dict)
     declared: int | None = None
     partial: bool = False
+    others: Mapping[str, Shape] = field(default_factory=dict)
 
 
 class Importer:
@@ -77,11 +81,27 @@ class Importer:
         for name, array in reading.values.items():
             self.env[name] = Const.of(array)
         if reading.data is not None:
-            self.env[reading.data] = self._input(reading)
+            shapes = {reading.data: reading.shape, **reading.others}
+            values = {name: self._input(reading, shape) for name, shape in shapes.items()}
+            self.env |= self._shared(values)
 
-    def _input(self, reading: Reading) -> Value:
-        """The data input in the layout that suits it: pictures channels last."""
-        shape, rank = reading.shape, len(reading.shape)
+    def _shared(self, values: dict[str, Value]) -> dict[str, Value]:
+        """The data inputs as values; where there are several, nodes cut them out of ours."""
+        counts = [math.prod(value.sample) for value in values.values()]
+        samples = [value.sample for value in values.values()]
+        self.shapes[INPUT] = samples[0] if len(values) == 1 else (sum(counts),)
+        self.budget.allow(self.shapes[INPUT], 4, "the input")
+        if len(values) == 1:
+            return values
+        starts, made = np.cumsum([0, *counts]).tolist(), {}
+        for i, (name, value) in enumerate(values.items()):
+            part = self._append(f"{name}/part", L.Slice(1, starts[i], starts[i + 1]), INPUT)
+            made[name] = replace(value, node=self._append(name, L.Reshape(samples[i]), part))
+        return made
+
+    def _input(self, reading: Reading, shape: Shape) -> Value:
+        """A data input in the layout that suits it: pictures channels last."""
+        rank = len(shape)
         order = tuple(range(rank))
         if reading.batched or (rank in (2, 4) and shape[0] == 1):
             order = order[1:]
@@ -89,10 +109,7 @@ class Importer:
                 order = PICTURE
         if reading.batched:
             shape = (BATCH, *shape[1:])
-        value = Value(INPUT, shape, order)
-        self.shapes[INPUT] = value.sample
-        self.budget.allow(value.sample, 4, "the input")
-        return value
+        return Value(INPUT, shape, order)
 
     @property
     def fixed_batches(self) -> tuple[int, ...]:
@@ -143,6 +160,8 @@ class Importer:
         if name in ("Shape", "Size"):
             lengths = self.shape_of(self.value(step, 0))
             return fold(replace(step, op=f"{name}Of"), [lengths], self.budget)
+        if any(isinstance(v, Value) and v.counted for v in given):
+            raise NotBatched("it reads places that are counted through the batch")
         if name not in OPERATORS:
             raise ArgumentError(f"the operator {name} of a computed tensor is not known to nnviz")
         return OPERATORS[name](self, step)
@@ -185,11 +204,13 @@ class Importer:
         return i < len(step.inputs) and step.inputs[i] != ""
 
     def value(self, step: Step, i: int) -> Value:
-        """An input that a node of ours computes."""
+        """An input that a node of ours computes; a constant becomes such a node."""
         found = self.lookup(step.inputs[i])
-        if isinstance(found, Const):
+        if isinstance(found, Value):
+            return found
+        if self.reading.data is None:
             raise ArgumentError(f"its input {step.inputs[i]!r} is a constant, not data")
-        return found
+        return self.as_value(step, found)
 
     def const(self, step: Step, i: int, default: Any = None) -> Array:
         """An input that must be known now (a weight, axes); `default` where it is left out."""
@@ -233,7 +254,10 @@ class Importer:
     def emit(self, step: Step, layer: Layer, *inputs: str, tail: str | None = None) -> str:
         """Append a node; returns its name: the step's, or `step/tail` for a helper beside it."""
         called = legal(step.called)
-        name = self._free(called if tail is None else f"{called}/{tail}")
+        return self._append(called if tail is None else f"{called}/{tail}", layer, *inputs)
+
+    def _append(self, called: str, layer: Layer, *inputs: str) -> str:
+        name = self._free(called)
         shape = out_shape(layer, [self.shapes[i] for i in inputs])
         self.budget.allow(shape, 4, "its output")
         layer.build(np.random.default_rng(0), *(self.shapes[i] for i in inputs))

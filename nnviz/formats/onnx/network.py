@@ -60,12 +60,14 @@ class Network:
         return {
             "opset": self.graph.opset,
             "made_by": self.graph.made_by,
-            "input": None
-            if name is None
-            else _side(self.graph.port(name), self.importer.env[name]),
+            "input": None if name is None else self._data(name),
+            "others": [self._data(name) for name in self.reading.others],
             "outputs": [_side(port, made) for port, made in self.outputs],
             "left_out": self.importer.left_out,
         }
+
+    def _data(self, name: str) -> dict[str, Any]:
+        return _side(self.graph.port(name), self.importer.env[name])
 
 
 def _side(port: Port, made: Made) -> dict[str, Any]:
@@ -74,7 +76,7 @@ def _side(port: Port, made: Made) -> dict[str, Any]:
     if isinstance(made, Const):
         return {**told, "node": None}
     return {**told, "node": made.node, "shape": list(made.shape), "order": list(made.order),
-            "before": made.before}  # fmt: skip
+            "before": made.before, "counted": made.counted}  # fmt: skip
 
 
 def walk(graph: Graph, reading: Reading) -> Network:

@@ -51,8 +51,10 @@ def from_onnx(
     the file has; `model.run_onnx(*inputs)` takes and gives arrays as the file has them.
 
     input: which of the file's inputs the model's is (by default the first of floats).
-    values: arrays for the others, by name; weights or shapes that the file takes as inputs are such
-        values. A model whose values are not all known has `run_onnx` alone.
+    values: arrays for the others, by name, the same for every picture (a first axis of 1 where the
+        file has the batch), or a number for all of an input; weights or shapes that the file takes
+        as inputs are such values. A model whose values are not all known has `run_onnx` alone,
+        which takes a row of each input for each picture.
     output: which of the file's outputs is the model's (the first by default). The nodes of the
         others are there as well, to be inspected by name.
     size: (rows, cols), where the file leaves them free.
@@ -64,9 +66,7 @@ def from_onnx(
     """
     source = Source(path, _bytes(memory))
     graph = source.graph(partial)
-    given = {name: np.asarray(array) for name, array in (values or {}).items()}
-    for name in given:
-        graph.port(name)
+    given = {name: _stretched(graph.port(name), array) for name, array in (values or {}).items()}
     data = data_input(graph, given, input)
     try:
         with hostile(graph.label):
@@ -82,6 +82,16 @@ def from_onnx(
     model = model if classes is None else with_input(model, classes=classes)
     model.source = source
     return model
+
+
+def _stretched(port: Port, value: Any) -> Array:
+    """A value for an input; a number stands for all of it, as far as its shape is known."""
+    array = np.asarray(value)
+    shape = [s if isinstance(s, int) else 1 for s in port.shape or ()]
+    free = [a for a, s in enumerate(port.shape or ()) if not isinstance(s, int)]
+    if array.ndim or not set(free) <= {0}:
+        return array
+    return np.broadcast_to(array.astype(port.dtype or array.dtype), shape)
 
 
 def _bytes(memory: int) -> int:
@@ -140,8 +150,8 @@ class OpenModel(Model):
         self._lack = (
             f"{graph.label} can only be run (model.run_onnx) until "
             + (f"its input {missing!r} is known" if missing else "it has pictures to go into")
-            + ": nnviz.from_onnx takes values={name: array} and size=(rows, cols); its inputs are "
-            + wanted
+            + ": nnviz.from_onnx takes values={name: array} and size=(rows, cols) (the command "
+            f"line --value and --size); its inputs are {wanted}"
         )
 
     def __getattr__(self, name: str) -> Any:

@@ -11,6 +11,7 @@ from ...engine.graph import INPUT
 from ...engine.input import as_array
 from ...engine.model import Model
 from ...errors import ArgumentError, NnvizError, listing
+from .graph import Graph
 from .importer import Reading
 from .network import Network, read, walk
 from .opening import Source, data_input, declared_batch
@@ -70,6 +71,9 @@ def to_ours(array: Array, layout: Mapping[str, Any]) -> Array:
 def to_file(array: Array, layout: Mapping[str, Any]) -> Array:
     """What a node gave, as the file has it."""
     value = Value("", tuple(layout["shape"]), tuple(layout["order"]))
+    if layout.get("counted"):
+        grown = layout["counted"] * np.arange(len(array))
+        array = array + grown.reshape(-1, *(1,) * (array.ndim - 1))
     n, ahead = len(array), 1 if value.batch is None else value.ahead * layout.get("before", 1)
     array = array.squeeze(tuple(i + 1 for i, a in enumerate(value.order) if a == NEW))
     present = [a for a in value.order if a != NEW]
@@ -112,9 +116,28 @@ def _bound(source: Source, arrays: Sequence[Array]) -> Network:
         except NnvizError as error:
             why = why or error
     try:
-        return read(graph, None, (), given)
+        return _together(graph, given) or read(graph, None, (), given)
     except NnvizError as error:
         raise why or error from None
+
+
+def _together(graph: Graph, given: Mapping[str, Array]) -> Network | None:
+    """The file read for batches whose pictures have a row of every input each; None where its
+    inputs do not go together, or where the pictures of a batch are mixed."""
+    floats = [p for p in graph.inputs if given[p.name].dtype.kind == "f" and given[p.name].ndim]
+    first = next((p for p in floats if given[p.name].ndim > 1), None)
+    if first is None or not given[first.name].size:
+        return None
+    mine = given[first.name]
+    rows = [p.name for p in floats if (given[p.name].shape[0], given[p.name].dtype)
+            == (len(mine), mine.dtype)]  # fmt: skip
+    shapes = {name: given[name].shape for name in rows if name != first.name}
+    values = {name: array for name, array in given.items() if name not in rows}
+    how = Reading(first.name, mine.shape, True, values, declared_batch(first), others=shapes)
+    try:
+        return walk(graph, how)
+    except NnvizError:
+        return None
 
 
 def _outputs(network: Network, arrays: Sequence[Array]) -> list[Array]:
@@ -127,7 +150,10 @@ def _outputs(network: Network, arrays: Sequence[Array]) -> list[Array]:
     )
     if page["input"] is not None:
         given = dict(zip([p.name for p in network.graph.inputs], arrays, strict=True))
-        mine = to_ours(given[page["input"]["name"]], page["input"])
+        sides = [page["input"], *page["others"]]
+        parts = [to_ours(given[side["name"]], side) for side in sides]
+        mine = np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)
+        mine = mine if len(parts) > 1 else parts[0]
         found[INPUT] = mine
         wanted = {n for n in nodes if n not in (None, INPUT)}
         if wanted:

@@ -88,7 +88,8 @@ class Value:
     our sample, or `NEW` for one of length 1 that the file has not; axes that are left out have
     length 1 (or are the batch). shuffle: for a vector that was a picture: the shape (as the file
     had it) and the order in which our numbers stand instead. before: of an axis of N k numbers, how
-    many of the k vary slower than the batch.
+    many of the k vary slower than the batch. counted: by how much the file's numbers grow from one
+    picture to the next, where they count through the batch and ours through the sample.
     """
 
     node: str
@@ -96,6 +97,7 @@ class Value:
     order: Shape
     shuffle: tuple[Shape, Shape] | None = None
     before: int = 1
+    counted: int = 0
 
     @property
     def rank(self) -> int:

@@ -84,23 +84,33 @@ def student(values: Array, ends: Interval = ANYWHERE) -> tuple[float, Interval |
     return mean, _around(mean, float(there.var(ddof=1)) / len(there), len(there) - 1, ends)
 
 
+def mean_there(values: Array, axis: int | None = None) -> Array:
+    """The mean of what is no NaN; NaN where nothing is left."""
+    there = np.isfinite(values)
+    count = there.sum(axis=axis)
+    total = np.where(there, values, 0.0).sum(axis=axis)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
 def crossed(values: Array, ends: Interval = ANYWHERE) -> tuple[float, Interval | None]:
     """The mean of numbers (R, N), and its 95 % interval for other R rows *and* other N columns;
-    None where there is one row or one number.
+    None where there is one row or one number. Those that are NaN are left out.
 
     v = v_R + v_N, the variances of the rows' means over R and of the columns' means over N (one
     column has none), with the degrees of freedom (v_R + v_N)² / (v_R² / (R − 1) + v_N² / (N − 1)):
     Satterthwaite 1946, doi:10.2307/3002019. What rows and columns have to do with each other is
     in both, so that the interval is a little wide rather than narrow. Cut off as in `student`.
     """
-    mean = float(values.mean()) if values.size else math.nan
+    mean = float(mean_there(values))
+    rows, columns = (mean_there(values, axis) for axis in (1, 0))
+    rows, columns = (means[np.isfinite(means)] for means in (rows, columns))
+    if len(rows) < 2:
+        return mean, None
     parts = [
         (float(means.var(ddof=1)) / len(means), len(means) - 1)
-        for means in (values.mean(axis=1), values.mean(axis=0))
+        for means in (rows, columns)
         if len(means) > 1
     ]
-    if len(values) < 2 or not parts:
-        return mean, None
     variance = sum(part for part, _ in parts)
     below = sum(part * part / free for part, free in parts)
     return mean, _around(mean, variance, variance**2 / below if below else 1.0, ends)

@@ -17,7 +17,7 @@ from ..attribution.checks import choice, generator
 from ..attribution.explain import explain
 from ..attribution.methods import METHODS
 from ..results import Part, Provenance, Result
-from .intervals import Interval, student
+from .intervals import Interval, mean_there, student
 from .sanity import sanity
 from .scores.result import Scores
 from .scores.score import Judge
@@ -41,7 +41,8 @@ QUALITY = "insertion_minus_deletion"
 class Ranked(Part):
     """One method: its quality, the 95 % interval, and by how much the best one leads on the same
     pictures (None for the best itself); the controls that it does not surely beat; the other scores
-    by name; seconds a picture; the sanity check's survival and marks; the sensitivity."""
+    by name; seconds a picture; the sanity check's survival, with its 95 % interval for other
+    pictures and other destructions, and its marks; the sensitivity."""
 
     method: str
     quality: float
@@ -54,6 +55,7 @@ class Ranked(Part):
     survival: float | None
     marks: tuple[str, ...]
     sensitivity: float | None
+    survival_interval: Interval | None = None
 
     @property
     def as_good(self) -> bool:
@@ -194,9 +196,11 @@ def _checked(
         moved = sensitivity(model, few, own, method=row.method, options=options, draws=3, seed=seed)
     except NnvizError:
         return row
+    mean, interval = found.survival
     return replace(
-        row, survival=found.survival[0], marks=found.marks, sensitivity=float(np.nanmean(moved))
-    )
+        row, survival=mean, survival_interval=interval, marks=found.marks,
+        sensitivity=float(mean_there(moved)),
+    )  # fmt: skip
 
 
 def _behind(row: Ranked, lead: Array, place: int, ends: Interval) -> Ranked:

@@ -45,7 +45,7 @@ EN: dict[str, str] = {
     "sure, and is right in {right:.1%}",
     "calibration.caption": "Answers are put together by how sure the network was of them. A point "
     "says which share of such answers is right, its line the range in which the true share lies "
-    "with 95 % confidence; on the dashed line both would be the same, below it the network claims "
+    "with 95% confidence; on the dashed line both would be the same, below it the network claims "
     "too much. Below: how many answers there are. On average over all answers the distance from "
     "the dashed line is {ece:.1%} (expected calibration error).",
     "flips.title": "A small change of the picture turns {chance:.1%} of the right answers wrong, "
@@ -54,7 +54,7 @@ EN: dict[str, str] = {
     "flips.caption": "Each of {n} rightly answered pictures was changed a little, in one way at a "
     "time, so little that a person would not answer otherwise. The gradient step is not met by "
     "chance: it moves each pixel in the direction that hurts the right answer most, about as far "
-    "as the noise does. The last column is the range in which the true share lies with 95 % "
+    "as the noise does. The last column is the range in which the true share lies with 95% "
     "confidence.",
     "flips.caption.pictures": "The pictures are those that turn most easily: above as they are, "
     "below after one of the changes that turn them, each with the answer and how sure the network "
@@ -118,7 +118,8 @@ ZH: dict[str, str] = {
     "perclass.title.many": "{count} 个类别无一出错；{worst} 识别得最差（{low:.0%}）",
     "perclass.title.same": "所有类别识别得一样好（{high:.0%}）",
     "perclass.caption": "对每个类别：它的图片有多少被认出（召回率），给出该类别的回答有多少成立（"
-    "精确率），以及它的其余图片多半被当成了什么。图中的横线是真实比例以 95 % 置信度所处的范围。",
+    "精确率），以及它的其余图片多半被当成了什么。图中的横线是真实比例以 95% 置信度所处的范围。"
+    "图中：class 类别，recall 召回率，precision 精确率。",
     "perclass.head": "类别|正确|召回率|精确率|多半被当成",
     "perclass.right": "{right} / {of}",
     "mistakes.title": "它最有把握的 {n} 个错误，以及误导它的地方",
@@ -135,14 +136,16 @@ ZH: dict[str, str] = {
     "calibration.title.under": "它比自称的更好：平均自称有 {sure:.1%} 的把握，实际正确率为 "
     "{right:.1%}",
     "calibration.caption": "按网络自称的把握把回答分组。每个点表示该组回答中正确的比例，竖线是真实"
-    "比例以 95 % 置信度所处的范围；在虚线上两者相等，在虚线以下则网络过于自信。下方：各组有多少个"
-    "回答。全部回答与虚线的平均距离为 {ece:.1%}（期望校准误差）。",
+    "比例以 95% 置信度所处的范围；在虚线上两者相等，在虚线以下则网络过于自信。下方：各组有多少个"
+    "回答。全部回答与虚线的平均距离为 {ece:.1%}（期望校准误差）。"
+    "图中：answers that are right 正确的回答，how sure the network says it is 自称的把握，answers "
+    "回答数。",
     "flips.title": "图片的微小改动使 {chance:.1%} 的正确回答变错，专门针对网络选取的改动则使 "
     "{chosen:.1%} 变错",
     "flips.title.none": "{of} 个正确回答中，没有一个因微小改动而变错",
     "flips.caption": "对 {n} 张回答正确的图片各做一次微小改动，每次只改一种方式，幅度小到人不会因"
     "此改变判断。梯度步不会偶然发生：它使每个像素朝最不利于正确答案的方向移动，幅度与噪声相近。最"
-    "后一列是真实比例以 95 % 置信度所处的范围。",
+    "后一列是真实比例以 95% 置信度所处的范围。",
     "flips.caption.pictures": "图中是最容易变错的图片：上面是原样，下面是经其中一种改动之后，各附"
     "网络的回答及其把握。",
     "flips.head": "改动|变错|比例|范围",

@@ -14,7 +14,7 @@ EN: dict[str, str] = {
     "how.batches": "{optimizer}, batches of {batch}",
     "how.weights": "distribution of the weights",
     "how.spare": "answers that never change, kernels that are multiples of another (cosine of at "
-    "least 0.999), and answers of which 95 % lie where the activation is flat",
+    "least 0.999), and answers of which 95% lie where the activation is flat",
     "how.confusion": "answers to {n:,} labelled pictures",
     "how.perclass": "recall and precision of each class, with Wilson's intervals",
     "how.mistakes": "occlusion of the scores of the answer and of the true class",
@@ -93,7 +93,7 @@ ZH: dict[str, str] = {
     "how.recorded": "训练时记录",
     "how.batches": "{optimizer}，批大小 {batch}",
     "how.weights": "权重的分布",
-    "how.spare": "从不改变的响应；与另一个成倍数的卷积核（余弦不低于 0.999）；95 % 落在激活函数平"
+    "how.spare": "从不改变的响应；与另一个成倍数的卷积核（余弦不低于 0.999）；95% 落在激活函数平"
     "坦处的响应",
     "how.confusion": "对 {n:,} 张有标签图片的回答",
     "how.perclass": "各类别的召回率和精确率，附 Wilson 区间",

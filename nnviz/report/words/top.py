@@ -9,7 +9,7 @@ EN: dict[str, str] = {
     "fact.accuracy": "of {n:,} pictures answered rightly",
     "fact.params": "numbers learnt in training",
     "fact.input": "size of a picture: rows × cols × channels",
-    "fact.sure": "of the pictures: sure (95 % or more) and right",
+    "fact.sure": "of the pictures: sure (95% or more) and right",
     "finding.pair": "It mixes up {a} and {b} most: {count} of {n:,} pictures.",
     "finding.wrong": "It was {sure:.1%} sure that this {true} is a {answer}, and wrong.",
     "finding.none": "It made no mistake on these {n:,} pictures; the least sure of its answers "
@@ -40,7 +40,7 @@ EN: dict[str, str] = {
     "weak.unsure.right": "Right, but hardly sure: this {answer}, with a probability of {sure:.1%}.",
     "verdict.table": "The table of all methods",
     "verdict.good": "Measured on {data}. Of all pictures like these it would answer between "
-    "{low:.1%} and {high:.1%} rightly, with 95 % confidence.",
+    "{low:.1%} and {high:.1%} rightly, with 95% confidence.",
 }
 
 ZH: dict[str, str] = {
@@ -50,7 +50,7 @@ ZH: dict[str, str] = {
     "fact.accuracy": "正确率（{n:,} 张图片）",
     "fact.params": "由训练学得的参数个数",
     "fact.input": "图片尺寸：行 × 列 × 通道",
-    "fact.sure": "既有把握（概率不低于 95 %）又答对的图片",
+    "fact.sure": "既有把握（概率不低于 95%）又答对的图片",
     "finding.pair": "最常混淆的是 {a} 和 {b}：{n:,} 张图片中有 {count} 张。",
     "finding.wrong": "它以 {sure:.1%} 的把握把这个 {true} 认作 {answer}，结果错了。",
     "finding.none": "在这 {n:,} 张图片上它没有出错；最没有把握的是这个 {true}，概率为 {sure:.1%}。",
@@ -71,6 +71,6 @@ ZH: dict[str, str] = {
     "weak.unsure": "对这张图片它几乎没有把握：回答是 {answer}，概率为 {sure:.1%}。",
     "weak.unsure.right": "答对了，但没有多少把握：这个 {answer}，概率为 {sure:.1%}。",
     "verdict.table": "全部方法的表格",
-    "verdict.good": "测量所用的数据：{data}。对所有同类图片，其正确率以 95 % 的置信度在 {low:.1%} "
+    "verdict.good": "测量所用的数据：{data}。对所有同类图片，其正确率以 95% 的置信度在 {low:.1%} "
     "至 {high:.1%} 之间。",
 }

@@ -48,7 +48,7 @@ EN: dict[str, str] = {
     "walk.js.layer": "Layer",
     "walk.js.reads": "reads",
     "walk.js.picture": "Picture",
-    "walk.js.maps": "Answers of {n} channels",
+    "walk.js.maps": "Answers, channel by channel: {n}",
     "walk.js.maps.some": "Answers of {n} of {of} channels, the strongest",
     "walk.js.units": "The {n} numbers, the largest first",
     "walk.js.channel": "channel {k}",

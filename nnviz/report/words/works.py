@@ -46,7 +46,7 @@ EN: dict[str, str] = {
     "of {n} score above the best of the {pictures:,} pictures",
     "classes.all": "both|all three|all four|all five|all six|all seven|all eight|all nine|all ten",
     "classes.caption.against": "Its score stands there too, and the best score that any of the "
-    "{pictures:,} pictures has for this class; 99 % of the pictures stay below {low} to {high}, "
+    "{pictures:,} pictures has for this class; 99% of the pictures stay below {low} to {high}, "
     "depending on the class.",
     "classes.below": "{names}: what was made does not score above the best picture; more steps or "
     "smaller priors may help",
@@ -128,7 +128,7 @@ ZH: dict[str, str] = {
     "classes.title.some": "网络心目中每个类别的理想图像：{n} 张中有 {above} 张的得分超过了 "
     "{pictures:,} 张图片中的最高分",
     "classes.all": "两张|三张|四张|五张|六张|七张|八张|九张|十张",
-    "classes.caption.against": "同时给出它的得分，以及 {pictures:,} 张图片中该类别的最高得分；99 "
+    "classes.caption.against": "同时给出它的得分，以及 {pictures:,} 张图片中该类别的最高得分；99"
     "% 的图片低于 {low} 至 {high}，视类别而定。",
     "classes.below": "{names}：生成的图像得分未超过最好的图片；增加步数或减小先验可能有帮助",
     "classes.label": "{name}：{sure:.1%}，得分 {score}（最好的图片 {best}）",
@@ -147,7 +147,8 @@ ZH: dict[str, str] = {
     "sizes.title": "从 {first} 到 {last}，响应的离散程度由 {low} 变为 {high}",
     "sizes.caption": "上方：每一层学得的参数。下方：每一层对 {pictures:,} 张图片的响应，从第一层到"
     "最后一层。细线从最小值延伸到最大值，粗线为平均值（橙色）两侧各一个标准差。当响应在途中既不消"
-    "失也不爆炸时，网络学得最好。",
+    "失也不爆炸时，网络学得最好。"
+    "图中：learnt numbers 学得的参数，answers 响应。",
     "sizes.powers": "离零较远处，标度以 10 的幂递增。",
     "sizes.limit": "{of} 步中最多显示 {most} 步，从头到尾均匀选取。",
     "embedding.title.apart": "在判断之前，网络已把图片分好：{near:.0%} 的点紧邻同类的点",
@@ -156,7 +157,8 @@ ZH: dict[str, str] = {
     "同类的点",
     "embedding.title.plain": "网络在回答之前如何排列这些图片",
     "embedding.caption": "{n:,} 个点各代表一张图片。{node} 对它的响应是许多数值，这里沿图片差异最"
-    "大的两个方向画出，这两个方向占全部差异的 {share:.0%}。网络看来相似的图片彼此靠近。",
+    "大的两个方向画出，这两个方向占全部差异的 {share:.0%}。网络看来相似的图片彼此靠近。"
+    "图中：first、second direction 第一、第二方向，variance 方差。",
     "embedding.caption.classes": "颜色表示类别。在此重叠的类别，可能在其他方向上是分开的。",
     "works.conclude": "它说明网络的各部分对什么作出响应，而不说明网络因此就是对的。",
     "diagram.learnt": "{total:,}（{fixed:,} 个不可训练）",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from typing import Any
 
 from ....engine import layers as L
@@ -9,7 +11,7 @@ from ....engine.layer import Layer
 from ....errors import ArgumentError
 from ..graph import Step
 from ..importer import Importer, operator
-from ..values import NotBatched, Value
+from ..values import Value
 from .windows import Laid, finish, laid, windows
 
 
@@ -26,16 +28,17 @@ def settings(imp: Importer, step: Step, was: Laid) -> tuple[tuple[int, int], dic
 
 @operator("MaxPool")
 def max_pool(imp: Importer, step: Step) -> Value | tuple[Value, Value]:
-    """The second output, where it is wanted, says where each maximum stands in the whole tensor."""
+    """The second output, where it is wanted, says where each maximum stands in the whole tensor;
+    ours counts through one picture."""
     was = laid(imp, step)
     size, options = settings(imp, step, was)
     value = finish(imp, was, imp.emit(step, L.MaxPooling2D(size, **options), was.value.node))
     if len(step.outputs) < 2 or not step.outputs[1]:
         return value
-    if was.value.batched:
-        raise NotBatched("its second output counts through the batch")
     layer = L.MaxPlaces2D(size, **options, columns_first=bool(step.get("storage_order", 0)))
-    return value, finish(imp, was, imp.emit(step, layer, was.value.node, tail="places"))
+    places = finish(imp, was, imp.emit(step, layer, was.value.node, tail="places"))
+    numbers = math.prod(imp.shapes[was.value.node])
+    return value, replace(places, counted=numbers if places.batched else 0)
 
 
 @operator("AveragePool")

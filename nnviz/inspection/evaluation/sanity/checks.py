@@ -21,7 +21,7 @@ from ...attribution.checks import generator, whole_number
 from ...attribution.explain import explain
 from ...attribution.goal import as_goal
 from ...results import Attribution, Provenance, Result
-from ..intervals import Interval, crossed, student
+from ..intervals import Interval, crossed, mean_there, student
 from ..scores.measures import evidence, picture_seed
 from .randomize import forgotten, learnt
 from .similarity import rank_correlation, ssim
@@ -32,6 +32,10 @@ DEAF = 0.9
 """The same for another class: such a map does not hear which class is asked for."""
 PICTURE = "shows the picture rather than the network"
 ANY_CLASS = "looks the same whichever class is asked for"
+MOSTLY = 0.5
+"""Where this share of the maps or more is blank, the rest says too little."""
+BLANK = "is blank once the network is destroyed: not judged"
+EMPTY = "is blank: nothing to judge"
 ENDS = (-1.0, 1.0)
 """Between these every rank correlation lies."""
 
@@ -39,14 +43,17 @@ ENDS = (-1.0, 1.0)
 @dataclass(frozen=True)
 class Sanity(Result):
     """How alike a method's maps stay, for N pictures; arrays are (2, …), [0] the rank correlation
-    and [1] the SSIM, means over `repeats` destructions; a map that went blank counts as 0.
+    and [1] the SSIM, means over `repeats` destructions. A map that is blank (NaN, or the same
+    everywhere) is like nothing and unlike nothing: it is left out of the means, which are NaN where
+    nothing else is left.
 
     nodes: (L,), from the output down. cascading: (2, L, N), with the layers from the top down to
     each node destroyed. independent: (2, L, N), with that layer alone destroyed, or None. logit:
     (2, N), against the map of another class drawn at random, or None where the target is no class.
     labels: (2, N), against the same network trained on labels in a random order, or None.
     learnt: that network's accuracy on these labels, or None. each: (R, N), the rank correlation
-    with all layers destroyed, of each of the R destructions by itself.
+    with all layers destroyed, of each of the R destructions by itself, NaN for blank maps. shown:
+    (N,), whether the whole network's map shows anything.
     """
 
     nodes: tuple[str, ...]
@@ -57,14 +64,15 @@ class Sanity(Result):
     labels: Array | None = None
     learnt: float | None = None
     each: Array | None = None
+    shown: Array | None = None
 
     @property
     def survival(self) -> tuple[float, Interval | None]:
         """The mean rank correlation with all layers destroyed, and its 95 % interval: for other
         pictures and other destructions, which differ among themselves more than pictures do; None
-        where there was one destruction."""
+        where there was one destruction. NaN where all maps are blank."""
         if self.each is None:
-            return float(self.cascading[0, -1].mean()), None
+            return float(mean_there(self.cascading[0, -1])), None
         return crossed(self.each, ENDS)
 
     @property
@@ -73,11 +81,26 @@ class Sanity(Result):
         return None if self.logit is None else student(self.logit[0], ENDS)
 
     @property
+    def blank(self) -> float:
+        """The share of the maps that went blank with all layers destroyed, of those that showed
+        something before."""
+        if self.each is None:
+            return float(np.isnan(self.cascading[0, -1]).mean())
+        kept = self.each if self.shown is None else self.each[:, self.shown]
+        return float(np.isnan(kept).mean()) if kept.size else 0.0
+
+    @property
     def marks(self) -> tuple[str, ...]:
-        """What these maps fail: nothing where they pass."""
-        said = (PICTURE,) if self.survival[0] >= SURVIVES else ()
+        """What these maps fail, or why that cannot be said: nothing where they pass."""
+        if self.shown is not None and self.shown.mean() <= 1 - MOSTLY:
+            return (EMPTY,)
         other = self.other_class
-        return said if other is None or other[0] < DEAF else (*said, ANY_CLASS)
+        said = {
+            PICTURE: self.survival[0] >= SURVIVES,
+            BLANK: self.blank >= MOSTLY,
+            ANY_CLASS: other is not None and other[0] >= DEAF,
+        }
+        return tuple(mark for mark, so in said.items() if so)
 
     @property
     def passes(self) -> bool:
@@ -86,11 +109,13 @@ class Sanity(Result):
 
     def __str__(self) -> str:
         lines = ["destroyed from the top down to    rank   ssim"]
-        for name, pair in zip(self.nodes, self.cascading.mean(axis=2).T, strict=True):
+        for name, pair in zip(self.nodes, mean_there(self.cascading, 2).T, strict=True):
             lines.append(f"{name:30} {pair[0]:7.2f} {pair[1]:6.2f}")
         for words, found in (("another class", self.logit), ("shuffled labels", self.labels)):
             if found is not None:
-                lines.append(f"{words:30} {found[0].mean():7.2f} {found[1].mean():6.2f}")
+                lines.append("{:30} {:7.2f} {:6.2f}".format(words, *mean_there(found, 1)))
+        if self.blank:
+            lines.append(f"{self.blank:.0%} of the maps are blank once all is destroyed: left out")
         lines.append(f"{self.provenance.method}: {'; '.join(self.marks) or 'passes'}")
         return "\n".join(lines)
 
@@ -121,7 +146,8 @@ def sanity(
     correlation is of what speaks for the target (`scores.evidence`: of slopes their size), SSIM of
     the same; for the other class, drawn for each picture, both are of the values as they are.
     Marked are maps whose rank correlation with all layers destroyed is `SURVIVES` or more, and
-    those with one of `DEAF` or more for the other class.
+    those with one of `DEAF` or more for the other class. A blank map has no order that could be
+    compared: where half or more are blank, that is said in place of `passes`.
 
     Adebayo, Gilmer, Muelly, Goodfellow, Hardt, Kim 2018, arXiv:1810.03292: cascading, independent
     and label randomization; they draw new weights where here the learnt ones change places. The
@@ -145,14 +171,15 @@ def sanity(
     cascading = asked.without(model, [homes[: end + 1] for end in ends], seeds)
     return Sanity(
         nodes=tuple(homes[end] for end in ends),
-        cascading=cascading.mean(axis=0),
-        independent=asked.without(model, [(homes[end],) for end in ends], seeds).mean(axis=0)
+        cascading=mean_there(cascading, 0),
+        independent=mean_there(asked.without(model, [(homes[end],) for end in ends], seeds), 0)
         if independent
         else None,
         logit=_another_class(model, pixels, target, first, method, chosen, seed),
         labels=labels,
         learnt=accuracy,
         each=cascading[:, 0, -1],
+        shown=asked.shown,
         provenance=_made(first, chosen, repeats, seed),
     )
 
@@ -184,8 +211,9 @@ def noticed(
     found = np.stack([asked.alike(ruin) for ruin in ruins])
     return Sanity(
         nodes=learnt(model)[-1:],
-        cascading=found.mean(axis=0)[:, None],
+        cascading=mean_there(found, 0)[:, None],
         each=found[:, 0],
+        shown=asked.shown,
         logit=_another_class(model, x, target, own, method, options, seed),
         provenance=_made(first, options, len(ruins), seed),
     )
@@ -200,6 +228,12 @@ class _Asked:
     method: str
     options: Mapping[str, Any]
     first: Attribution
+
+    @property
+    def shown(self) -> Array:
+        """(N,): whether the whole network's map shows anything."""
+        found: Array = np.ptp(evidence(self.first), axis=(1, 2)) > 0
+        return found
 
     def alike(self, other: Model) -> Array:
         """(2, N): how alike another network's maps are."""
@@ -225,9 +259,9 @@ class _Asked:
 
 
 def similarities(one: Array, other: Array, signed: bool) -> Array:
-    """(2, N): rank correlation and SSIM; 0 where a map is blank or the same everywhere."""
-    found = [rank_correlation(one, other), ssim(one, other, signed)]
-    return np.nan_to_num(np.stack(found))
+    """(2, N): rank correlation and SSIM; NaN where a map is the same everywhere."""
+    found = np.stack([rank_correlation(one, other), ssim(one, other, signed)])
+    return np.where(np.isnan(found).any(axis=0), np.nan, found)
 
 
 def _another_class(
