@@ -165,7 +165,7 @@ def two(operation):
         "power": lambda a, b: a._with(b, a.value**b.value),
         "maximum": lambda a, b: a.larger(b),
         "minimum": lambda a, b: a._with(b, min(a.value, b.value)),
-    }[operation]
+    }.get(operation) or (lambda a, b: a._with(b, getattr(np, operation)(a.value, b.value)))
     return np.frompyfunc(f, 2, 1)
 
 
@@ -175,6 +175,12 @@ def arithmetic(layer, *xs):
         y = two(layer.operation)(y, x)
     count = len(xs)
     return np.frompyfunc(lambda v: v / count, 1, 1)(y) if layer.operation == "mean" else y
+
+
+def where(layer, *xs):
+    """One choice for each number of the output."""
+    pick = np.frompyfunc(lambda c, a, b: c._with(a, a.value if c.value > 0 else b.value), 3, 1)
+    return pick(*np.broadcast_arrays(*xs))
 
 
 def with_constant(layer, x):
@@ -306,6 +312,7 @@ LATER = {
     "Arithmetic": arithmetic,
     "WithConstant": with_constant,
     "MatMul": matmul,
+    "Where": where,
     "Reshape": lambda layer, x: x.reshape(layer.shape),
     "Permute": lambda layer, x: x.transpose([a - 1 for a in layer.order[1:]]),
     "BroadcastTo": lambda layer, x: np.broadcast_to(x, np.broadcast_shapes(x.shape, layer.shape)),

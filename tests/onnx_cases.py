@@ -144,6 +144,17 @@ def dense() -> list[Case]:
     ]  # fmt: skip
 
 
+def questions() -> list[Case]:
+    made = []
+    for op, first in (("Greater", 7), ("Less", 7), ("Equal", 11), ("GreaterOrEqual", 12),
+                      ("LessOrEqual", 12)):  # fmt: skip
+        made += [
+            case(op, PICTURE, f(4, 1, 1), first=first), case(op, f(1), (3, 5), first=first),
+            case(op, PICTURE, (2, 1, 6, 1), first=first),
+        ]  # fmt: skip
+    return made
+
+
 def functions() -> list[Case]:
     names = (
         "Relu Sigmoid Softplus Softsign Tanh Exp Neg Abs Identity LeakyRelu Elu Selu HardSigmoid"
@@ -378,7 +389,7 @@ def constants() -> list[Case]:
 
 CASES = [
     one
-    for family in (convolutions, pools, norms, dense, functions, arithmetic, layouts, reductions,
+    for family in (convolutions, pools, norms, dense, questions, functions, arithmetic, layouts, reductions,
                    resizes, constants)
     for one in family()
 ]  # fmt: skip

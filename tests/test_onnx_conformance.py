@@ -25,7 +25,8 @@ OPERATORS = set(
     Softplus Softsign Tanh Softmax LogSoftmax Add Sub Mul Div Pow Sqrt Exp Neg Abs Sum Mean Max Min
     Concat Split Slice Gather Pad Flatten Reshape Squeeze Unsqueeze Transpose Expand Identity
     Dropout Cast Constant ConstantOfShape Shape ReduceMean ReduceSum ReduceMax ReduceL2 Resize
-    Upsample DepthToSpace SpaceToDepth ArgMax""".split()  # noqa: SIM905
+    Upsample DepthToSpace SpaceToDepth ArgMax Where Equal Greater GreaterOrEqual Less
+    LessOrEqual""".split()  # noqa: SIM905
 )
 FLOAT = 1
 VOLUMES = "a volume: nnviz reads pictures (N, channels, rows, cols) and signals"

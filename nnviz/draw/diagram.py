@@ -27,7 +27,7 @@ FAMILIES = {
         ("BatchNormalization", "GroupNormalization", "InstanceNormalization",
          "LayerNormalization"), "#8a63d2"
     ),
-    **dict.fromkeys(("Add", "Arithmetic", "Concatenate"), "#c2255c"),
+    **dict.fromkeys(("Add", "Arithmetic", "Concatenate", "Where"), "#c2255c"),
 }  # fmt: skip
 OTHER = "#8d8d8d"
 """The colour of layers that learn nothing and merge nothing."""

@@ -13,7 +13,7 @@ from .function import Function
 from .group_norm import GroupNormalization, InstanceNormalization, LayerNormalization
 from .interpolate import Resize
 from .lp_pool import GlobalLpPooling2D, LpPooling2D
-from .merge import Add, Concatenate, MatMul, Multiply
+from .merge import Add, Concatenate, MatMul, Multiply, Where
 from .norm import BatchNormalization, LocalResponseNormalization, Normalization
 from .places import MaxPlaces2D
 from .pool import AveragePooling2D, GlobalAveragePooling2D, MaxPooling2D, Subsampling2D
@@ -93,6 +93,7 @@ __all__ = [
     "ThresholdedReLU",
     "TrueConv2D",
     "UpSampling2D",
+    "Where",
     "WithConstant",
     "ZeroPadding2D",
 ]

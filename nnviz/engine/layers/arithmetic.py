@@ -47,6 +47,11 @@ def _power(i: int, xs: Sequence[Array], y: Array) -> Array:
     return y * np.log(np.where(flat, 1, base))
 
 
+def _flat(i: int, xs: Sequence[Array], y: Array) -> float:
+    """0: what is true or not has no slope, and none is taken where it changes."""
+    return 0.0
+
+
 def _first(i: int, xs: Sequence[Array], y: Array) -> Array:
     """1 where x_i is the chosen one; of several equal ones the first is."""
     mine = xs[i] == y
@@ -55,6 +60,11 @@ def _first(i: int, xs: Sequence[Array], y: Array) -> Array:
     return mine.astype(y.dtype)
 
 
+QUESTIONS = (
+    *("equal", "greater", "greater_equal", "less", "less_equal"),
+    *("logical_and", "logical_or", "logical_xor"),
+)
+"""Operations whose answer is yes (1) or no (0), by NumPy's names."""
 OPERATIONS = {
     "add": Operation(np.add, lambda i, xs, y: 1.0),
     "subtract": Operation(np.subtract, lambda i, xs, y: 1.0 - 2.0 * i, many=False),
@@ -64,8 +74,9 @@ OPERATIONS = {
     "maximum": Operation(np.maximum, _first),
     "minimum": Operation(np.minimum, _first),
     "mean": Operation(np.add, lambda i, xs, y: 1.0 / len(xs)),
+    **{name: Operation(getattr(np, name), _flat, many=False) for name in QUESTIONS},
 }
-"""Name -> what it does to two numbers."""
+"""Name -> what it does to two numbers. What is true is 1, what is not 0."""
 
 NARROW = {"divide": (0.5, 2.0), "power": (0.5, 2.0)}
 """Where the batteries try an operation that is not defined, or not tame, everywhere."""
@@ -81,7 +92,9 @@ class Arithmetic(Merge):
     """y = x₁ ∘ x₂ ∘ …, number by number; `broadcast` as for Add.
 
     operation: "add", "multiply", "maximum", "minimum", "mean" of two or more inputs; "subtract",
-    "divide", "power" (x₁ to the x₂) of exactly two. Each input receives dy · ∂y/∂x_i; of several
+    "divide", "power" (x₁ to the x₂), and the questions "equal", "greater", "greater_equal", "less",
+    "less_equal", "logical_and", "logical_or", "logical_xor" (1 where it is so, else 0; their
+    derivative is 0) of exactly two. Each input receives dy · ∂y/∂x_i; of several
     equal maxima the first one does. What is not defined (1 / 0, a root of −1) is inf or NaN, as in
     NumPy, without a warning.
     """
@@ -129,7 +142,7 @@ class Arithmetic(Merge):
 class WithConstant(Layer):
     """y = x ∘ c with a fixed array c, stretched over the sample as NumPy does; `first`: c ∘ x.
 
-    operation: "add", "subtract", "multiply", "divide", "power", "maximum", "minimum". c is a buffer
+    operation: one of those of `Arithmetic` but "mean". c is a buffer
     called `value`: it is saved with the model and never trained. dx = dy · ∂y/∂x, added up where
     c has stretched x. `WithConstant.of("add", array)` makes the layer with its array.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import reduce
+from typing import ClassVar
 
 import numpy as np
 
@@ -17,7 +18,7 @@ class Merge(Layer, abstract=True):
     """What Add and its kin share: inputs of one shape, or with `broadcast` of shapes that NumPy
     stretches to one: a vector (channels,) stands for every row and col."""
 
-    arity = None
+    arity: ClassVar[int | None] = None
     by_channel = True
 
     def __init__(self, *, broadcast: bool = False, name: str | None = None) -> None:
@@ -92,6 +93,39 @@ class Multiply(Merge):
             self.shrunk(reduce(np.multiply, [v for j, v in enumerate(views) if j != i], dy), x)
             for i, x in enumerate(call.xs)
         )
+
+
+class Where(Merge):
+    """y = x₂ where x₁ > 0, else x₃, number by number; `broadcast` as for Add.
+
+    x₂ receives dy where it was taken, x₃ where that was, and x₁, which only chooses, receives 0.
+    """
+
+    arity = 3
+
+    def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
+        views = self.stretched(xs)
+        y = mode.new(np.broadcast_shapes(*(v.shape for v in views)), xs[1].dtype)
+        np.copyto(y, views[2])
+        np.copyto(y, views[1], where=views[0] > 0)
+        return y, None
+
+    def backward(self, dy: Array, call: Call) -> tuple[Array, ...]:
+        c, a, b = call.xs
+        chosen = self.stretched(call.xs)[0] > 0
+        return (
+            np.zeros(c.shape, dy.dtype),
+            self.shrunk(np.where(chosen, dy, 0), a),
+            self.shrunk(np.where(chosen, 0, dy), b),
+        )
+
+    @classmethod
+    def examples(cls) -> list[tuple[Layer, tuple[Shape, ...]]]:
+        return [
+            (cls(), ((4, 3, 2),) * 3),
+            (cls(broadcast=True), ((3, 4, 2), (2,), (1, 4, 1))),
+            (cls(broadcast=True), ((2,), (3, 1, 2), ())),
+        ]
 
 
 class Concatenate(Layer):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...engine.layers import Add, Concatenate, Multiply
 from ...engine.layers.arithmetic import Arithmetic, WithConstant
-from ...engine.layers.merge import MatMul
+from ...engine.layers.merge import MatMul, Where
 from .export_graph import ANY, LAST, TO_FIRST, Site, writes
 
 OPERATORS = {
@@ -16,21 +16,41 @@ OPERATORS = {
     "maximum": "Max",
     "minimum": "Min",
     "mean": "Mean",
+    "equal": "Equal",
+    "greater": "Greater",
+    "greater_equal": "GreaterOrEqual",
+    "less": "Less",
+    "less_equal": "LessOrEqual",
+    "logical_and": "And",
+    "logical_or": "Or",
+    "logical_xor": "Xor",
 }
 """Our names of operations, and ONNX's."""
+LOGIC = ("And", "Or", "Xor")
+QUESTIONS = ("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", *LOGIC)
+"""Operators that answer with a truth value, and (the first) take such values."""
+FLOAT, BOOL = 1, 9
+"""Element types of the file."""
 MANY = ("Max", "Min", "Mean")
 """Operators of any number of inputs; the others take two."""
 
 
 def joined(site: Site, kind: str, xs: tuple[str, ...]) -> str:
     """An operator over all inputs, brought to one number of axes."""
-    inputs = [lined(site, x, i) for i, x in enumerate(xs)]
+    first, *others = [lined(site, x, i) for i, x in enumerate(xs)]
     if kind in MANY:
-        return site.op(kind, *inputs)
-    first, *others = inputs
+        return site.op(kind, first, *others)
     for other in others:
-        first = site.op(kind, first, other)
+        first = between(site, kind, first, other)
     return first
+
+
+def between(site: Site, kind: str, a: str, b: str) -> str:
+    """An operator of two; truth values are 1 and 0 outside of it."""
+    if kind in LOGIC:
+        a, b = (site.op("Cast", x, to=BOOL) for x in (a, b))
+    made = site.op(kind, a, b)
+    return site.op("Cast", made, to=FLOAT) if kind in QUESTIONS else made
 
 
 def lined(site: Site, x: str, i: int) -> str:
@@ -65,7 +85,14 @@ def _with_constant(site: Site, x: str) -> str:
     layer = site.layer
     value = site.array("value", site.stretched)
     sides = (value, lined(site, x, 0))
-    return site.op(OPERATORS[layer.operation], *(sides if layer.first else sides[::-1]))
+    a, b = sides if layer.first else sides[::-1]
+    return between(site, OPERATORS[layer.operation], a, b)
+
+
+@writes(Where, layout=ANY)
+def _where(site: Site, *xs: str) -> str:
+    c, a, b = (lined(site, x, i) for i, x in enumerate(xs))
+    return site.op("Where", site.op("Greater", c, site.constant(0.0)), a, b)
 
 
 @writes(Concatenate, layout=ANY)

@@ -77,6 +77,7 @@ from ...engine.layers import (
     Tanh,
     ThresholdedReLU,
     UpSampling2D,
+    Where,
     WithConstant,
     ZeroPadding2D,
 )
@@ -307,6 +308,7 @@ TABLE: dict[type[Layer], Count] = {
     Add: _merge,
     Multiply: _merge,
     Arithmetic: _arithmetic,
+    Where: _each(1),
     WithConstant: _each(1),
     MatMul: _matmul,
     Flatten: _each(0, kept=0),

@@ -17,7 +17,7 @@ import numpy as np
 from ...engine.graph import INPUT, Node
 from ...engine.layer import Array, Call, Layer, Mode, Rule
 from ...engine.layers.activation import Linear, LogSoftmax, Pointwise, Softmax
-from ...engine.layers.arithmetic import Arithmetic, WithConstant
+from ...engine.layers.arithmetic import QUESTIONS, Arithmetic, WithConstant
 from ...engine.layers.axes import added_up, lined
 from ...engine.layers.blocks import DepthToSpace, SpaceToDepth
 from ...engine.layers.constant import Constant
@@ -32,7 +32,7 @@ from ...engine.layers.group_norm import (
 )
 from ...engine.layers.interpolate import Resize
 from ...engine.layers.lp_pool import GlobalLpPooling2D, LpPooling2D
-from ...engine.layers.merge import Add, Concatenate, MatMul, Merge, Multiply
+from ...engine.layers.merge import Add, Concatenate, MatMul, Merge, Multiply, Where
 from ...engine.layers.norm import BatchNormalization, LocalResponseNormalization, Normalization
 from ...engine.layers.pool import (
     AveragePooling2D,
@@ -182,8 +182,10 @@ def halved(layer: Layer, relevance: Array, call: Call) -> tuple[Array, ...]:
     return tuple(layer.shrunk(relevance / len(call.xs), x) for x in call.xs)
 
 
-ARITHMETIC = {"add": "mixing", "mean": "mixing", "multiply": "product", "maximum": "choice",
-              "minimum": "choice"}  # fmt: skip
+ARITHMETIC = {
+    **{"add": "mixing", "mean": "mixing", "multiply": "product"},
+    **dict.fromkeys(("maximum", "minimum", *QUESTIONS), "choice"),
+}
 REDUCTIONS = {"mean": "mixing", "sum": "mixing", "max": "maximum", "min": "choice"}
 
 
@@ -211,6 +213,7 @@ KINDS: Mapping[type[Layer], str | Callable[[Any], str | None]] = {
     Linear: "routing",
     ZeroPadding2D: "routing",
     MaxPooling2D: "maximum",
+    Where: "choice",
     Pointwise: "curve",
     LocalResponseNormalization: "damping",
     Multiply: "product",
@@ -232,9 +235,9 @@ KINDS: Mapping[type[Layer], str | Callable[[Any], str | None]] = {
 }  # fmt: skip
 """dense, convolution: linear, with weights. mixing: linear, with fixed weights of at least 0.
 scaling: y = s x + t for each number by itself. routing: every output is one of the inputs, maximum:
-the largest of some, choice: of several inputs, or the smallest. curve: every number by itself.
-damping: nearly so, neighbours only damp it. general: anything else with a derivative, which
-propagation has no rule for. A layer whose settings decide is asked."""
+the largest of some, choice: of several inputs, or the smallest, or what only chooses. curve: every
+number by itself. damping: nearly so, neighbours only damp it. general: anything else with a
+derivative, which propagation has no rule for. A layer whose settings decide is asked."""
 
 
 def kind_of(layer: Layer) -> str | None:

@@ -23,8 +23,17 @@ OPERATIONS = {
     "Mean": "mean",
     "Max": "maximum",
     "Min": "minimum",
+    "Equal": "equal",
+    "Greater": "greater",
+    "GreaterOrEqual": "greater_equal",
+    "Less": "less",
+    "LessOrEqual": "less_equal",
+    "And": "logical_and",
+    "Or": "logical_or",
+    "Xor": "logical_xor",
 }
-PLAIN = {"add": L.Add, "multiply": L.Multiply}
+MANY = ("add", "multiply", "maximum", "minimum", "mean")
+PLAIN = {"add": L.Add, "multiply": L.Multiply, "where": L.Where}
 
 
 @operator(*OPERATIONS)
@@ -38,7 +47,7 @@ def arithmetic(imp: Importer, step: Step) -> Value:
     operation = OPERATIONS[step.op]
     if len(given) == 1:
         return imp.pointwise(step, L.Linear())
-    if operation in ("subtract", "divide", "power") and len(given) != 2:
+    if operation not in MANY and len(given) != 2:
         raise ArgumentError(f"it has {len(given)} inputs")
     if operation == "mean" and consts:  # the mean is the sum, divided by how many there are
         operation = "add"
@@ -56,6 +65,25 @@ def arithmetic(imp: Importer, step: Step) -> Value:
         tail = None if i == len(consts) - 1 else f"constant_{i + 1}"
         total = with_constant(imp, step, operation, total, const, first, tail)
     return total
+
+
+@operator("Not")
+def negation(imp: Importer, step: Step) -> Value:
+    return imp.pointwise(step, L.WithConstant.of("equal", 0))
+
+
+@operator("Where")
+def where(imp: Importer, step: Step) -> Value:
+    """A constant among the three becomes a node, of as many axes as the others."""
+    given = [imp.lookup(name) for name in step.inputs]
+    rank = max(v.rank if isinstance(v, Value) else v.row.ndim for v in given)
+    values = []
+    for found in given:
+        if isinstance(found, Const):
+            row = found.row
+            found = Const.of(row.reshape((1,) * (rank - row.ndim) + row.shape))
+        values.append(imp.as_value(step, found))
+    return merged(imp, step, "where", values)
 
 
 def along(first: Value | Const, second: Value | Const, axis: int) -> Value | Const:
