@@ -165,8 +165,8 @@ def _works(study: Study) -> Iterable[Step]:
                    reads=("pick",))  # fmt: skip
     for place, (node, channels) in enumerate(study.deep_layers, 1):
         yield from _deep(study, node, channels, "" if place == 1 else f"-{place}")
-    yield Step("works", "embedding", lambda: inside.arranged(study), reads=())
-    yield Step("works", "sizes", lambda: inside.sizes(study), reads=())
+    yield Step("works", "embedding", lambda: inside.arranged(study), reads=(), dear=3, chart=True)
+    yield Step("works", "sizes", lambda: inside.sizes(study), reads=(), dear=3, chart=True)
     yield Step("works", "advice-works", lambda: works.advice(study), list[str], ())
 
 
@@ -186,11 +186,11 @@ def _deep(study: Study, node: str, channels: tuple[int, ...] | None, which: str)
 
 def _adjust(study: Study) -> Iterable[Step]:
     yield Step("adjust", HEALTH, lambda: study.health, Health, None, dear=12)
-    yield Step("adjust", "training", lambda: adjust.curves(study), reads=())
+    yield Step("adjust", "training", lambda: adjust.curves(study), reads=(), dear=3, chart=True)
     yield Step("adjust", "activations", lambda: adjust.answers(study, study.health),
-               reads=(), needs=(HEALTH,), dear=5)  # fmt: skip
+               reads=(), needs=(HEALTH,), dear=5, chart=True)  # fmt: skip
     yield Step("adjust", "weights", lambda: adjust.weights(study, study.health), reads=(),
-               needs=(HEALTH,))  # fmt: skip
+               needs=(HEALTH,), dear=3, chart=True)  # fmt: skip
     yield Step("adjust", "advice-adjust", lambda: adjust.advice(study, study.health),
                list[str], (), needs=(HEALTH,))  # fmt: skip
 
@@ -210,9 +210,12 @@ def _fails(study: Study) -> Iterable[Step]:
         "mistakes-unsure": fails.unsure,
     }
     for name, make in makers.items():
-        yield Step("fails", name, _fallen(study, partial(_of_mistakes, study, make)), reads=())
+        drawn = name in ("confusion", "per-class")
+        yield Step("fails", name, _fallen(study, partial(_of_mistakes, study, make)), reads=(),
+                   dear=3 * drawn, chart=drawn)  # fmt: skip
     yield Step("fails", "pictures", lambda: explore.pictures(study), reads=("pick",))
-    yield Step("fails", "calibration", partial(_of_mistakes, study, firmness.reliability), reads=())
+    yield Step("fails", "calibration", partial(_of_mistakes, study, firmness.reliability), reads=(),
+               dear=3, chart=True)  # fmt: skip
     yield Step("fails", "flips", lambda: firmness.shaken(study), reads=(), dear=10)
     yield Step("fails", "advice-fails", partial(_of_mistakes, study, fails.advice), list[str], ())
 

@@ -28,7 +28,8 @@ class Step:
     hint: the type of what it makes. reads: the options that it depends on; None for a step that
     keeps its answer itself, for others that need it. needs: the steps that must be done before.
     dear: about how much longer it takes than most; the dearest are begun first, so that at the end
-    no core waits for one of them.
+    no core waits for one of them. chart: whether it draws with matplotlib, which takes a quarter of
+    a second to import; so while there is other work, one hand draws all charts.
     """
 
     chapter: str
@@ -38,6 +39,7 @@ class Step:
     reads: Sequence[str] | None = OPTIONS
     needs: Sequence[str] = ()
     dear: int = 0
+    chart: bool = False
 
     def take(self, study: Study) -> Any:
         """The answer: from the cache, or made now."""
@@ -62,16 +64,21 @@ class Work:
         self._finished: list[tuple[Step, Any]] = []
         self._ids: set[str] = set()
         self._known = {step.id for step in steps}
+        self._draws: Hand | None = None
 
-    def next(self) -> Step | None:
-        """A step that may be begun; waits where all that are left need others that are at work;
+    def next(self, hand: Hand) -> Step | None:
+        """A step that a hand may begin; waits where all that are left need others that are at work;
         None where nothing is left."""
         with self._turn:
             while self._todo and not self.study.cache.stopped:
-                for step in self._todo:
-                    if self._ids.issuperset(self._known.intersection(step.needs)):
-                        self._todo.remove(step)
-                        return step
+                ready = [step for step in self._todo
+                         if self._ids.issuperset(self._known.intersection(step.needs))]  # fmt: skip
+                if ready:
+                    others = self._draws not in (None, hand)
+                    step = min(ready, key=lambda step: step.chart and others)
+                    self._draws = hand if step.chart and not others else self._draws
+                    self._todo.remove(step)
+                    return step
                 self._turn.wait(WAITING)
         return None
 
@@ -91,7 +98,7 @@ class Work:
 
     def do(self, hand: Hand) -> None:
         """One hand's work, until nothing is left."""
-        while (step := self.next()) is not None:
+        while (step := self.next(hand)) is not None:
             try:
                 answer = hand(step)
             except Stopped:
