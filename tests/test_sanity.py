@@ -226,6 +226,10 @@ def test_what_is_refused(digits):
     model, data = digits
     with pytest.raises(ArgumentError, match="repeats of sanity"):
         sanity(model, data.x, repeats=0)
+    with pytest.raises(ArgumentError, match="options of sanity must be a dict such as"):
+        sanity(model, data.x, options="ab")
+    with pytest.raises(ArgumentError, match="grad_cam has no option 'target'"):
+        sanity(model, data.x, options={"target": 1})
     with pytest.raises(ArgumentError, match="epochs of sanity"):
         sanity(model, data.x, trained_on=data, epochs=0)
     with pytest.raises(ArgumentError, match="trained_on must be a Dataset, got a str"):

@@ -273,6 +273,13 @@ def test_what_is_refused():
         ("controls must name at least one", lambda: score(
             model, x, result, 0, controls="random")),
         ("no control named 'cat'; score has", lambda: score(model, x, result, 0, controls=["cat"])),
+        (r"no control named '\[\]'", lambda: score(model, x, result, 0, controls=[[]])),
+        ("picture of fall must be a whole number from 0 to 2", lambda: score(
+            model, x, result, 0, steps=2).fall(3)),
+        ("share of fall must be a finite number", lambda: score(
+            model, x, result, 0, steps=2).fall(0, 10)),
+        ("options of sensitivity must be a dict such as", lambda: sensitivity(
+            other, pictures(other, 1), options=[1])),
         ("steps of score must be a whole number from 2", lambda: score(
             model, x, result, 0, steps=1)),
         ("draws of score", lambda: score(model, x, result, 0, draws=0)),

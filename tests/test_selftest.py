@@ -161,7 +161,27 @@ def test_a_blank_map_is_said_to_be_blank(ranking):
 
 
 def test_unknown_methods_are_refused():
-    with pytest.raises(ArgumentError, match=r"a list of names such as \['lrp'\], got a string"):
+    with pytest.raises(ArgumentError, match=r"a list of names such as \['lrp'\], got a str"):
         compare_methods(tiny((28, 28, 1), "abcd", 0), np.zeros((1, 28, 28, 1)), methods="lrp")
     with pytest.raises(ArgumentError, match="'cat'"):
         compare_methods(tiny((28, 28, 1), "abcd", 0), np.zeros((1, 28, 28, 1)), methods=["cat"])
+
+
+@pytest.mark.parametrize(("given", "words"), [
+    ({"methods": 3}, "methods of compare_methods must be a list of names .* got a int"),
+    ({"methods": []}, "methods of compare_methods names none; leave it out"),
+    ({"methods": ["lrp"], "options": "ab"}, "options of compare_methods must be a dict such as"),
+    ({"methods": ["lrp"], "options": {"lrp": 3}}, "options of compare_methods must be a dict"),
+    ({"methods": ["lrp"], "options": {"lpr": {}}}, "no method named 'lpr' .*did you mean 'lrp'"),
+    ({"methods": ["lrp"], "options": {"lrp": {"target": 1}}}, "lrp has no option 'target'"),
+])  # fmt: skip
+def test_options_that_would_be_lost_are_refused(given, words):
+    with pytest.raises(ArgumentError, match=words):
+        compare_methods(tiny((28, 28, 1), "abcd", 0), np.zeros((1, 28, 28, 1)), **given)
+
+
+def test_a_ranking_has_the_methods_it_ranks(ranking):
+    with pytest.raises(ArgumentError, match=r"no method named 'lrp'.*this ranking has"):
+        ranking["lrp"]
+    with pytest.raises(ArgumentError, match="methods of selftest must be a list"):
+        module_function(methods="lrp")

@@ -153,8 +153,8 @@ class Attribution(Result):
     """A map over the input for each picture.
 
     values: (N, rows, cols), signed where the method is signed, never rescaled.
-    scores: (N,), the target's value for each picture: what the network says of the class (the
-        scores *of the map* are in `quality`).
+    scores: (N,), the target's value for each picture: what the network says of the class. (The
+        scores *of the map*, which take hundreds of runs of the network, are in `quality`.)
     raw: (N, rows, cols, channels) where the method has channels. It is of the network's input, as
         `Model.input` prepares it: in the network's channel order (BGR where it wants that) and in
         its units (after range, mean and std). `model.input.pixel_gradient` makes a gradient there

@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar, cast
 
@@ -83,6 +83,31 @@ def method_with(name: Any, options: Iterable[str] = ()) -> Method:
                 f"{name} has no option {option!r}; it has {listing(known) or 'none'}"
             )
     return found
+
+
+def options_of(name: Any, options: Any, owner: str) -> dict[str, Any]:
+    """Options {name: value} for this method, checked; none where `options` is None."""
+    if not isinstance(options, Mapping | None):
+        raise ArgumentError(
+            f"options of {owner} must be a dict such as {{'steps': 10}}, got {options!r}"
+        )
+    chosen = dict(options or {})
+    method_with(name, chosen)
+    return chosen
+
+
+def names_of(methods: Any, owner: str) -> tuple[str, ...]:
+    """Methods given by name, each once."""
+    if isinstance(methods, str) or not isinstance(methods, Iterable):
+        kind = type(methods).__name__
+        example = methods if isinstance(methods, str) else "lrp"
+        raise ArgumentError(
+            f"methods of {owner} must be a list of names such as [{example!r}], got a {kind}"
+        )
+    names = tuple(dict.fromkeys(choice(name, "method", "nnviz", METHODS) for name in methods))
+    if not names:
+        raise ArgumentError(f"methods of {owner} names none; leave it out for the usual ones")
+    return names
 
 
 def method(

@@ -15,7 +15,7 @@ from ...engine.model import Model
 from ...errors import ArgumentError, NnvizError
 from ..attribution.checks import choice, generator
 from ..attribution.explain import explain
-from ..attribution.methods import METHODS
+from ..attribution.methods import METHODS, names_of, options_of
 from ..results import Part, Provenance, Result
 from .intervals import Interval, mean_there, student
 from .sanity import sanity
@@ -77,7 +77,8 @@ class MethodRanking(Result):
 
     def __getitem__(self, method: str) -> Ranked:
         """A method's row."""
-        return next(row for row in self.rows if row.method == method)
+        names = [row.method for row in self.rows]
+        return self.rows[names.index(choice(method, "method", "this ranking", names))]
 
 
 def compare_methods(
@@ -106,7 +107,7 @@ def compare_methods(
     divided by their number, and depend on the machine; everything else is the same every time.
     Raises `ArgumentError` for an unknown method; one that cannot explain this model is in `failed`.
     """
-    names = _names(methods)
+    given = _options(options, names := _names(methods))
     generator(seed, "compare_methods")
     judge = Judge.of(model, x, target, masks=masks, fill=fill, seed=seed)
     pixels = model.input.check(x)
@@ -115,7 +116,7 @@ def compare_methods(
     scores, rows, failed = list[Scores](), [], []
     for name in names:
         tell(name)
-        own = settings_of(name, fill, (options or {}).get(name, {}))
+        own = settings_of(name, fill, given.get(name, {}))
         start = time.perf_counter()
         try:
             result = explain(model, pixels, target, method=name, **own)
@@ -151,11 +152,22 @@ def _ordered(rows: Sequence[Ranked], scores: Sequence[Scores]) -> tuple[list[int
 def _names(methods: Sequence[str] | None) -> tuple[str, ...]:
     if methods is None:
         return RANKED
-    if isinstance(methods, str):
-        raise ArgumentError(f"methods must be a list of names such as [{methods!r}], got a string")
-    if tuple(methods) == ("all",):
+    if isinstance(methods, Sequence) and tuple(methods) == ("all",):
         return tuple(method.name for method in distinct())
-    return tuple(dict.fromkeys(choice(name, "method", "nnviz", METHODS) for name in methods))
+    return names_of(methods, "compare_methods")
+
+
+def _options(options: Any, names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Each method's options; what is meant for a method that is not compared is refused."""
+    if not isinstance(options, Mapping | None):
+        raise ArgumentError(
+            "options of compare_methods must be a dict such as {'rise': {'samples': 100}}, got "
+            f"{options!r}"
+        )
+    return {
+        choice(name, "method", "compare_methods", names): options_of(name, own, "compare_methods")
+        for name, own in (options or {}).items()
+    }
 
 
 def settings_of(name: str, fill: Any, given: Mapping[str, Any]) -> dict[str, Any]:

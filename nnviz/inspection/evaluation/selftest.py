@@ -29,9 +29,8 @@ from ...engine.layers import (
 from ...engine.model import Model
 from ...engine.sequential import Sequential
 from ...errors import NnvizError
-from ..attribution.checks import choice
 from ..attribution.explain import explain
-from ..attribution.methods import METHODS, Method
+from ..attribution.methods import METHODS, Method, names_of
 from ..results import Part, Provenance, Result
 from .intervals import Interval, wilson
 from .sanity import Sanity, sanity
@@ -225,13 +224,12 @@ def selftest(
     of `EXPECTED` are always among them. tell: called with what is being done. Nothing random is
     left open: the seeds are those of the tables.
     """
-    for name in methods or ():
-        choice(name, "method", "nnviz", METHODS)
+    only = None if methods is None else names_of(methods, "selftest")
     start = time.perf_counter()
     networks, found = [], []
     survival: dict[str, tuple[float, Interval | None]] = {}
     marks: dict[str, tuple[str, ...]] = {}
-    chosen = [m for m in distinct() if methods is None or m.name in (*methods, *EXPECTED)]
+    chosen = [m for m in distinct() if only is None or m.name in (*only, *EXPECTED)]
     for number, spec in enumerate(FULL if full else SHORT):
         tell(f"training on {spec.data}")
         model, test, learnt = trained(spec, MANY if full else PICTURES)

@@ -20,6 +20,7 @@ from ....errors import ArgumentError
 from ...attribution.checks import generator, whole_number
 from ...attribution.explain import explain
 from ...attribution.goal import as_goal
+from ...attribution.methods import options_of
 from ...results import Attribution, Provenance, Result
 from ..intervals import Interval, crossed, mean_there, student
 from ..scores.measures import evidence, picture_seed
@@ -146,8 +147,8 @@ def sanity(
     correlation is of what speaks for the target (`scores.evidence`: of slopes their size), SSIM of
     the same; for the other class, drawn for each picture, both are of the values as they are.
     Marked are maps whose rank correlation with all layers destroyed is `SURVIVES` or more, and
-    those with one of `DEAF` or more for the other class. A blank map has no order that could be
-    compared: where half or more are blank, that is said in place of `passes`.
+    those with one of `DEAF` or more for the other class. Blank maps cannot be compared: where
+    half or more are blank, they are marked for it.
 
     Adebayo, Gilmer, Muelly, Goodfellow, Hardt, Kim 2018, arXiv:1810.03292: cascading, independent
     and label randomization; they draw new weights where here the learnt ones change places. The
@@ -157,24 +158,22 @@ def sanity(
     count = whole_number(stages, "stages", "sanity", most=1000)
     repeats = whole_number(repeats, "repeats", "sanity", most=1000)
     generator(seed, "sanity")
-    chosen, pixels = dict(options or {}), model.input.check(x)
+    chosen, pixels = options_of(method, options, "sanity"), model.input.check(x)
     if target is None:
         target = tuple(model.predict(pixels).reshape(len(pixels), -1).argmax(axis=1).tolist())
     homes = learnt(model)
     if not homes:
         raise ArgumentError("this model has no parameters: there is nothing to destroy")
-    first = explain(model, pixels, target, method=method, **chosen)
-    asked, count = _Asked(pixels, target, method, chosen, first), min(count, len(homes))
+    count, first = min(count, len(homes)), explain(model, pixels, target, method=method, **chosen)
+    asked = _Asked(pixels, target, method, chosen, first)
     ends = [-(-k * len(homes) // count) - 1 for k in range(1, count + 1)]
-    seeds = [seed * 1_000_003 + k for k in range(repeats)]
+    own, seeds = [homes[end] for end in ends], [seed * 1_000_003 + k for k in range(repeats)]
     labels, accuracy = asked.shuffled(forgotten(model, homes, seed), trained_on, epochs, seed)
     cascading = asked.without(model, [homes[: end + 1] for end in ends], seeds)
     return Sanity(
-        nodes=tuple(homes[end] for end in ends),
+        nodes=tuple(own),
         cascading=mean_there(cascading, 0),
-        independent=mean_there(asked.without(model, [(homes[end],) for end in ends], seeds), 0)
-        if independent
-        else None,
+        independent=asked.alone(model, own, seeds) if independent else None,
         logit=_another_class(model, pixels, target, first, method, chosen, seed),
         labels=labels,
         learnt=accuracy,
@@ -256,6 +255,10 @@ class _Asked:
         """(seeds, 2, parts, N): with each part destroyed, by each seed."""
         found = [[self.alike(forgotten(model, part, seed)) for part in parts] for seed in seeds]
         return np.moveaxis(np.array(found), 1, 2)
+
+    def alone(self, model: Model, homes: Sequence[str], seeds: Sequence[int]) -> Array:
+        """(2, L, N): with each layer destroyed by itself, the means over the seeds."""
+        return mean_there(self.without(model, [(home,) for home in homes], seeds), 0)
 
 
 def similarities(one: Array, other: Array, signed: bool) -> Array:

@@ -8,6 +8,7 @@ import numpy as np
 
 from ....engine.layer import Array
 from ....errors import unknown
+from ...attribution.checks import number, whole_number
 from ...results import Part, Provenance, Result
 from ..intervals import ANYWHERE, Interval, student, wilson
 from .measures import MEASURES, Measure
@@ -114,6 +115,9 @@ class Scores(Result):
     def fall(self, picture: int = 0, share: float = 0.1) -> tuple[float, Array]:
         """The probability before, and after the first `share` of the pixels is taken away: (1 + C,)
         for the map and the controls."""
+        count = self.deletion.shape[1]
+        picture = whole_number(picture, "picture", "fall", least=0, most=count - 1)
+        share = number(share, "share", "fall", most=1.0)
         curves = self.deletion[:, picture]
         after = np.array([np.interp(share, self.shares, curve) for curve in curves])
         return float(curves[0, 0]), after

@@ -12,9 +12,9 @@ import numpy as np
 
 from ....engine.layer import Array
 from ....engine.model import Model
-from ....errors import ArgumentError, unknown
+from ....errors import ArgumentError
 from ...attribution.baseline import baselines, described
-from ...attribution.checks import generator, whole_number
+from ...attribution.checks import choice, generator, whole_number
 from ...attribution.question import Question
 from ...results import Attribution, Provenance
 from .controls import CONTROLS
@@ -232,8 +232,7 @@ def _controls(names: Any) -> tuple[str, ...]:
             f"controls must name at least one of {', '.join(CONTROLS)}, got {names!r}"
         )
     for name in given:
-        if name not in CONTROLS:
-            raise unknown("control", name, CONTROLS, "score")
+        choice(name, "control", "score", CONTROLS)
     return tuple(dict.fromkeys(given))
 
 

@@ -11,6 +11,7 @@ from ....engine.layer import Array
 from ....engine.model import Model
 from ...attribution.checks import generator, number, whole_number
 from ...attribution.explain import explain
+from ...attribution.methods import options_of
 from .measures import picture_seed
 
 
@@ -42,7 +43,7 @@ def sensitivity(
         pixels = pixels.astype(np.float32) / np.float32(255)
     if target is None:
         target = tuple(model.predict(pixels).reshape(len(pixels), -1).argmax(axis=1).tolist())
-    chosen = dict(options or {})
+    chosen = options_of(method, options, "sensitivity")
     first = explain(model, pixels, target, method=method, **chosen).values.astype(np.float64)
     size = np.sqrt((first**2).sum(axis=(1, 2)))
     axes = tuple(range(1, pixels.ndim))
