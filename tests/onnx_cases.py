@@ -389,7 +389,7 @@ def constants() -> list[Case]:
 
 CASES = [
     one
-    for family in (convolutions, pools, norms, dense, questions, functions, arithmetic, layouts, reductions,
-                   resizes, constants)
+    for family in (convolutions, pools, norms, dense, questions, functions, arithmetic, layouts,
+                   reductions, resizes, constants)
     for one in family()
 ]  # fmt: skip
