@@ -75,7 +75,7 @@ def _checked(model: Model, trace: Trace, changed: Mapping[str, Array]) -> dict[s
 
 MEMORY = 256 << 20
 """What `rerun_boxes` may take at a time, in bytes, where nothing else is said."""
-CHUNK = 8 << 20
+CHUNK = 16 << 20
 """The largest step of one batch of copies should take about this much; smaller ones would stay in
 cache but cost more calls than they save, and threads wait for each other at every call."""
 
