@@ -54,7 +54,7 @@ def _canvas(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    layout = "constrained" if room is None else "none"
+    layout: Any = "constrained" if room is None else "none"
     figure = Figure(figsize=(width, height), dpi=DPI, layout=layout)
     FigureCanvasAgg(figure)
     figure.patch.set_alpha(0)
