@@ -43,8 +43,8 @@ def confusion(study: Study, found: Mistakes) -> Figure:
     ]
     part = _most_mixed(found) if len(found.confusion) > MOST_CLASSES_DRAWN else None
     caption = say("confusion.caption")
-    pairs = _pairs(study, found, part) if len(found.labels) > 1 else None
-    if pairs is not None and pairs.counts:
+    links = _pairs(study, found, part) if len(found.labels) > 1 else None
+    if links is not None and links.counts:
         caption += " " + say("look.pairs.caption")
     if part is not None:
         caption += " " + say("confusion.part", shown=len(part), of=len(found.confusion))
@@ -57,7 +57,7 @@ def confusion(study: Study, found: Mistakes) -> Figure:
         chart=chart.confusion(found.confusion)
         if part is None
         else chart.confusion(found.confusion[np.ix_(part, part)], part),
-        pairs=pairs,
+        pairs=links,
         method=say("how.confusion", n=len(found.labels)),
         code=f"{study.model_code}\n{study.data_code}\nnv.mistakes(model, data.x, data.y).confusion",
         numbers={"confusion": found.confusion, "predicted": found.predicted},
