@@ -187,6 +187,14 @@ def test_the_calibrations_title_is_computed(sure, right, said):
     assert bool(told) == (sure > 0.9)
 
 
+@pytest.mark.parametrize(("n", "fits"), [(1, False), (8, False), (100, True)])
+def test_of_few_pictures_nobody_knows_whether_it_claims_too_much(n, fits):
+    y = np.arange(n) % 2
+    found = judged(np.tile([0.55, 0.45], (n, 1)), y)
+    found = replace(found, interval=nv.inspection.evaluation.wilson(-(-n // 2), n))
+    assert firmness.agreement(found) == ("right" if fits else "few")
+
+
 def test_what_flips_is_said():
     model = cnn((12, 12, 1), 3)
     data = dataset(model, 20)

@@ -49,6 +49,16 @@ def test_the_page_says_that_the_maps_show_the_spurious_cue(fooled):
     assert all(np.isfinite(array).all() for array in figure.numbers.values())
 
 
+def test_of_one_picture_nothing_can_be_believed(fooled):
+    study, _ = fooled
+    one = Study(study.model, study.data[:1], 0, "one", "", "", methods=("occlusion",))
+    found = trust.judged(one)
+    assert found.scores
+    assert found.believed() == []
+    row = trust.table(one, found).table.rows[0]
+    assert row[3] == "a random map, the centre, the edges"
+
+
 def test_falls_are_a_point_of_the_deletion_curves(fooled):
     study, _ = fooled
     x, target = study.data.x[:3], (0, 1, 2)

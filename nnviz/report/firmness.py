@@ -23,13 +23,18 @@ from .words import heads, listing, say
 
 MOST = 4
 """How many pictures that flip are shown."""
+WIDE = 0.3
+"""From which width of the accuracy's 95% interval on it tells nothing of how sure one may be."""
 SHAKEN = 250
 """How many pictures are given the small changes, at the most, spread evenly over the data."""
 
 
 def agreement(found: Mistakes) -> str:
-    """`right`, `over` or `under`: how the mean confidence lies to the accuracy's interval."""
+    """`right`, `over` or `under`: how the mean confidence lies to the accuracy's interval; `few`
+    where it lies in one so wide that this tells nothing."""
     sure, (low, high) = float(found.confidence.mean()), found.interval
+    if low <= sure <= high and high - low > WIDE:
+        return "few"
     return "right" if low <= sure <= high else "over" if sure > high else "under"
 
 

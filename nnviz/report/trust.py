@@ -65,7 +65,7 @@ class Trust:
         good = [
             name
             for name, found in self.scores.items()
-            if all(c.beaten for c in found["insertion_minus_deletion"].controls)
+            if not _unbeaten(found["insertion_minus_deletion"])
             and not marks_of(self.sane.get(name))
         ]
         return sorted(good, key=lambda name: -_quality(self.scores[name]))
@@ -201,7 +201,7 @@ def table(study: Study, trust: Trust) -> Figure | None:
         found, sane = trust.scores[name], trust.sane.get(name)
         before, after, _ = trust.falls(name)
         one = found["insertion_minus_deletion"]
-        unbeaten = [say(f"control.{c.control}") for c in one.controls if not c.beaten]
+        unbeaten = [say(f"control.{name}") for name in _unbeaten(one)]
         passed = marks_of(sane) or say("trust.passes")
         checked = say("trust.unchecked")
         if sane is not None:
@@ -244,6 +244,11 @@ def table(study: Study, trust: Trust) -> Figure | None:
         | {f"{name}_insertion": found.insertion for name, found in trust.scores.items()},
         wide=True,
     )
+
+
+def _unbeaten(one: Score) -> list[str]:
+    """The controls that a method is not surely better than; all, where there is one picture."""
+    return [c.control for c in one.controls if not c.beaten or one.interval is None]
 
 
 def _ranged(one: Score) -> str:

@@ -39,6 +39,8 @@ EN: dict[str, str] = {
     "mistakes.head": "{true} → {answer} {sure:.1%}",
     "calibration.title.right": "How sure it says it is fits how often it is right: {sure:.1%} and "
     "{right:.1%} on average",
+    "calibration.title.few": "Too few pictures to tell whether it is as often right as it says: "
+    "{sure:.1%} sure and {right:.1%} right on average",
     "calibration.title.over": "It claims too much: on average it says it is {sure:.1%} sure, and "
     "is right in {right:.1%}",
     "calibration.title.under": "It is better than it says: on average it says it is {sure:.1%} "
@@ -132,6 +134,8 @@ ZH: dict[str, str] = {
     "mistakes.rows": "图片|支持它给出的答案|支持真实类别",
     "mistakes.head": "{true} → {answer} {sure:.1%}",
     "calibration.title.right": "它自称的把握与实际正确率相符：平均为 {sure:.1%} 与 {right:.1%}",
+    "calibration.title.few": "图片太少，无法判断它自称的把握是否属实：平均自称 "
+    "{sure:.1%}，正确率为 {right:.1%}",
     "calibration.title.over": "它过于自信：平均自称有 {sure:.1%} 的把握，实际正确率为 {right:.1%}",
     "calibration.title.under": "它比自称的更好：平均自称有 {sure:.1%} 的把握，实际正确率为 "
     "{right:.1%}",
