@@ -96,7 +96,7 @@ def test_case(name):
 
 @pytest.mark.skipif(not CASES, reason=f"the cases are those of onnx {PINNED}")
 def test_what_is_excluded_exists_and_says_why():
-    assert len(CASES) == 462
+    assert len(CASES) == 471
     assert set(EXCLUDED) < set(CASES)
     for name in (name for name, why in EXCLUDED.items() if why == VOLUMES):
         with pytest.raises(nv.FileError, match="works on volumes"):

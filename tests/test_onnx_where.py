@@ -91,6 +91,7 @@ def test_a_choice_hands_its_relevance_to_what_was_chosen():
         twin.params.update(layer.params)
     x = RNG.random((2, 4, 5, 3), np.float32)
     np.testing.assert_allclose(model.predict(x), same.predict(x), atol=1e-6)
-    for method in (nv.gradient_x_input, nv.integrated_gradients):
-        np.testing.assert_allclose(method(model, x, 1).values, method(same, x, 1).values, atol=1e-5)
-    assert np.isfinite(nv.lrp(model, x, 1).values).all()
+    for method in ("saliency", "integrated_gradients"):
+        found, wanted = (nv.explain(m, x, 1, method=method).values for m in (model, same))
+        np.testing.assert_allclose(found, wanted, atol=1e-5)
+    assert np.isfinite(nv.explain(model, x, 1, method="lrp").values).all()
