@@ -122,8 +122,8 @@ class AtNode:
         def added(rows: slice) -> tuple[Array, Array]:
             parts = parts_of(maps[rows], slopes[rows])
             made = parts.sum(axis=-1, dtype=np.float64)
-            ones = np.ones(parts.shape[-1], parts.dtype)  # a product is faster than a sum
-            return made, (np.abs(parts, out=parts) @ ones).max(axis=(1, 2))
+            sizes = np.einsum("nrck->nrc", np.abs(parts, out=parts))  # twice as fast as a sum
+            return made, sizes.max(axis=(1, 2))
 
         cuts = chunk_slices(len(maps), 4 * maps[0].nbytes)
         done = each([partial(added, rows) for rows in cuts])
