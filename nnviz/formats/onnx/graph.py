@@ -345,7 +345,8 @@ def _official_check(proto: Any, steps: Sequence[Step], label: str) -> None:
     try:
         onnx.checker.check_model(bare)
     except onnx.checker.ValidationError as error:
-        detail = " ".join(str(error).split("==>")[0].split())
+        words = " ".join(str(error).split("==>")[0].split())
+        detail = "".join(sign if sign.isprintable() else "\ufffd" for sign in words)
         raise FileError(f"{label} is damaged, says onnx {onnx.__version__}: {detail}") from None
 
 
