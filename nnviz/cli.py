@@ -31,7 +31,7 @@ from .cli_explain import MODEL_HELP, explain, explain_options
 from .cli_input import bare_model, input_options, model_for, model_line, onnx_options
 from .cli_selftest import selftest, selftest_options
 from .engine.model import Model
-from .errors import ArgumentError, FileError, NnvizError, unknown
+from .errors import ArgumentError, FileError, NnvizError, readable, unknown
 from .files import make_folder, with_suffix
 from .training import Callback, Checkpoint, CSVLog
 
@@ -361,8 +361,7 @@ def main(words: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except NnvizError as error:
         # One line that moves no cursor, whatever names stand in it.
-        line = "".join(sign if sign.isprintable() else "�" for sign in " ".join(str(error).split()))
-        print(f"nnviz: {line}", file=sys.stderr)
+        print(f"nnviz: {readable(' '.join(str(error).split()))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("nnviz: stopped", file=sys.stderr)

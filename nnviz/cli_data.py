@@ -11,7 +11,7 @@ from typing import Any
 from . import data
 from .cli_input import needs_fitting, size
 from .engine.model import Model
-from .errors import ArgumentError
+from .errors import ArgumentError, readable
 
 DATA_HELP = (
     "a name (sample, mnist, fashion-mnist, cifar-10, planted-glyph and others: see data list), a "
@@ -156,9 +156,8 @@ def show(args: argparse.Namespace) -> None:
 
 def printable(words: str) -> str:
     """Without what would move a terminal's cursor, and within what the output can write."""
-    shown = "".join(letter if letter.isprintable() else "\ufffd" for letter in words)
     encoding = sys.stdout.encoding or "utf-8"
-    return shown.encode(encoding, "replace").decode(encoding)
+    return readable(words).encode(encoding, "replace").decode(encoding)
 
 
 def _get_options(sub: argparse.ArgumentParser) -> None:

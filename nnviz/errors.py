@@ -30,6 +30,11 @@ def listing(names: Iterable[object], limit: int = 12) -> str:
     return f"{shown} and {len(every) - limit} more" if len(every) > limit else shown
 
 
+def readable(words: str) -> str:
+    """Text from a file or a name, its unprintable signs, which could move a cursor, as U+FFFD."""
+    return "".join(sign if sign.isprintable() else "\ufffd" for sign in words)
+
+
 def unknown(kind: str, name: object, known: Iterable[object], owner: str) -> ArgumentError:
     """The error for a name that is missing: `no node named 'conv9'; this model has conv2d_1, …`."""
     names = [str(k) for k in known]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nnviz.errors import ArgumentError, FileError, NnvizError, listing, unknown
+from nnviz.errors import ArgumentError, FileError, NnvizError, listing, readable, unknown
 
 
 def test_every_error_is_ours_and_arguments_are_value_errors():
@@ -19,6 +19,11 @@ def test_a_listing_is_cut():
     assert listing(["a", 2]) == "a, 2"
     assert listing(range(15)) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 3 more"
     assert listing("abc", limit=2) == "a, b and 1 more"
+
+
+def test_what_moves_a_cursor_is_shown_as_unreadable():
+    assert readable("a\x1b[2Jb\x7f c\n") == "a\ufffd[2Jb\ufffd c\ufffd"
+    assert readable("שלום 😀 卷积") == "שלום 😀 卷积"
 
 
 @pytest.mark.parametrize(

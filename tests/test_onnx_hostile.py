@@ -172,6 +172,11 @@ def test_circles_and_double_names():
     refused(network([node("Relu", ["x"])], inputs=twice), "two things in it are named 'x'")
 
 
+def test_what_the_checker_says_moves_no_cursor():
+    damaged = network([node("Transpose", ["x"], **{"pe\x7fm": [0, 2, 3, 1]})])
+    refused(damaged, r"is damaged, says onnx .*pe\ufffdm for operator Transpose")
+
+
 def test_what_nothing_makes():
     refused(network([node("Relu", ["z"])]), "reads 'z', which nothing makes")
     refused(network([node("Relu", ["x"])], outputs=["q"]), "nothing makes its output 'q'")

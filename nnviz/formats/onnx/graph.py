@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import ArgumentError, FileError, NnvizError, listing
+from ...errors import ArgumentError, FileError, NnvizError, listing, readable
 from ...files import reason
 from .tensors import Tensors, element_type, need_onnx, read_tensor
 
@@ -345,8 +345,7 @@ def _official_check(proto: Any, steps: Sequence[Step], label: str) -> None:
     try:
         onnx.checker.check_model(bare)
     except onnx.checker.ValidationError as error:
-        words = " ".join(str(error).split("==>")[0].split())
-        detail = "".join(sign if sign.isprintable() else "\ufffd" for sign in words)
+        detail = readable(" ".join(str(error).split("==>")[0].split()))
         raise FileError(f"{label} is damaged, says onnx {onnx.__version__}: {detail}") from None
 
 
