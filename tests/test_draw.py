@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import fields, replace
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -466,3 +467,17 @@ def test_of_many_warnings_the_first_are_shown_and_wrapped(said):
     assert max(line.shape[1] for line in drawn) < 480
     assert " ".join(said[: -image.NOTES]) == long.strip()
     assert said[-1] == "and 4 more: see the result's warnings"
+
+
+@pytest.mark.parametrize(("counts", "labelled"), [((2, 3, 7), True), ((1, 100, 10_000), False)])
+def test_a_logarithmic_histogram_always_tells_its_scale(monkeypatch, counts, labelled):
+    """Within one power of ten the small ticks carry the numbers; beyond it they are left out."""
+    monkeypatch.setattr("nnviz.draw.chart._drawn", lambda figure: figure)
+    spread = SimpleNamespace(name="a", counts=counts, edges=np.arange(4.0))
+    figure = histograms([spread], "weight", logarithmic=True)
+    figure.canvas.draw()
+    axis = figure.axes[0].yaxis
+    assert any(label.get_text() for label in axis.get_minorticklabels()) == labelled
+    low, high = figure.axes[0].get_ylim()
+    told = [*axis.get_majorticklabels(), *axis.get_minorticklabels()]
+    assert sum(low <= label.get_position()[1] <= high and label.get_text() != "" for label in told)

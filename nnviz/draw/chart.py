@@ -102,7 +102,7 @@ def histograms(
     """One small histogram for each `Spread`, with the layer's name above it."""
     columns = min(columns, max(1, len(spreads)))
     lines = -(-len(spreads) // columns)
-    from matplotlib.ticker import NullFormatter
+    from matplotlib.ticker import NullLocator
 
     room = Room(left=0.66, bottom=0.5, top=0.26, down=0.74, along=0.5)
     figure, axes = _canvas(2.4 * columns, 1.9 * lines, (lines, columns), room)
@@ -113,7 +113,9 @@ def histograms(
         ax.stairs(counts * 100, spread.edges, fill=True, color=LINES[0])
         if logarithmic:
             ax.set_yscale("log")
-            ax.yaxis.set_minor_formatter(NullFormatter())
+            low, high = ax.get_ylim()
+            if sum(low <= tick <= high for tick in ax.get_yticks()) > 1:  # else they tell the scale
+                ax.yaxis.set_minor_locator(NullLocator())
         ax.set_title(_label(spread.name), fontsize=9, color=INK, parse_math=False)
         ax.set_xlabel(xlabel, fontsize=8)
     for ax in axes[:, 0]:
