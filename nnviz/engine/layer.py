@@ -13,7 +13,7 @@ import inspect
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -47,6 +47,7 @@ class Mode:
     spare: nobody reads its input again, so a layer may write its output over it.
     totals: what the whole batch has to say to a layer that couples its samples (`layer.couples`);
         None lets the layer take the chunk for the whole batch.
+    notes: where `do` notes its calls, so that they can be made again (see `again`).
     """
 
     train: bool = False
@@ -56,6 +57,21 @@ class Mode:
     untied: bool = False
     spare: bool = False
     totals: Any = None
+    notes: list[Callable[[], Any]] | None = None
+
+    def do(self, work: Callable[..., Any], *args: Any, **named: Any) -> None:
+        """work(*args, **named), which writes its answer into one of these arrays."""
+        work(*args, **named)
+        if self.notes is not None:
+            self.notes.append(partial(work, *args, **named))
+
+    def in_order(self, x: Array) -> Array:
+        """`x` with its numbers one after the other: itself, or a temporary copy."""
+        if x.flags.c_contiguous:
+            return x
+        laid = self.temp(x.shape, x.dtype)
+        self.do(np.copyto, laid, x)
+        return laid
 
     def new(self, shape: Sequence[int], dtype: Any) -> Array:
         """An uninitialised array for `y`, `saved` or a gradient: it outlives the layer's call."""
@@ -103,6 +119,11 @@ class Layer:
 
     forgets: ClassVar[bool] = False
     """Whether backward and grads do without `call.y`, so that the next layer may write over it."""
+
+    repeats: ClassVar[bool] = False
+    """Whether at prediction, in the dtype of its parameters, forward and backward are for all inputs
+    of one shape the same calls, all made by `mode.do`: on nothing but the inputs, the parameters
+    themselves and memory of `mode`."""
 
     chooses: ClassVar[bool] = False
     """Whether its gradient goes to the largest of several numbers, so that ties must be true."""

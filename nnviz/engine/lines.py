@@ -11,6 +11,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from .layer import Mode
+
 Array = np.ndarray
 PART_BYTES = 1 << 19
 """How much of one array makes a part for the cache."""
@@ -26,6 +28,13 @@ def spread(of_channel: Array, x: Array) -> Array:
     return np.tile(of_channel.astype(x.dtype, copy=False), _cols(x))
 
 
+def line(of_channel: Array | float, x: Array, mode: Mode) -> Array:
+    """`spread`, of channels or of one number, in memory that dies when the layer returns."""
+    cells = mode.temp((_cols(x), x.shape[-1]), x.dtype)
+    mode.do(np.copyto, cells, of_channel)
+    return cells.reshape(-1)
+
+
 def in_cache(*arrays: Array) -> Iterator[tuple[Array, ...]]:
     """The same few rows of each of the arrays (rows, …), one part after the other.
 
@@ -38,10 +47,10 @@ def in_cache(*arrays: Array) -> Iterator[tuple[Array, ...]]:
         yield tuple(array[start : start + step] for array in arrays)
 
 
-def add_bias(y: Array, bias: Array) -> None:
+def add_bias(y: Array, bias: Array, mode: Mode) -> None:
     """y (…, channels) += bias (channels,)."""
     flat = lines(y)
-    flat += spread(bias, y)
+    mode.do(np.add, flat, line(bias, y, mode), out=flat)
 
 
 def channel_sums(x: Array) -> Array:

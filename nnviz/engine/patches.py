@@ -31,11 +31,11 @@ def pad(x: Array, pads: Pads, value: float, mode: Mode) -> Array:
         return x
     n, rows, cols, channels = x.shape
     out = mode.temp((n, top + rows + bottom, left + cols + right, channels), x.dtype)
-    out[:, :top] = value
-    out[:, top + rows :] = value
-    out[:, top : top + rows, :left] = value
-    out[:, top : top + rows, left + cols :] = value
-    out[:, top : top + rows, left : left + cols] = x
+    inside = out[:, top : top + rows]
+    for part in (out[:, :top], out[:, top + rows :], inside[:, :, :left], inside[:, :, left + cols :]):
+        if part.size:
+            mode.do(np.copyto, part, value)
+    mode.do(np.copyto, inside[:, :, left : left + cols], x)
     return out
 
 
@@ -102,16 +102,17 @@ def patch_matrices(
         if is_short(kernel, channels, groups):
             # One cell of the kernel after the other, so that the copies run along output rows.
             cells = part.transpose(3, 4, 5, 0, 1, 2)
-            np.copyto(flat.reshape(cells.shape), cells)
+            mode.do(np.copyto, flat.reshape(cells.shape), cells)
             whole = spare[: places * (width + ones)]
-            whole[places * width :] = 1
+            if ones:
+                mode.do(np.copyto, whole[places * width :], 1)
             yield pictures, rows, whole.reshape(1, width + ones, places).transpose(0, 2, 1)
             continue
         if groups == 1:
-            np.copyto(flat.reshape(part.shape), part)
+            mode.do(np.copyto, flat.reshape(part.shape), part)
         else:
             target = flat.reshape(groups, count, high, out[1], *kernel, channels // groups)
-            np.copyto(target, np.moveaxis(part, 5, 0))
+            mode.do(np.copyto, target, np.moveaxis(part, 5, 0))
         yield pictures, rows, flat.reshape(groups, places, width // groups)
 
 
@@ -151,23 +152,24 @@ def correlate(
     channels) or None for 0; returns (n, *out, out channels).
     """
     y = mode.new((x.shape[0], *out, weight.shape[3]), x.dtype)
-    w = grouped_weight(weight, groups)
+    w = grouped_weight(mode.in_order(weight), groups)
     kernel = (weight.shape[0], weight.shape[1])
     # Where the product is small beside the walk over y that adds it, the bias is one more row of w.
     ones = bias is not None and is_short(kernel, x.shape[3], groups)
     if bias is not None and ones:
-        w = np.concatenate([w, bias.reshape(1, 1, -1)], axis=1)
+        w = mode.temp((1, w.shape[1] + 1, w.shape[2]), x.dtype)
+        mode.do(np.concatenate, [weight.reshape(1, -1, weight.shape[3]), bias[None, None]], 1, w)
     padded = pad(x, pads, 0.0, mode)
     for pictures, rows, matrix in patch_matrices(
         padded, kernel, stride, dilation, out, groups, mode, ones
     ):
         target = y[pictures, rows]
         if groups == 1:
-            np.matmul(matrix[0], w[0], out=target.reshape(-1, target.shape[3]))
+            mode.do(np.matmul, matrix[0], w[0], out=target.reshape(-1, target.shape[3]))
         else:
-            grouped(target, groups)[...] = matrix @ w
+            mode.do(np.matmul, matrix, w, out=grouped(target, groups))
     if bias is not None and not ones:
-        add_bias(y, bias)
+        add_bias(y, bias, mode)
     return y
 
 
@@ -192,7 +194,8 @@ def scatter(
     (top, bottom), (left, right) = pads
     framed = (len(dy), top + size[0] + bottom, left + size[1] + right, channels)
     dx = mode.new(framed, dy.dtype)
-    dx[...] = 0
+    mode.do(np.copyto, dx, 0)
+    dy, weight = mode.in_order(dy), mode.in_order(weight)
     if is_short((weight.shape[0], weight.shape[1]), channels, groups):
         _add_cells(dx, dy, weight, stride, dilation, mode)
         return dx[:, top : top + size[0], left : left + size[1]]
@@ -201,7 +204,7 @@ def scatter(
     else:
         parts = _shares(dy, weight, stride[0], dilation[0], groups, mode)
     for picture, down, shares in parts:
-        _add_rows(dx, picture, down, shares, stride[1], dilation[1])
+        _add_rows(dx, picture, down, shares, stride[1], dilation[1], mode)
     return dx[:, top : top + size[0], left : left + size[1]]
 
 
@@ -226,7 +229,7 @@ def _shares(
         shares = spare[: groups * places * kw * inside].reshape(groups, places, -1)
         for i in range(kh):
             back = grouped_weight(weight[i : i + 1], groups).transpose(0, 2, 1)
-            np.matmul(grouped(part, groups), back, out=shares)
+            mode.do(np.matmul, grouped(part, groups), back, out=shares)
             first = rows.start * stride + i * dilation
             down = slice(first, first + (part.shape[1] - 1) * stride + 1, stride)
             yield pictures.start, down, shares.reshape(groups, *part.shape[:3], kw, inside)
@@ -248,7 +251,7 @@ def _stacked_shares(
         (sn, sr, sc, -dilation * sr, sch),
         writeable=False,
     )
-    back = weight.transpose(0, 3, 1, 2).reshape(kh * filters, kw * inside)
+    back = mode.in_order(weight.transpose(0, 3, 1, 2)).reshape(kh * filters, kw * inside)
     wide = kh * filters + kw * inside
     room: tuple[Array, Array] | None = None
     for pictures, rows in blocks(n, (framed_rows, out_cols), out_cols * wide * dy.itemsize):
@@ -260,9 +263,9 @@ def _stacked_shares(
                 mode.temp((places * kw * inside,), dy.dtype),
             )
         stacked = room[0][: places * kh * filters].reshape(part.shape)
-        np.copyto(stacked, part)
+        mode.do(np.copyto, stacked, part)
         shares = room[1][: places * kw * inside].reshape(places, kw * inside)
-        np.matmul(stacked.reshape(places, kh * filters), back, out=shares)
+        mode.do(np.matmul, stacked.reshape(places, kh * filters), back, out=shares)
         yield pictures.start, rows, shares.reshape(1, *part.shape[:3], kw, inside)
 
 
@@ -279,16 +282,16 @@ def _add_cells(
     for start in range(0, n, step):
         part = dy[start : start + step]
         shares = spare[: len(back) * len(part) * places].reshape(len(back), -1)
-        np.matmul(back, part.reshape(-1, dy.shape[3]).T, out=shares)
+        mode.do(np.matmul, back, part.reshape(-1, dy.shape[3]).T, out=shares)
         cells = shares.reshape(-1, channels, len(part), *out)
         target = views(dx[start : start + step], weight.shape[:2], stride, dilation, out)
         for cell, (_, _, view) in zip(cells, target, strict=True):
             for k in range(channels):
-                view[..., k] += cell[k]
+                mode.do(np.add, view[..., k], cell[k], out=view[..., k])
 
 
 def _add_rows(
-    dx: Array, picture: int, down: slice, shares: Array, stride: int, dilation: int
+    dx: Array, picture: int, down: slice, shares: Array, stride: int, dilation: int, mode: Mode
 ) -> None:
     """Add to the rows `down` of the pictures from `picture` on what each output gives to the kw
     cells of its window in them; shares (groups, n, rows, out cols, kw, channels / groups)."""
@@ -298,7 +301,9 @@ def _add_rows(
             first = j * dilation
             along = slice(first, first + (out_cols - 1) * stride + 1, stride)
             part = np.moveaxis(shares[..., j, :], 0, 3)
-            dx[picture : picture + n, down, along] += part.reshape(n, rows, out_cols, -1)
+            target = dx[picture : picture + n, down, along]
+            target = target.reshape(*target.shape[:3], groups, inside)
+            mode.do(np.add, target, part, out=target)
         return
     # Windows that are far enough from each other do not overlap: whole window rows are added.
     apart = -(-kw // stride)
@@ -309,7 +314,7 @@ def _add_rows(
         part = windows[:, :, first::apart]
         start = picture * sn + down.start * sr + first * stride * sc
         view = np.ndarray(part.shape, dx.dtype, dx, start, strides)
-        view += part
+        mode.do(np.add, view, part, out=view)
 
 
 def kernel_gradient(

@@ -35,7 +35,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .layer import Mode
-from .lines import spread
+from .lines import line
 from .window import Pads, Size
 
 Array = np.ndarray
@@ -131,41 +131,51 @@ def correlate(
     x: Array, weight: Array, *, pads: Pads, mode: Mode, form: Form = FOUR, bias: Array | None = None
 ) -> Array:
     """What `patches.correlate` gives, where it `suits`; with the bias (filters,) added."""
-    x = np.ascontiguousarray(x)  # its rows are met through strides worked out here
+    x = mode.in_order(x)  # its rows are met through strides worked out here
     n, (kw, channels, filters) = len(x), weight.shape[1:]
     plan = _Plan.of(form, x.shape[1:3], kw, pads)
     y = mode.new((n, *plan.out, filters), x.dtype)
-    shift = None if bias is None else spread(bias, y)
-    kernels = _transformed(form, weight).reshape(form.read, 1, 1, kw * channels, filters)
+    shift = None if bias is None else line(bias, y, mode)
+    kernels = _transformed(form, weight, mode).reshape(form.read, 1, 1, kw * channels, filters)
     for block, (given, made) in _blocks(plan, n, (channels, filters), x.dtype, mode):
-        given.lay(form.input, block.strips(x, plan.top, form.read), plan.left, x.shape[2])
-        np.matmul(given.windows(plan.gap), kernels, out=made.places())
+        given.lay(form.input, block.strips(x, plan.top, form.read), plan.left, x.shape[2], mode)
+        mode.do(np.matmul, given.windows(plan.gap), kernels, out=made.places())
         grid, outputs = made.grid(0, plan.out[1]), form.output.astype(x.dtype)
         for strip, rows, tiles in block.strips(y, 0, form.step):
-            np.matmul(outputs[rows], grid[:, tiles], out=strip)
+            mode.do(np.matmul, outputs[rows], grid[:, tiles], out=strip)
             if shift is not None:
-                strip += shift
+                mode.do(np.add, strip, shift, out=strip)
     return y
 
 
 def scatter(dy: Array, weight: Array, *, pads: Pads, size: Size, mode: Mode) -> Array:
     """What `patches.scatter` gives: each of the steps of `correlate` transposed, from the last."""
-    dy = np.ascontiguousarray(dy)
+    dy = mode.in_order(dy)
     n, (kw, channels, filters) = len(dy), weight.shape[1:]
     plan = _Plan.of(FOUR, size, kw, pads)
     dx = mode.new((n, *size, channels), dy.dtype)
-    dx[...] = 0
     # What a cell gets comes from the kw places before it: the kernels lie turned.
-    turned = _transformed(FOUR, weight)[:, ::-1].swapaxes(2, 3)
+    turned = mode.in_order(_transformed(FOUR, weight, mode)[:, ::-1].swapaxes(2, 3))
     turned = turned.reshape(FOUR.read, 1, 1, kw * filters, channels)
-    for block, (made, given) in _blocks(plan, n, (channels, filters), dy.dtype, mode):
-        given.lay(FOUR.output.T, block.strips(dy, 0, FOUR.step), 0, dy.shape[2])
-        np.matmul(given.windows(0), turned, out=made.places())
-        grid, inputs = made.grid(plan.left, size[1]), FOUR.input.T.astype(dy.dtype)
-        for strip, rows, tiles in block.strips(dx, plan.top, FOUR.read):
-            shares = inputs[rows] @ grid[:, tiles]
-            for i in range(2):  # neighbours overlap, every other tile does not
-                strip[:, i::2] += shares[:, i::2]
+    inputs, step = FOUR.input.T.astype(dy.dtype), FOUR.step
+    if (below := dx[:, plan.tiles * step - plan.top :]).size:
+        mode.do(np.copyto, below, 0)
+    rooms: dict[tuple[int, ...], Array] = {}
+    # From the last: a tile gives `step` rows their first share, and adds to the next tile's rows.
+    for block, (made, given) in _blocks(plan, n, (channels, filters), dy.dtype, mode, down=False):
+        given.lay(FOUR.output.T, block.strips(dy, 0, step), 0, dy.shape[2], mode)
+        mode.do(np.matmul, given.windows(0), turned, out=made.places())
+        grid = made.grid(plan.left, size[1])
+        for strip, rows, tiles in block.strips(dx, plan.top, step):
+            mode.do(np.matmul, inputs[:step][rows], grid[:, tiles], out=strip)
+        for strip, rows, tiles in block.strips(dx, plan.top - step, FOUR.read - step):
+            if not strip.size:
+                continue
+            if strip.shape not in rooms:
+                rooms[strip.shape] = mode.temp(strip.shape, strip.dtype)
+            shares = rooms[strip.shape]
+            mode.do(np.matmul, inputs[step:][rows], grid[:, tiles], out=shares)
+            mode.do(np.add, strip, shares, out=strip)
     return dx
 
 
@@ -175,8 +185,8 @@ def kernel_gradient(x: Array, dy: Array, *, kernel: Size, pads: Pads, mode: Mode
     plan = _Plan.of(FOUR, x.shape[1:3], kernel[1], pads)
     total = np.zeros((FOUR.read, kernel[1] * channels, filters), dy.dtype)
     for block, (given, back) in _blocks(plan, len(x), (channels, filters), dy.dtype, mode):
-        given.lay(FOUR.input, block.strips(x, plan.top, FOUR.read), plan.left, x.shape[2])
-        back.lay(FOUR.output.T, block.strips(dy, 0, FOUR.step), 0, dy.shape[2])
+        given.lay(FOUR.input, block.strips(x, plan.top, FOUR.read), plan.left, x.shape[2], mode)
+        back.lay(FOUR.output.T, block.strips(dy, 0, FOUR.step), 0, dy.shape[2], mode)
         windows, places = given.windows(plan.gap).swapaxes(3, 4), back.places()
         for j in range(kernel[1]):  # their products are larger than what they are made of
             total += np.matmul(windows[:, :, j], places[:, :, j]).sum(axis=1)
@@ -184,10 +194,12 @@ def kernel_gradient(x: Array, dy: Array, *, kernel: Size, pads: Pads, mode: Mode
     return flat.reshape(*kernel, channels, filters)
 
 
-def _transformed(form: Form, weight: Array) -> Array:
+def _transformed(form: Form, weight: Array, mode: Mode) -> Array:
     """G w: (read, kw, channels, filters)."""
-    flat = form.kernel.astype(weight.dtype) @ weight.reshape(3, -1)
-    return flat.reshape(form.read, *weight.shape[1:])
+    made = mode.temp((form.read, *weight.shape[1:]), weight.dtype)
+    flat = mode.in_order(weight).reshape(3, -1)
+    mode.do(np.matmul, form.kernel.astype(weight.dtype), flat, out=made.reshape(form.read, -1))
+    return made
 
 
 class _Plan(NamedTuple):
@@ -245,7 +257,7 @@ class _Block(NamedTuple):
             self.tiles.start, self.tiles.stop, self.step, above, high, rows
         ):
             shape = (self.shape[0], tiles, stop - start, cols * channels)
-            begin = self.pictures.start * rows + first * self.step - above + start
+            begin = self.pictures.start * rows + min(rows, first * self.step - above + start)
             strides = (rows * row, self.step * row, row, x.itemsize)
             view: Array = np.ndarray(shape, x.dtype, x, begin * row, strides)
             at = first - self.tiles.start
@@ -253,9 +265,15 @@ class _Block(NamedTuple):
 
 
 def _blocks(
-    plan: _Plan, n: int, channels: tuple[int, int], dtype: np.dtype, mode: Mode
+    plan: _Plan,
+    n: int,
+    channels: tuple[int, int],
+    dtype: np.dtype,
+    mode: Mode,
+    down: bool = True,
 ) -> Iterator[tuple[_Block, list[_Cells]]]:
-    """The blocks of n pictures, with cells for what goes into the products and what comes out."""
+    """The blocks of n pictures, with cells for what goes into the products and what comes out, from
+    the first or from the last on."""
     row = plan.length * channels[0] * channels[1]
     units, step = plan.form.units, plan.form.step
     if (of_picture := plan.tiles * row) <= SMALL:
@@ -268,7 +286,7 @@ def _blocks(
         blocks = [_Block(slice(i, i + 1), cut, unit, step) for i in range(n) for cut in cuts]
     most = max(math.prod(block.rows(plan)) for block in blocks) * plan.kw
     rooms = [mode.temp((plan.form.read * (most + 2 * plan.gap) * c,), dtype) for c in channels]
-    for block in blocks:
+    for block in blocks if down else reversed(blocks):
         yield block, [_Cells(plan, block, *of) for of in zip(channels, rooms, strict=True)]
 
 
@@ -294,7 +312,7 @@ def _spans(
     spans: list[tuple[int, ...]] = []
     for rows, same in itertools.groupby(range(stop - start), on_map.__getitem__):
         tiles = list(same)
-        spans.append((start + tiles[0], len(tiles), *rows))
+        spans.append((start + tiles[0], len(tiles), rows[0], max(rows)))
     return spans
 
 
@@ -344,15 +362,16 @@ class _Cells:
         strips: Iterator[tuple[Array, slice, slice]],
         left: int,
         cols: int,
+        mode: Mode,
     ) -> None:
         """The matrix (read, rows of a tile) times each tile's rows, `left` cells from the begin."""
         plan, matrix = self.plan, matrix.astype(self.array.dtype)
-        self.array[:, : plan.gap] = 0
-        self.array[:, plan.gap + math.prod(self.block.shape) * plan.length :] = 0
+        mode.do(np.copyto, self.array[:, : plan.gap], 0)
+        mode.do(np.copyto, self.array[:, plan.gap + math.prod(self.block.shape) * plan.length :], 0)
         if left:
-            self.grid(0, left)[...] = 0
+            mode.do(np.copyto, self.grid(0, left), 0)
         if behind := plan.length - left - cols:
-            self.grid(left + cols, behind)[...] = 0
+            mode.do(np.copyto, self.grid(left + cols, behind), 0)
         target = self.grid(left, cols)
         for strip, rows, tiles in strips:
-            np.matmul(matrix[:, rows], strip, out=target[:, tiles])
+            mode.do(np.matmul, matrix[:, rows], strip, out=target[:, tiles])

@@ -88,7 +88,7 @@ class DepthwiseConv2D(Layer):
                 y += np.multiply(view[..., None], weight[i, j], out=part)
         y = y.reshape(*y.shape[:3], -1)
         if self.use_bias:
-            add_bias(y, self.param("bias", x.dtype))
+            add_bias(y, self.param("bias", x.dtype), mode)
         return y, None
 
     def _by_lines(self, padded: Array, weight: Array, y: Array, mode: Mode) -> None:
