@@ -152,7 +152,8 @@ def correlate(
     channels) or None for 0; returns (n, *out, out channels).
     """
     y = mode.new((x.shape[0], *out, weight.shape[3]), x.dtype)
-    w = grouped_weight(mode.in_order(weight), groups)
+    weight = mode.in_order(weight)
+    w = grouped_weight(weight, groups)
     kernel = (weight.shape[0], weight.shape[1])
     # Where the product is small beside the walk over y that adds it, the bias is one more row of w.
     ones = bias is not None and is_short(kernel, x.shape[3], groups)

@@ -65,6 +65,12 @@ class Scratch:
         """An uninitialised array until the program ends, or for ever where there is no arena."""
         return self._take(shape, dtype, self._kept) if self.arena else np.empty(shape, dtype)
 
+    @property
+    def size(self) -> int:
+        """How many bytes it holds."""
+        held = [*self._temps, *self._kept, *(b for free in self._free.values() for b in free)]
+        return sum(buffer.nbytes for buffer in held)
+
     def layer_done(self) -> None:
         """All temporaries are free again."""
         self._give_back(self._temps)

@@ -143,13 +143,14 @@ def forward(
     keep: Collection[str] | None = None,
     private: bool = False,
     untied: bool = False,
+    notes: list[Callable[[], Any]] | None = None,
 ) -> Program[dict[str, Call]]:
     """Run the nodes (with their places in the model) on one chunk.
 
     values: what is known already, by name; gains each node's output. With `keep` (None: everything)
     only those nodes' calls are returned, and a value is dropped after its last reader. private:
     nobody looks at the values between but `backward`; some are then written over. untied: see
-    `Mode`.
+    `Mode`. notes: where the calls are noted (see `again`).
     """
     calls: dict[str, Call] = {}
     spare = _spare([node for _, node in nodes], keep or ()) if private else set()
@@ -160,7 +161,7 @@ def forward(
         # A frozen layer's statistics stand still as well: it runs as at prediction.
         learns = train and (layer.trainable or not layer.buffers)
         rng = draw.generator(place, chunk) if learns and layer.random else None
-        mode = Mode(learns, rng, scratch, private, untied, spare=node.name in spare)
+        mode = Mode(learns, rng, scratch, private, untied, node.name in spare, notes=notes)
         if learns and layer.couples:
             part = layer.forward_part(*xs, mode=mode)
             scratch.layer_done()

@@ -146,6 +146,28 @@ def check_private(s: Subject) -> None:
         _same(s, s.layer.grads(s.dy, call), s.layer.grads(s.dy, plain), f"grads {hint}")
 
 
+def check_repeats(s: Subject) -> None:
+    """A layer that `repeats` gives the right numbers when its noted calls are made again, for other
+    inputs, gradients and parameters in the same memory."""
+    if not s.layer.repeats:
+        return
+    layer = s.layer.with_params(**{name: p.copy() for name, p in s.layer.params.items()})
+    xs, dy, notes, scratch = tuple(x.copy() for x in s.xs), s.dy.copy(), [], Scratch()
+    scratch.arena = True
+    call = s.run(layer=layer, xs=xs, notes=notes, scratch=scratch)
+    scratch.layer_done()
+    noting = replace(call, mode=replace(call.mode, notes=notes, scratch=scratch))
+    dxs = backward(layer, dy, noting) if layer.differentiable else ()
+    for array in (*xs, dy, *layer.params.values()):
+        array[...] = np.flip(array) * 0.9
+    for again in notes:
+        again()
+    wanted = s.run(layer=layer, xs=xs)
+    hint = "made again by its noted calls (does all go through mode.do?)"
+    _same(s, [call.y], [wanted.y], f"forward {hint}")
+    _same(s, dxs, backward(layer, dy, wanted) if dxs else (), f"backward {hint}")
+
+
 def check_chunks(s: Subject) -> None:
     """A batch cut into chunks gives what the whole batch gives; gradients add up."""
     for train in (False,) if s.layer.random else (False, True):
@@ -194,6 +216,7 @@ CHECKS: tuple[Callable[[Subject], None], ...] = (
     check_windows,
     check_scratch,
     check_private,
+    check_repeats,
     check_chunks,
     check_config,
 )

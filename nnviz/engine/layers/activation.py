@@ -82,18 +82,32 @@ class Softmax(_Together):
     """
 
     later = ("axis",)
+    repeats = True
 
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
         (x,) = xs
-        axes = self._along(x.shape[1:])
-        y = mode.new(x.shape, x.dtype)
-        np.exp(np.subtract(x, x.max(axis=axes, keepdims=True), out=y), out=y)
-        y /= y.sum(axis=axes, keepdims=True)
+        do, along = mode.do, {"axis": self._along(x.shape[1:]), "keepdims": True}
+        y, joined = mode.new(x.shape, x.dtype), self._joined(x, mode)
+        do(np.maximum.reduce, x, out=joined, **along)
+        do(np.subtract, x, joined, out=y)
+        do(np.exp, y, out=y)
+        do(np.add.reduce, y, out=joined, **along)
+        do(np.divide, y, joined, out=y)
         return y, None
 
     def backward(self, dy: Array, call: Call) -> Array:
-        y, axes = call.y, self._along(call.y.shape[1:])
-        return y * (dy - (dy * y).sum(axis=axes, keepdims=True))
+        y, mode, axes = call.y, call.mode, self._along(call.y.shape[1:])
+        dx, joined = mode.new(y.shape, y.dtype), self._joined(y, mode)
+        mode.do(np.multiply, dy, y, out=dx)
+        mode.do(np.add.reduce, dx, out=joined, axis=axes, keepdims=True)
+        mode.do(np.subtract, dy, joined, out=dx)
+        mode.do(np.multiply, y, dx, out=dx)
+        return dx
+
+    def _joined(self, x: Array, mode: Mode) -> Array:
+        """Room for one number of each vector."""
+        axes = self._along(x.shape[1:])
+        return mode.temp([1 if a in axes else n for a, n in enumerate(x.shape)], x.dtype)
 
 
 class LogSoftmax(_Together):
@@ -118,6 +132,7 @@ class Linear(Pointwise):
     """y = x; dx = dy. For a place where something else could stand."""
 
     elementwise = True
+    repeats = True
 
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
         return xs[0], None

@@ -71,6 +71,7 @@ class Conv2D(Layer):
 
     crops = True
     forgets = True
+    repeats = True
 
     def window(self, i: int = 0) -> SlidingWindow:
         return SlidingWindow(self.kernel_size, self.strides, self.padding, self.dilation_rate)

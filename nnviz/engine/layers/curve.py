@@ -57,6 +57,8 @@ class ReLU6(ReLU):
     Howard et al. 2017 ("MobileNets"), arXiv:1704.04861; it keeps numbers small enough for few bits.
     """
 
+    repeats = False
+
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
         y = xs[0] if mode.spare else mode.new(xs[0].shape, xs[0].dtype)
         return np.clip(xs[0], 0, 6, out=y), None

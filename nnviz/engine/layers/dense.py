@@ -32,6 +32,7 @@ class Dense(Layer):
     gathers = True
     linear = True
     forgets = True
+    repeats = True
     later = ("everywhere",)
 
     def __init__(
@@ -73,24 +74,25 @@ class Dense(Layer):
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
         (x,) = xs
         y = mode.new((*x.shape[:-1], self.units), x.dtype)
-        rows, out = _rows(x), _rows(y)
+        rows, out = _rows(x, mode), _rows(y, mode)
         for i, (part, weight) in enumerate(_parts(self.params["weight"], x.dtype)):
             if i == 0:
-                np.matmul(rows[:, part], weight, out=out)
+                mode.do(np.matmul, rows[:, part], weight, out=out)
             else:
                 out += rows[:, part] @ weight
         if self.use_bias:
-            y += self.param("bias", x.dtype)
+            mode.do(np.add, out, self.param("bias", x.dtype), out=out)
         return y, None
 
     def backward(self, dy: Array, call: Call) -> Array:
         dx = call.mode.new(call.x.shape, dy.dtype)
+        rows, out = _rows(dy, call.mode), _rows(dx, call.mode)
         for part, weight in _parts(self.params["weight"], dy.dtype):
-            np.matmul(_rows(dy), weight.T, out=_rows(dx)[:, part])
+            call.mode.do(np.matmul, rows, weight.T, out=out[:, part])
         return dx
 
     def grads(self, dy: Array, call: Call) -> dict[str, Array]:
-        x, dy = _rows(call.x), _rows(dy)
+        x, dy = _rows(call.x, call.mode), _rows(dy, call.mode)
         out = call.mode.new(self.params["weight"].shape, dy.dtype)
         # One call for the whole batch (see `gathers`), so it is shared out here.
         count = 2 * round(len(x) * out.size / MANY / 2) or 1
@@ -151,6 +153,6 @@ def _parts(weight: Array, dtype: Any) -> Iterator[tuple[slice, Array]]:
         yield slice(start, start + step), weight[start : start + step].astype(dtype, copy=False)
 
 
-def _rows(x: Array) -> Array:
-    """All places as rows of one matrix, a view where x is contiguous."""
-    return x.reshape(-1, x.shape[-1])
+def _rows(x: Array, mode: Mode) -> Array:
+    """All places as rows of one matrix."""
+    return x if x.ndim == 2 else mode.in_order(x).reshape(-1, x.shape[-1])

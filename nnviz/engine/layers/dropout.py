@@ -30,6 +30,7 @@ class Dropout(Layer):
 
     random = True
     elementwise = True
+    repeats = True
 
     def __init__(self, rate: float, *, name: str | None = None) -> None:
         super().__init__(name=name)

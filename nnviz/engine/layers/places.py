@@ -24,6 +24,7 @@ class MaxPlaces2D(MaxPooling2D):
 
     differentiable = False
     crops = False
+    repeats = False
 
     def __init__(
         self,

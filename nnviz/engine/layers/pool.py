@@ -73,7 +73,7 @@ class _Pooling(Layer):
         n, rows, cols, channels = x.shape
         dx = mode.new((n, top + rows + bottom, left + cols + right, channels), x.dtype)
         if not covered:
-            dx[...] = 0
+            mode.do(np.copyto, dx, 0)
         return dx, dx[:, top : top + rows, left : left + cols]
 
     @classmethod
@@ -103,6 +103,7 @@ class MaxPooling2D(_Pooling):
 
     beside = -np.inf
     chooses = True
+    repeats = True
 
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
         (x,) = xs
@@ -116,9 +117,10 @@ class MaxPooling2D(_Pooling):
             cells = self._along(given, axis, out[axis])
             largest = next(cells)
             for view in cells:
-                largest = np.maximum(largest, view, out=made)
+                mode.do(np.maximum, largest, view, out=made)
+                largest = made
             if largest is not made:  # windows of one cell
-                np.copyto(made, largest)
+                mode.do(np.copyto, made, largest)
         return y, None
 
     @property
@@ -137,27 +139,29 @@ class MaxPooling2D(_Pooling):
             yield view
 
     def backward(self, dy: Array, call: Call) -> Array:
-        x = call.x
+        x, do = call.x, call.mode.do
         out = call.y.shape[1:3]
         padded = pad(x, self.window().padding(x.shape[1:3]), -np.inf, call.mode)
         sides = list(zip(self.strides, self.window().reach, out, padded.shape[1:3], strict=True))
         tiled = all(stride == reach and k * stride == n for stride, reach, k, n in sides)
         framed, dx = self._framed(x, call.mode, covered=tiled and self.dilation_rate == (1, 1))
         open_, here = (call.mode.temp(dy.shape, bool) for _ in range(2))
-        open_[...] = True  # windows whose maximum has not been met yet
+        do(np.copyto, open_, True)  # windows whose maximum has not been met yet
+        share = None if self.apart else call.mode.temp(dy.shape, dy.dtype)
         last = self.pool_size[0] * self.pool_size[1] - 1
         cells = zip(self._views(padded, out), self._views(framed, out), strict=True)
         for i, (view, target) in enumerate(cells):
             if i < last:
-                np.equal(view, call.y, out=here)
-                here &= open_
-                open_ ^= here
+                do(np.equal, view, call.y, out=here)
+                do(np.logical_and, here, open_, out=here)
+                do(np.logical_xor, open_, here, out=open_)
             else:
                 here = open_
             if self.apart:
-                np.multiply(dy, here, out=target)
+                do(np.multiply, dy, here, out=target)
             else:
-                target += dy * here
+                do(np.multiply, dy, here, out=share)
+                do(np.add, target, share, out=target)
         return dx
 
     @classmethod

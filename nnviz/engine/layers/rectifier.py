@@ -9,6 +9,7 @@ import numpy as np
 
 from ...errors import ArgumentError
 from ..layer import Array, Call, Layer, Mode, Shape
+from ..lines import line, lines
 from .activation import Pointwise, sigmoid
 from .axes import added_up, check_axes, placed
 
@@ -23,15 +24,25 @@ class ReLU(Pointwise):
     """y = max(x, 0); dx = dy where x > 0, else 0."""
 
     elementwise = True
+    repeats = True
 
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
-        y = xs[0] if mode.spare else mode.new(xs[0].shape, xs[0].dtype)
-        return np.maximum(xs[0], 0, out=y), None
+        (x,) = xs
+        y = x if mode.spare else mode.new(x.shape, x.dtype)
+        # Beside a line of zeros NumPy is more than twice as fast as beside a single 0.
+        if x.flags.c_contiguous and x.ndim > 1:
+            mode.do(np.maximum, lines(x), line(0, x, mode), out=lines(y))
+        else:
+            mode.do(np.maximum, x, 0, out=y)
+        return y, None
 
     def backward(self, dy: Array, call: Call) -> Array:
         # Where y was written over x, it says the same: y > 0 where x > 0.
-        passes = np.greater(call.x, 0, out=call.mode.temp(dy.shape, bool))
-        return np.multiply(dy, passes, out=call.mode.new(dy.shape, dy.dtype))
+        do, passes = call.mode.do, call.mode.temp(dy.shape, bool)
+        do(np.greater, call.x, 0, out=passes)
+        dx = call.mode.new(dy.shape, dy.dtype)
+        do(np.multiply, dy, passes, out=dx)
+        return dx
 
 
 class LeakyReLU(Pointwise):

@@ -17,15 +17,23 @@ class Flatten(Layer):
     """A picture as one long vector: rows, then cols, then channels (row-major, channels last)."""
 
     by_channel = True  # of a map's channels: every so many numbers one is of the same
+    repeats = True
 
     def out_shape(self, *shapes: Shape) -> Shape:
         return (math.prod(shapes[0]),)
 
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
-        return xs[0].reshape(xs[0].shape[0], -1), None
+        return self._laid(xs[0], (len(xs[0]), math.prod(xs[0].shape[1:])), mode), None
 
     def backward(self, dy: Array, call: Call) -> Array:
-        return dy.reshape(call.x.shape)
+        return self._laid(dy, call.x.shape, call.mode)
+
+    def _laid(self, x: Array, shape: Shape, mode: Mode) -> Array:
+        if not x.flags.c_contiguous:
+            copied = mode.new(x.shape, x.dtype)
+            mode.do(np.copyto, copied, x)
+            x = copied
+        return x.reshape(shape)
 
 
 class Reshape(Layer):

@@ -89,7 +89,7 @@ class Conv2DTranspose(Conv2D):
         weight, out = self.param("weight", x.dtype), self.window().out_size(size)
         y = scatter(x, weight, size=out, mode=mode, **self._settings(size))
         if self.use_bias:
-            y += self.param("bias", x.dtype)
+            mode.do(np.add, y, self.param("bias", x.dtype), out=y)
         return y, None
 
     def backward(self, dy: Array, call: Call) -> Array:
