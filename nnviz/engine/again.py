@@ -27,15 +27,16 @@ from .folding import is_ours, pooled_first
 from .graph import INPUT, Node
 from .layer import Array, Mode, Shape
 from .layers.reshape import Flatten
+from .mode import Notes
 from .scratch import Scratch
 from .walk import Draw, forward, leading_to
 
 if TYPE_CHECKING:
     from .model import Model
 
-BLOCK_BYTES = 1 << 20
+BLOCK_BYTES = 5 << 18
 """The activations around the largest layer take about this much for the pictures that run together
-before the flattening: half of a usual second-level cache."""
+before the flattening: they and what is made of them fit a usual second-level cache."""
 
 MOST_BYTES = 64 << 20
 """What is noted for a model holds its memory for the next time; at most about this much."""
@@ -49,18 +50,15 @@ class Noted:
     def __init__(
         self, nodes: Numbered, shapes: Mapping[str, Shape], output: str, block: int, x: Array
     ) -> None:
-        self.given = x.copy()
-        self.calls: list[Callable[[], Any]] = []
-        self._scratch, mode = Scratch(), Mode(notes=self.calls)
-        self._scratch.arena = True
+        self.given, self.thread = x.copy(), 0
+        self._notes, self._scratch = Notes(), Scratch()
+        self._scratch.arena, mode = True, Mode(notes=self._notes)
         values = {INPUT: self.given}
         cut = flattening([node for _, node in nodes])
         if cut:
             flat = nodes[cut][1].inputs[0]
             joined = np.empty((len(x), *shapes[flat]), x.dtype)
-            step = -(-len(x) // -(-len(x) // block))
-            for start in range(0, len(x), step):
-                rows = slice(start, start + step)
+            for rows in _alike(len(x), block):
                 part = self._walk(nodes[:cut], {INPUT: self.given[rows]}, flat)
                 mode.do(np.copyto, joined[rows], part)
                 self._scratch.let_go()
@@ -73,7 +71,7 @@ class Noted:
             return values[wanted]
         walk = forward(
             nodes, values, chunk=0, train=False, draw=Draw(), scratch=self._scratch,
-            keep={wanted}, private=True, notes=self.calls,
+            keep={wanted}, private=True, notes=self._notes,
         )  # fmt: skip
         try:
             next(walk)
@@ -84,9 +82,14 @@ class Noted:
     def again(self, x: Array) -> Array:
         """The output for other pictures, in memory that the next time writes over."""
         np.copyto(self.given, x)
-        for call in self.calls:
-            call()
+        self._notes.play()
         return self.output
+
+
+def _alike(n: int, most: int) -> list[slice]:
+    """Slices of n pictures, as few as have at most so many, and nearly one size."""
+    count = -(-n // most)
+    return [slice(i * n // count, (i + 1) * n // count) for i in range(count)]
 
 
 def flattening(nodes: Sequence[Node]) -> int:
@@ -128,15 +131,18 @@ class Again:
 
     def output(self, x: Array) -> Array:
         """The model's output for one chunk of the network's input."""
-        key = len(x), x.dtype.str
+        key, thread = (len(x), x.dtype.str), threading.get_ident()
         with self._lock:
-            spare = self._spare.get(key)
-            noted = spare.pop() if spare else None
+            spare = self._spare.get(key, [])
+            # Its memory is still in the cache of the processor where it ran.
+            own = (i for i, noted in enumerate(spare) if noted.thread == thread)
+            noted = spare.pop(next(own, -1)) if spare else None
         if noted is None:
             noted = Noted(self._nodes, self._shapes, self._output, self._block, x)
             y = noted.output.copy()
         else:
             y = noted.again(x).copy()
+        noted.thread = thread
         self._keep(key, noted)
         return y
 

@@ -12,94 +12,23 @@ import copy
 import inspect
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from ..errors import ArgumentError
+from .mode import Array, Call, Mode
 from .window import POINTWISE, Window
 
 if TYPE_CHECKING:
     from .graph import Symbol
-    from .scratch import Scratch
 
-Array = np.ndarray
 Shape = tuple[int, ...]
 """The shape of one sample, without N: a picture's `(rows, cols, channels)`, a vector's
 `(features,)`, or anything of up to `RANKS` axes."""
 RANKS = 6
 """How many axes a sample may have."""
-
-
-@dataclass(frozen=True)
-class Mode:
-    """How a layer is asked to run; chosen by the caller, never stored on a layer.
-
-    train: batch statistics and dropout instead of running statistics and none.
-    rng: this node's and this chunk's own generator (only where `layer.random`).
-    scratch: reusable memory of this chunk; None allocates.
-    private: nobody looks at the values between, so a layer may take the quickest way to them even
-        where the last digits then depend on the place in the picture (see `winograd`).
-    untied: nothing will choose between places on a way back, so that places which see the same
-        may differ in their last digits, but for those of a plain ground (see `winograd`).
-    spare: nobody reads its input again, so a layer may write its output over it.
-    totals: what the whole batch has to say to a layer that couples its samples (`layer.couples`);
-        None lets the layer take the chunk for the whole batch.
-    notes: where `do` notes its calls, so that they can be made again (see `again`).
-    """
-
-    train: bool = False
-    rng: np.random.Generator | None = None
-    scratch: Scratch | None = None
-    private: bool = False
-    untied: bool = False
-    spare: bool = False
-    totals: Any = None
-    notes: list[Callable[[], Any]] | None = None
-
-    def do(self, work: Callable[..., Any], *args: Any, **named: Any) -> None:
-        """work(*args, **named), which writes its answer into one of these arrays."""
-        work(*args, **named)
-        if self.notes is not None:
-            self.notes.append(partial(work, *args, **named))
-
-    def in_order(self, x: Array) -> Array:
-        """`x` with its numbers one after the other: itself, or a temporary copy."""
-        if x.flags.c_contiguous:
-            return x
-        laid = self.temp(x.shape, x.dtype)
-        self.do(np.copyto, laid, x)
-        return laid
-
-    def new(self, shape: Sequence[int], dtype: Any) -> Array:
-        """An uninitialised array for `y`, `saved` or a gradient: it outlives the layer's call."""
-        return np.empty(shape, dtype) if self.scratch is None else self.scratch.keep(shape, dtype)
-
-    def temp(self, shape: Sequence[int], dtype: Any) -> Array:
-        """An uninitialised array that dies when the layer returns."""
-        return np.empty(shape, dtype) if self.scratch is None else self.scratch.temp(shape, dtype)
-
-
-@dataclass(frozen=True)
-class Call:
-    """One layer applied to one chunk: all that its backward needs.
-
-    chunk: which of the run's chunks; a rule that compares with another run of the same batch finds
-    the other call by it.
-    """
-
-    xs: tuple[Array, ...]
-    y: Array
-    saved: Any
-    mode: Mode
-    chunk: int = 0
-
-    @property
-    def x(self) -> Array:
-        """The input of a layer that has only one."""
-        return self.xs[0]
 
 
 class Layer:
@@ -121,9 +50,9 @@ class Layer:
     """Whether backward and grads do without `call.y`, so that the next layer may write over it."""
 
     repeats: ClassVar[bool] = False
-    """Whether at prediction, in the dtype of its parameters, forward and backward are for all inputs
-    of one shape the same calls, all made by `mode.do`: on nothing but the inputs, the parameters
-    themselves and memory of `mode`."""
+    """Whether at prediction, in the dtype of its parameters, forward and backward are for all
+    inputs of one shape the same calls, all made by `mode.do`: on nothing but the inputs, the
+    parameters themselves and memory of `mode`."""
 
     chooses: ClassVar[bool] = False
     """Whether its gradient goes to the largest of several numbers, so that ties must be true."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .layer import Mode
+from .mode import Mode
 
 Array = np.ndarray
 PART_BYTES = 1 << 19
@@ -30,9 +30,11 @@ def spread(of_channel: Array, x: Array) -> Array:
 
 def line(of_channel: Array | float, x: Array, mode: Mode) -> Array:
     """`spread`, of channels or of one number, in memory that dies when the layer returns."""
-    cells = mode.temp((_cols(x), x.shape[-1]), x.dtype)
-    mode.do(np.copyto, cells, of_channel)
-    return cells.reshape(-1)
+    return mode.settled((_cols(x), x.shape[-1]), x.dtype, _fill, of_channel).reshape(-1)
+
+
+def _fill(value: Array | float, *, out: Array) -> None:
+    np.copyto(out, value)
 
 
 def in_cache(*arrays: Array) -> Iterator[tuple[Array, ...]]:

@@ -32,9 +32,10 @@ def pad(x: Array, pads: Pads, value: float, mode: Mode) -> Array:
     n, rows, cols, channels = x.shape
     out = mode.temp((n, top + rows + bottom, left + cols + right, channels), x.dtype)
     inside = out[:, top : top + rows]
-    for part in (out[:, :top], out[:, top + rows :], inside[:, :, :left], inside[:, :, left + cols :]):
-        if part.size:
-            mode.do(np.copyto, part, value)
+    above, below = out[:, :top], out[:, top + rows :]
+    for frame in (above, below, inside[:, :, :left], inside[:, :, left + cols :]):
+        if frame.size:
+            mode.do(np.copyto, frame, value)
     mode.do(np.copyto, inside[:, :, left : left + cols], x)
     return out
 
@@ -152,14 +153,14 @@ def correlate(
     channels) or None for 0; returns (n, *out, out channels).
     """
     y = mode.new((x.shape[0], *out, weight.shape[3]), x.dtype)
-    weight = mode.in_order(weight)
-    w = grouped_weight(weight, groups)
     kernel = (weight.shape[0], weight.shape[1])
     # Where the product is small beside the walk over y that adds it, the bias is one more row of w.
     ones = bias is not None and is_short(kernel, x.shape[3], groups)
     if bias is not None and ones:
-        w = mode.temp((1, w.shape[1] + 1, w.shape[2]), x.dtype)
-        mode.do(np.concatenate, [weight.reshape(1, -1, weight.shape[3]), bias[None, None]], 1, w)
+        shape = (1, weight[..., 0].size + 1, weight.shape[3])
+        w = mode.settled(shape, x.dtype, _above_bias, weight, bias)
+    else:
+        w = grouped_weight(mode.in_order(weight), groups)
     padded = pad(x, pads, 0.0, mode)
     for pictures, rows, matrix in patch_matrices(
         padded, kernel, stride, dilation, out, groups, mode, ones
@@ -172,6 +173,10 @@ def correlate(
     if bias is not None and not ones:
         add_bias(y, bias, mode)
     return y
+
+
+def _above_bias(weight: Array, bias: Array, *, out: Array) -> None:
+    out[0, :-1], out[0, -1] = weight.reshape(-1, weight.shape[3]), bias
 
 
 def scatter(

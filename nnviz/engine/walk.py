@@ -18,6 +18,7 @@ from ..errors import ArgumentError
 from .executor import Program, each
 from .graph import INPUT, Node
 from .layer import Array, Call, Layer, Mode, Rule, Shape
+from .mode import Notes
 from .scratch import Scratch
 
 RuleFor = Callable[[Node], Rule]
@@ -143,7 +144,7 @@ def forward(
     keep: Collection[str] | None = None,
     private: bool = False,
     untied: bool = False,
-    notes: list[Callable[[], Any]] | None = None,
+    notes: Notes | None = None,
 ) -> Program[dict[str, Call]]:
     """Run the nodes (with their places in the model) on one chunk.
 

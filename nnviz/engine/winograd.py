@@ -136,7 +136,8 @@ def correlate(
     plan = _Plan.of(form, x.shape[1:3], kw, pads)
     y = mode.new((n, *plan.out, filters), x.dtype)
     shift = None if bias is None else line(bias, y, mode)
-    kernels = _transformed(form, weight, mode).reshape(form.read, 1, 1, kw * channels, filters)
+    kernels = mode.settled((form.read, *weight.shape[1:]), x.dtype, _transform, form, weight)
+    kernels = kernels.reshape(form.read, 1, 1, kw * channels, filters)
     for block, (given, made) in _blocks(plan, n, (channels, filters), x.dtype, mode):
         given.lay(form.input, block.strips(x, plan.top, form.read), plan.left, x.shape[2], mode)
         mode.do(np.matmul, given.windows(plan.gap), kernels, out=made.places())
@@ -155,7 +156,7 @@ def scatter(dy: Array, weight: Array, *, pads: Pads, size: Size, mode: Mode) -> 
     plan = _Plan.of(FOUR, size, kw, pads)
     dx = mode.new((n, *size, channels), dy.dtype)
     # What a cell gets comes from the kw places before it: the kernels lie turned.
-    turned = mode.in_order(_transformed(FOUR, weight, mode)[:, ::-1].swapaxes(2, 3))
+    turned = mode.settled((FOUR.read, kw, filters, channels), dy.dtype, _turn, FOUR, weight)
     turned = turned.reshape(FOUR.read, 1, 1, kw * filters, channels)
     inputs, step = FOUR.input.T.astype(dy.dtype), FOUR.step
     if (below := dx[:, plan.tiles * step - plan.top :]).size:
@@ -194,12 +195,15 @@ def kernel_gradient(x: Array, dy: Array, *, kernel: Size, pads: Pads, mode: Mode
     return flat.reshape(*kernel, channels, filters)
 
 
-def _transformed(form: Form, weight: Array, mode: Mode) -> Array:
+def _transform(form: Form, weight: Array, *, out: Array) -> None:
     """G w: (read, kw, channels, filters)."""
-    made = mode.temp((form.read, *weight.shape[1:]), weight.dtype)
-    flat = mode.in_order(weight).reshape(3, -1)
-    mode.do(np.matmul, form.kernel.astype(weight.dtype), flat, out=made.reshape(form.read, -1))
-    return made
+    matrix = form.kernel.astype(weight.dtype)
+    np.matmul(matrix, weight.reshape(3, -1), out=out.reshape(form.read, -1))
+
+
+def _turn(form: Form, weight: Array, *, out: Array) -> None:
+    """G w with columns reversed, and filters before channels: (read, kw, filters, channels)."""
+    _transform(form, weight[:, ::-1].swapaxes(2, 3), out=out)
 
 
 class _Plan(NamedTuple):

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.layer import Array, Call, Layer, Shape
+from ..engine.mode import Notes
 from ..engine.scratch import Scratch
 from ..errors import ArgumentError
 from .gradients import check_gradients
@@ -152,7 +153,7 @@ def check_repeats(s: Subject) -> None:
     if not s.layer.repeats:
         return
     layer = s.layer.with_params(**{name: p.copy() for name, p in s.layer.params.items()})
-    xs, dy, notes, scratch = tuple(x.copy() for x in s.xs), s.dy.copy(), [], Scratch()
+    xs, dy, notes, scratch = tuple(x.copy() for x in s.xs), s.dy.copy(), Notes(), Scratch()
     scratch.arena = True
     call = s.run(layer=layer, xs=xs, notes=notes, scratch=scratch)
     scratch.layer_done()
@@ -160,8 +161,7 @@ def check_repeats(s: Subject) -> None:
     dxs = backward(layer, dy, noting) if layer.differentiable else ()
     for array in (*xs, dy, *layer.params.values()):
         array[...] = np.flip(array) * 0.9
-    for again in notes:
-        again()
+    notes.play()
     wanted = s.run(layer=layer, xs=xs)
     hint = "made again by its noted calls (does all go through mode.do?)"
     _same(s, [call.y], [wanted.y], f"forward {hint}")

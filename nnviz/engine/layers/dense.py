@@ -14,9 +14,12 @@ from ..initializers import Spec, check_initializer, initializer
 from ..layer import Array, Call, Layer, Mode, Shape, whole
 from ..lines import PART_BYTES
 from ..window import POINTWISE, SlidingWindow
+from ..winograd import SMALL
 
 MANY = 1 << 25
 """Multiply-adds that are worth a thread's while."""
+FEW = 24
+"""So few rows are multiplied with slabs of the weight."""
 
 
 class Dense(Layer):
@@ -77,7 +80,7 @@ class Dense(Layer):
         rows, out = _rows(x, mode), _rows(y, mode)
         for i, (part, weight) in enumerate(_parts(self.params["weight"], x.dtype)):
             if i == 0:
-                mode.do(np.matmul, rows[:, part], weight, out=out)
+                _multiply(rows[:, part], weight, out, mode)
             else:
                 out += rows[:, part] @ weight
         if self.use_bias:
@@ -151,6 +154,21 @@ def _parts(weight: Array, dtype: Any) -> Iterator[tuple[slice, Array]]:
         step = max(1, PART_BYTES // (weight.shape[1] * np.dtype(dtype).itemsize))
     for start in range(0, len(weight), step):
         yield slice(start, start + step), weight[start : start + step].astype(dtype, copy=False)
+
+
+def _multiply(x: Array, weight: Array, y: Array, mode: Mode) -> None:
+    """y = x W. For a few rows the library would spend as much time on packing W as on the product:
+    slabs of W are so small that it takes them as they are, and what they give is added up."""
+    (n, inside), units = x.shape, weight.shape[1]
+    count = -(-n * inside * units // SMALL)
+    count = next((c for c in range(count, 2 * count) if inside % c == 0), 1)
+    if not 1 < n <= FEW or count == 1:
+        mode.do(np.matmul, x, weight, out=y)
+        return
+    parts = mode.temp((count, n, units), x.dtype)
+    slabs = x.reshape(n, count, -1).swapaxes(0, 1)
+    mode.do(np.matmul, slabs, weight.reshape(count, -1, units), out=parts)
+    mode.do(np.add.reduce, parts, axis=0, out=y)
 
 
 def _rows(x: Array, mode: Mode) -> Array:

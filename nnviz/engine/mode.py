@@ -1,0 +1,116 @@
+"""How a layer is asked to run, and what its run leaves behind.
+
+A layer holds parameters alone: who runs it hands it a `Mode`, which lends memory and makes its
+NumPy calls, and keeps a `Call`, from which its backward is computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from .scratch import Scratch
+
+Array = np.ndarray
+
+
+class Notes:
+    """The calls of a run, noted so that they can be made again on the same memory (see `again`)."""
+
+    def __init__(self) -> None:
+        self.calls: list[Callable[[], Any]] = []
+        self.settled: dict[Any, tuple[Any, Array]] = {}
+
+    def play(self) -> None:
+        """All of them, in order."""
+        for call in self.calls:
+            call()
+
+
+@dataclass(frozen=True)
+class Mode:
+    """How a layer is asked to run; chosen by the caller, never stored on a layer.
+
+    train: batch statistics and dropout instead of running statistics and none.
+    rng: this node's and this chunk's own generator (only where `layer.random`).
+    scratch: reusable memory of this chunk; None allocates.
+    private: nobody looks at the values between, so a layer may take the quickest way to them even
+        where the last digits then depend on the place in the picture (see `winograd`).
+    untied: nothing will choose between places on a way back, so that places which see the same
+        may differ in their last digits, but for those of a plain ground (see `winograd`).
+    spare: nobody reads its input again, so a layer may write its output over it.
+    totals: what the whole batch has to say to a layer that couples its samples (`layer.couples`);
+        None lets the layer take the chunk for the whole batch.
+    notes: where `do` notes its calls, so that they can be made again (see `again`).
+    """
+
+    train: bool = False
+    rng: np.random.Generator | None = None
+    scratch: Scratch | None = None
+    private: bool = False
+    untied: bool = False
+    spare: bool = False
+    totals: Any = None
+    notes: Notes | None = None
+
+    def do(self, work: Callable[..., Any], *args: Any, **named: Any) -> None:
+        """work(*args, **named), which writes its answer into one of these arrays."""
+        work(*args, **named)
+        if self.notes is not None:
+            self.notes.calls.append(partial(work, *args, **named))
+
+    def settled(
+        self, shape: Sequence[int], dtype: Any, work: Callable[..., Any], *args: Any
+    ) -> Array:
+        """What work(*args, out=…) makes of parameters alone. A layer that runs on several blocks of
+        one chunk has it made once, where calls are noted."""
+        if self.notes is None:
+            made = self.temp(shape, dtype)
+            work(*args, out=made)
+            return made
+        key = (work, *map(id, args), *shape, dtype)
+        if key not in self.notes.settled:
+            self.notes.settled[key] = args, np.empty(shape, dtype)
+            self.do(work, *args, out=self.notes.settled[key][1])
+        return self.notes.settled[key][1]
+
+    def in_order(self, x: Array) -> Array:
+        """`x` with its numbers one after the other: itself, or a temporary copy."""
+        if x.flags.c_contiguous:
+            return x
+        laid = self.temp(x.shape, x.dtype)
+        self.do(np.copyto, laid, x)
+        return laid
+
+    def new(self, shape: Sequence[int], dtype: Any) -> Array:
+        """An uninitialised array for `y`, `saved` or a gradient: it outlives the layer's call."""
+        return np.empty(shape, dtype) if self.scratch is None else self.scratch.keep(shape, dtype)
+
+    def temp(self, shape: Sequence[int], dtype: Any) -> Array:
+        """An uninitialised array that dies when the layer returns."""
+        return np.empty(shape, dtype) if self.scratch is None else self.scratch.temp(shape, dtype)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One layer applied to one chunk: all that its backward needs.
+
+    chunk: which of the run's chunks; a rule that compares with another run of the same batch finds
+    the other call by it.
+    """
+
+    xs: tuple[Array, ...]
+    y: Array
+    saved: Any
+    mode: Mode
+    chunk: int = 0
+
+    @property
+    def x(self) -> Array:
+        """The input of a layer that has only one."""
+        return self.xs[0]

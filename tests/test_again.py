@@ -1,0 +1,147 @@
+"""What is made again from noted calls is what a walk through the layers gives."""
+
+from __future__ import annotations
+
+import gc
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import nnviz as nv
+from nnviz.engine import again
+from nnviz.engine.layers import Softmax, TrueConv2D
+from nnviz.testing import check_layer
+
+
+def digits(**first):
+    """Layers of all kinds that repeat, with Winograd's way among them."""
+    layers = [
+        TrueConv2D(8, 3, activation="relu", **first),
+        nv.Conv2D(16, 3, padding="same", activation="relu"),
+        nv.MaxPooling2D(2),
+        nv.Conv2D(16, 3, strides=2, groups=2, use_bias=False),
+        nv.Dropout(0.25),
+        nv.Flatten(),
+        nv.Dense(24, activation="relu"),
+        nv.Dense(5, activation="softmax"),
+    ]
+    return nv.Sequential(layers, (26, 22, 1), seed=3)
+
+
+def pictures(n, seed=0, dtype=np.float32):
+    return np.random.default_rng(seed).random((n, 26, 22, 1)).astype(dtype)
+
+
+def walked(model, x):
+    """The plain way: everything kept."""
+    return model.run(x).output
+
+
+def is_close(got, wanted):
+    return got.dtype == wanted.dtype and np.abs(got - wanted).max() <= 5e-6
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 40])
+def test_other_pictures_of_the_shape_get_the_numbers_of_a_walk(n):
+    model = digits()
+    for seed in range(3):
+        x = pictures(n, seed)
+        assert is_close(model.predict(x), walked(model, x))
+
+
+def test_the_bits_are_those_of_the_first_time_at_any_number_of_threads():
+    model, x = digits(), pictures(40)
+    first = model.predict(x)
+    kept = first.copy()
+    model.predict(pictures(40, 1))
+    assert (first == kept).all()  # nothing of the answer lies in memory that is used again
+    for count in (1, 2, 3):
+        with nv.threads(count):
+            assert (model.predict(x) == first).all()
+            assert (digits().predict(x) == first).all()
+
+
+def test_parameters_that_have_changed_count():
+    model, x = digits(), pictures(3)
+    before = model.predict(x)
+    for array in model.parameters().values():
+        array *= 1.1
+        array += 0.01
+    assert is_close(model.predict(x), walked(model, x))
+    layer = model.node("dense_2").layer
+    layer.params["weight"] = -layer.params["weight"]
+    assert is_close(model.predict(x), walked(model, x))
+    assert np.abs(model.predict(x) - before).max() > 1e-3
+
+
+def test_pixels_of_any_dtype():
+    model = digits()
+    for x in (pictures(3, dtype=np.float64), (pictures(3) * 255).astype(np.uint8)):
+        for _ in range(2):
+            assert is_close(model.predict(x), walked(model, x))
+
+
+def test_several_callers_at_once():
+    model = digits()
+    batches = [pictures(3, seed) for seed in range(40)]
+    wanted = [model.predict(x) for x in batches]
+    with ThreadPoolExecutor(4) as pool:
+        for got, right in zip(pool.map(model.predict, batches), wanted, strict=True):
+            assert (got == right).all()
+
+
+def test_what_holds_too_much_memory_is_let_go(monkeypatch):
+    model = digits()
+    model.predict(pictures(2))
+    model.predict(pictures(8))
+    assert len(again._kept[model]._spare) == 2
+    monkeypatch.setattr(again, "MOST_BYTES", 1)
+    assert is_close(model.predict(pictures(2)), walked(model, pictures(2)))
+    assert not again._kept[model]._spare
+
+
+def test_notes_go_with_their_model():
+    model = digits()
+    model.predict(pictures(2))
+    gc.collect()
+    count = len(again._kept)
+    del model
+    gc.collect()
+    assert len(again._kept) == count - 1
+
+
+def test_a_layer_of_ones_own_is_walked_through():
+    class Twice(nv.Conv2D):
+        def forward(self, *xs, mode):
+            y, saved = super().forward(*xs, mode=mode)
+            return 2 * y, saved
+
+    model = nv.Sequential([Twice(4, 3), nv.Flatten(), nv.Dense(2)], (8, 8, 1))
+    for seed in range(2):
+        x = np.random.default_rng(seed).random((3, 8, 8, 1), dtype=np.float32)
+        assert is_close(model.predict(x), walked(model, x))
+    assert not again._kept[model].repeats(x.dtype)
+
+
+def test_a_flattening_that_something_goes_past():
+    x = nv.Input((6, 6, 2))
+    maps = nv.Conv2D(4, 3)(x)
+    join = nv.Add()(nv.Dense(3)(nv.Flatten()(maps)), nv.Dense(3)(nv.Flatten()(x)))
+    assert again.flattening(nv.Model(x, join).nodes) == 0
+    assert again.flattening(digits().nodes) == 7
+
+
+def test_the_battery_finds_a_call_that_is_not_noted():
+    class Hasty(Softmax):
+        def forward(self, *xs, mode):
+            return np.negative(xs[0]), None
+
+        def backward(self, dy, call):
+            return -dy
+
+        def window(self, i=0):
+            return None
+
+    with pytest.raises(nv.NnvizError, match="forward made again by its noted calls"):
+        check_layer(Hasty(), (4, 3))
