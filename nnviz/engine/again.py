@@ -1,4 +1,4 @@
-"""What was predicted once is predicted again, by the same NumPy calls.
+"""What was run once is run again, by the same NumPy calls.
 
 Between two NumPy calls a walk through the layers does a good deal of Python: it asks for shapes,
 cuts blocks, lends memory. For one picture that is half of the time, and two threads wait for each
@@ -6,7 +6,7 @@ other meanwhile, as only one of them at a time may run Python. But for pictures 
 layers that say so (`Layer.repeats`), all of it ends in the same calls on the same memory. So the
 first run notes them (`Mode.do`), and the next one copies its pictures in and makes them again.
 
-The layers before the flattening are run on a few pictures at a time, so that their maps stay in the
+The layers before a flattening are run on a few pictures at a time, so that their maps stay in the
 second-level cache; those after it on the whole chunk, so that the weights come from memory once.
 """
 
@@ -15,14 +15,14 @@ from __future__ import annotations
 import operator
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from .executor import chunk_slices, each
+from .executor import Program, chunk_slices, each
 from .folding import is_ours, pooled_first
 from .graph import INPUT, Node
 from .layer import Array, Mode, Shape
@@ -38,63 +38,90 @@ BLOCK_BYTES = 5 << 18
 """The activations around the largest layer take about this much for the pictures that run together
 before the flattening: they and what is made of them fit a usual second-level cache."""
 
-MOST_BYTES = 64 << 20
+MOST_BYTES = 96 << 20
 """What is noted for a model holds its memory for the next time; at most about this much."""
 
 Numbered = Sequence[tuple[int, Node]]
 
 
 class Noted:
-    """The run of one chunk, as the calls that it is made of, in memory of its own."""
+    """The run of one chunk as the calls that it is made of, in memory of its own.
+
+    given: the network's input. thread: where it ran last. bytes: how much memory it holds.
+    """
+
+    thread = bytes = 0
+
+    def __init__(self, shapes: Mapping[str, Shape], x: Array) -> None:
+        self.given, self._shapes = x.copy(), shapes
+        self._held: list[Array] = [self.given]
+        self._scratches: list[Scratch] = []
+
+    def scratch(self) -> Scratch:
+        """Memory that is lent for this run alone."""
+        made = Scratch()
+        made.arena = True
+        self._scratches.append(made)
+        return made
+
+    def room(self, name: str) -> Array:
+        """An array for a node's values of the whole chunk."""
+        made = np.empty((len(self.given), *self._shapes[name]), self.given.dtype)
+        self._held.append(made)
+        return made
+
+    def size(self) -> int:
+        """How many bytes it holds now."""
+        return sum(s.size for s in self._scratches) + sum(array.nbytes for array in self._held)
+
+
+def ended(program: Program[Any]) -> Any:
+    """What a program gives that never stops on its way."""
+    try:
+        next(program)
+    except StopIteration as done:
+        return done.value
+    raise AssertionError("layers that couple samples do not repeat")
+
+
+class NotedPrediction(Noted):
+    """From the input to one node's output."""
 
     def __init__(
         self, nodes: Numbered, shapes: Mapping[str, Shape], output: str, block: int, x: Array
     ) -> None:
-        self.given, self.thread = x.copy(), 0
-        self._notes, self._scratch = Notes(), Scratch()
-        self._scratch.arena, mode = True, Mode(notes=self._notes)
-        values = {INPUT: self.given}
-        cut = flattening([node for _, node in nodes])
+        super().__init__(shapes, x)
+        self._notes, scratch = Notes(), self.scratch()
+        mode, values, cut = Mode(notes=self._notes), {INPUT: self.given}, flattening(nodes)
+        walk = partial(
+            forward, chunk=0, train=False, draw=Draw(), scratch=scratch, private=True,
+            notes=self._notes,
+        )  # fmt: skip
         if cut:
             flat = nodes[cut][1].inputs[0]
-            joined = np.empty((len(x), *shapes[flat]), x.dtype)
-            for rows in _alike(len(x), block):
-                part = self._walk(nodes[:cut], {INPUT: self.given[rows]}, flat)
-                mode.do(np.copyto, joined[rows], part)
-                self._scratch.let_go()
-            values = {flat: joined}
-        self.output = self._walk(nodes[cut:], values, output)
-        self.bytes = self._scratch.size + self.given.nbytes + sum(a.nbytes for a in values.values())
+            values = {flat: self.room(flat)}
+            for rows in alike(len(x), block):
+                calls = ended(walk(nodes[:cut], {INPUT: self.given[rows]}, keep={flat}))
+                mode.do(np.copyto, values[flat][rows], calls[flat].y)
+                scratch.let_go()
+        self.output: Array = ended(walk(nodes[cut:], values, keep={output}))[output].y
 
-    def _walk(self, nodes: Numbered, values: dict[str, Array], wanted: str) -> Array:
-        if wanted in values:
-            return values[wanted]
-        walk = forward(
-            nodes, values, chunk=0, train=False, draw=Draw(), scratch=self._scratch,
-            keep={wanted}, private=True, notes=self._notes,
-        )  # fmt: skip
-        try:
-            next(walk)
-        except StopIteration as done:
-            return done.value[wanted].y
-        raise AssertionError("layers that couple samples do not repeat")
-
-    def again(self, x: Array) -> Array:
-        """The output for other pictures, in memory that the next time writes over."""
+    def again(self, x: Array) -> None:
+        """Make `output` for other pictures."""
         np.copyto(self.given, x)
         self._notes.play()
-        return self.output
 
 
-def _alike(n: int, most: int) -> list[slice]:
+def alike(n: int, most: int) -> list[slice]:
     """Slices of n pictures, as few as have at most so many, and nearly one size."""
     count = -(-n // most)
     return [slice(i * n // count, (i + 1) * n // count) for i in range(count)]
 
 
-def flattening(nodes: Sequence[Node]) -> int:
+def flattening(numbered: Numbered) -> int:
     """How many of the nodes come before a flattening that everything after it goes through; 0 where
     there is none."""
+    nodes = [node for _, node in numbered]
     for i, node in enumerate(nodes):
         if isinstance(node.layer, Flatten) and i:
             before = {node.name for node in nodes[:i]} | {INPUT}
@@ -109,46 +136,54 @@ class Again:
     def __init__(self, model: Model) -> None:
         self._stamp = _parts(model)
         self._lock = threading.Lock()
-        self._spare: OrderedDict[tuple[int, str], list[Noted]] = OrderedDict()
+        self._spare: OrderedDict[Hashable, list[Noted]] = OrderedDict()
+        self._large: set[Hashable] = set()
         wanted = leading_to(model.nodes, {model.output_name})
         nodes = [(i, node) for i, node in enumerate(model.nodes) if node.name in wanted]
-        self._nodes = pooled_first(nodes, {model.output_name})
-        layers = [node.layer for _, node in nodes]
-        self._repeats = all(is_ours(layer) and layer.repeats for layer in layers)
-        self._arrays = [array for layer in layers for array in layer.params.values()]
-        self._shapes, self._output = model.shapes, model.output_name
-        self._block = max(1, BLOCK_BYTES // model.sample_bytes)
+        self.way = pooled_first(nodes, {model.output_name})
+        self.block = max(1, BLOCK_BYTES // model.sample_bytes)
 
-    def fits(self, model: Model) -> bool:
+    @staticmethod
+    def of(model: Model) -> Again:
+        """The model's own."""
+        again = _kept.get(model)
+        if again is None or not again._fits(model):
+            again = _kept[model] = Again(model)
+        return again
+
+    def _fits(self, model: Model) -> bool:
         """Whether the model still has the same layers and arrays (not: the same numbers)."""
         parts = _parts(model)
         same = len(parts) == len(self._stamp)
         return same and all(map(operator.is_, parts, self._stamp))
 
-    def repeats(self, dtype: np.dtype) -> bool:
-        """Whether input of this dtype can be run from notes."""
-        return self._repeats and all(array.dtype == dtype for array in self._arrays)
+    def suits(self, keys: Iterable[Hashable]) -> bool:
+        """Whether what is noted under these keys was not found to take too much memory."""
+        return self._large.isdisjoint(keys)
 
-    def output(self, x: Array) -> Array:
-        """The model's output for one chunk of the network's input."""
-        key, thread = (len(x), x.dtype.str), threading.get_ident()
+    def run(self, key: Hashable, make: Callable[..., N], *given: Any) -> N:
+        """What is noted under a key, made of what is given or run `again` on it; it is lent, until
+        it is given `back`."""
+        thread = threading.get_ident()
         with self._lock:
             spare = self._spare.get(key, [])
             # Its memory is still in the cache of the processor where it ran.
             own = (i for i, noted in enumerate(spare) if noted.thread == thread)
-            noted = spare.pop(next(own, -1)) if spare else None
+            noted: Any = spare.pop(next(own, -1)) if spare else None
         if noted is None:
-            noted = Noted(self._nodes, self._shapes, self._output, self._block, x)
-            y = noted.output.copy()
+            noted = make(*given)
+            noted.bytes = noted.size()
         else:
-            y = noted.again(x).copy()
+            noted.again(*given)
         noted.thread = thread
-        self._keep(key, noted)
-        return y
+        return cast(N, noted)
 
-    def _keep(self, key: tuple[int, str], noted: Noted) -> None:
+    def back(self, key: Hashable, noted: Noted) -> None:
         """Lay the notes aside for the next time; the oldest go where they hold too much memory."""
         with self._lock:
+            if noted.bytes > MOST_BYTES // 2:
+                self._large.add(key)
+                return
             self._spare.setdefault(key, []).append(noted)
             self._spare.move_to_end(key)
             held = sum(n.bytes for spare in self._spare.values() for n in spare)
@@ -157,28 +192,44 @@ class Again:
                 held -= sum(n.bytes for n in self._spare.pop(oldest))
 
 
+N = TypeVar("N", bound=Noted)
+_kept: WeakKeyDictionary[Model, Again] = WeakKeyDictionary()
+
+
 def _parts(model: Model) -> list[Any]:
-    """The layers and arrays that a prediction reads."""
+    """The layers and arrays that a run reads."""
     layers = [node.layer for node in model.nodes]
     return [part for layer in layers for part in (layer, *layer.params.values())]
 
 
-_kept: WeakKeyDictionary[Model, Again] = WeakKeyDictionary()
+def repeat(way: Numbered, dtype: np.dtype) -> bool:
+    """Whether these nodes, with their places, make the same calls for all input of this dtype."""
+    layers = [node.layer for _, node in way]
+    return all(
+        layer.repeats and is_ours(layer) and all(a.dtype == dtype for a in layer.params.values())
+        for layer in layers
+    )
 
 
-def predicted(model: Model, batch: Array, prepare: Callable[[Array], Array]) -> list[Any] | None:
+def predicted(
+    model: Model, batch: Array, prepare: Callable[[Array], Array]
+) -> list[tuple[slice, Array, Array]] | None:
     """(slice, the network's input, its output) for each chunk of a batch; None where the model has
     to be walked through anew. prepare: makes pixels the network's input."""
-    again = _kept.get(model)
-    if again is None or not again.fits(model):
-        again = _kept[model] = Again(model)
+    again = Again.of(model)
     dtype = batch.dtype if batch.dtype.kind == "f" else np.dtype(np.float32)
-    if not again.repeats(dtype):
-        return None
     chunks = chunk_slices(len(batch), model.sample_bytes)
+    keys = [("predict", rows.stop - rows.start, dtype.str) for rows in chunks]
+    if not again.suits(keys) or not repeat(again.way, dtype):
+        return None
+    output = model.output_name
+    make = partial(NotedPrediction, again.way, model.shapes, output, again.block)
 
-    def chunk(rows: slice) -> tuple[slice, Array, Array]:
+    def chunk(key: Hashable, rows: slice) -> tuple[slice, Array, Array]:
         given = prepare(batch[rows])
-        return rows, given, again.output(given)
+        noted = again.run(key, make, given)
+        y = noted.output.copy()
+        again.back(key, noted)
+        return rows, given, y
 
-    return each([partial(chunk, rows) for rows in chunks])
+    return each([partial(chunk, *one) for one in zip(keys, chunks, strict=True)])

@@ -7,14 +7,17 @@ used again, and leaves only what was asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import ArgumentError, listing
-from .executor import Program, chunk_slices, lockstep, shelf
+from .again import Again, repeat
+from .again_sweep import NotedSweep, Way
+from .executor import Program, chunk_slices, each, lockstep, shelf
 from .folding import is_ours, pooled_first
 from .graph import INPUT, Node
 from .layer import Array
@@ -148,6 +151,9 @@ def sweep(
     nodes = [node for _, node in numbered]
     live = live_nodes(nodes, until, params=False)
     chunks = chunk_slices(len(x), model.sample_bytes)
+    way = Way(numbered, frozenset(live), tuple(read), tuple(until), rule_for, _untied(nodes, live))
+    if (done := _from_notes(model, way, x, seeds_for, chunks)) is not None:
+        return _swept(way, done)
 
     def program(i: int) -> Program[tuple[dict[str, Array], dict[str, Array]]]:
         with shelf.borrow(arena=True) as scratch:
@@ -160,7 +166,7 @@ def sweep(
                 draw=Draw(),
                 scratch=scratch,
                 keep=None,
-                untied=_untied(nodes, live),
+                untied=way.untied,
             )
             outputs = {name: given if name == INPUT else calls[name].y for name in read}
             asked = seeds_for(outputs, chunks[i])
@@ -183,11 +189,35 @@ def sweep(
             # What lies in the arena dies with the program.
             return _copied(outputs), _copied(wanted)
 
-    done = lockstep([program(i) for i in range(len(chunks))])
+    return _swept(way, lockstep([program(i) for i in range(len(chunks))]))
+
+
+def _swept(way: Way, done: Sequence[tuple[Mapping[str, Array], Mapping[str, Array]]]) -> Swept:
+    """The chunks' outputs and gradients, joined."""
     return Swept(
-        {name: join([outputs[name] for outputs, _ in done]) for name in read},
-        {name: join([wanted[name] for _, wanted in done]) for name in until},
+        {name: join([outputs[name] for outputs, _ in done]) for name in way.read},
+        {name: join([wanted[name] for _, wanted in done]) for name in way.until},
     )
+
+
+def _from_notes(
+    model: Model, way: Way, x: Array, seeds_for: SeedsFor, chunks: Sequence[slice]
+) -> list[tuple[dict[str, Array], dict[str, Array]]] | None:
+    """Each chunk's outputs and gradients by noted calls; None where they cannot be noted."""
+    again, kind = Again.of(model), way.key()
+    keys = [("sweep", rows.stop - rows.start, x.dtype.str, kind) for rows in chunks]
+    if kind is None or not again.suits(keys) or not repeat(way.nodes, x.dtype):
+        return None
+    make = partial(NotedSweep, way, model.shapes, again.block)
+
+    def chunk(key: Hashable, rows: slice) -> tuple[dict[str, Array], dict[str, Array]]:
+        noted = again.run(key, make, x[rows], lambda outputs: seeds_for(outputs, rows))
+        outputs = {name: noted.outputs[name] for name in way.read}
+        made = _copied(outputs), _copied(noted.gradients)
+        again.back(key, noted)
+        return made
+
+    return each([partial(chunk, *one) for one in zip(keys, chunks, strict=True)])
 
 
 def _plan(

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..errors import ArgumentError
 from .executor import Program, each
-from .graph import INPUT, Node
+from .graph import Node
 from .layer import Array, Call, Layer, Mode, Rule, Shape
 from .mode import Notes
 from .scratch import Scratch
@@ -31,10 +31,12 @@ class ByKind:
     where all others keep their own backward.
 
     shut: whether each rule goes number by number and passes nothing where the derivative is 0.
+    repeats: whether the rules do as `Layer.repeats` says.
     """
 
     rules: Mapping[type[Layer], Rule]
     shut: bool = False
+    repeats: bool = False
 
     def __call__(self, node: Node) -> Rule:
         kinds = type(node.layer).__mro__
@@ -62,18 +64,21 @@ class Sums:
     would count an array that came by two ways more than once.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, mode: Mode | None = None) -> None:
         self.arrays: dict[str, Array] = {}
         self._ours: set[str] = set()
+        self._mode = mode or Mode()
 
     def add(self, name: str, array: Array) -> None:
         """Add `array` to what is there under `name`."""
         if name not in self.arrays:
             self.arrays[name] = array
         elif name in self._ours:
-            self.arrays[name] += array
+            self._mode.do(np.add, self.arrays[name], array, out=self.arrays[name])
         else:
-            self.arrays[name] = self.arrays[name] + array
+            first = self.arrays[name]
+            self.arrays[name] = np.empty(first.shape, np.result_type(first, array))
+            self._mode.do(np.add, first, array, out=self.arrays[name])
             self._ours.add(name)
 
     def pop(self, name: str) -> Array | None:
@@ -144,6 +149,7 @@ def forward(
     keep: Collection[str] | None = None,
     private: bool = False,
     untied: bool = False,
+    held: Collection[str] | None = None,
     notes: Notes | None = None,
 ) -> Program[dict[str, Call]]:
     """Run the nodes (with their places in the model) on one chunk.
@@ -151,10 +157,12 @@ def forward(
     values: what is known already, by name; gains each node's output. With `keep` (None: everything)
     only those nodes' calls are returned, and a value is dropped after its last reader. private:
     nobody looks at the values between but `backward`; some are then written over. untied: see
-    `Mode`. notes: where the calls are noted (see `again`).
+    `Mode`. held: the same for all values but these, without the other freedoms of `private`. notes:
+    where the calls are noted (see `again`).
     """
     calls: dict[str, Call] = {}
-    spare = _spare([node for _, node in nodes], keep or ()) if private else set()
+    held = (keep or ()) if private else held
+    spare = set() if held is None else _spare([node for _, node in nodes], held)
     last = {name: i for i, (_, node) in enumerate(nodes) for name in node.inputs}
     for i, (place, node) in enumerate(nodes):
         layer = node.layer
@@ -215,6 +223,7 @@ def backward(
     scratch: Scratch,
     rows: slice = slice(None),
     gather: Gather | None = None,
+    notes: Notes | None = None,
 ) -> Program[tuple[dict[str, Array], dict[str, Array]]]:
     """Walk one chunk's calls from the last node to the first.
 
@@ -222,7 +231,7 @@ def backward(
     named in `until` and (with `params`) of the parameters, keyed `home/param`, save those that
     `gather` has taken; rows: the chunk's own of the batch.
     """
-    sums, wanted, learned = Sums(), {}, Sums()
+    sums, wanted, learned = Sums(Mode(notes=notes)), {}, Sums()
     for name, dy in seeds.items():
         sums.add(name, dy)
     for node in reversed(nodes):
@@ -236,7 +245,7 @@ def backward(
         needs_grads = params and layer.trainable and bool(layer.params)
         if not (needs_dx or needs_grads):
             continue
-        call = _with(calls[node.name], scratch=scratch)
+        call = _with(calls[node.name], scratch=scratch, notes=notes)
         part, couples = None, call.mode.train and layer.couples
         if couples:
             part = layer.backward_part(got, call)
@@ -256,8 +265,9 @@ def backward(
         for name, array in zip(node.inputs, as_tuple(dx, node), strict=True):
             if name in live:
                 sums.add(name, array)
-    if INPUT in until and (got := sums.pop(INPUT)) is not None:
-        wanted[INPUT] = got
+    for name in until:  # what the first of the nodes read
+        if (got := sums.pop(name)) is not None:
+            wanted[name] = got
     return wanted, learned.arrays
 
 

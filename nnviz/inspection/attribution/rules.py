@@ -41,12 +41,14 @@ from .checks import choice
 def guided(layer: Layer, dy: Array, call: Call) -> Array | tuple[Array, ...]:
     """dx = dy where x > 0 and dy > 0: the layer's own backward of what is positive, so that a kind
     of ReLU of a user's own (with a ceiling, say) keeps its derivative."""
-    return layer.backward(np.maximum(dy, 0), call)
+    return layer.backward(rectified(layer, dy, call), call)
 
 
 def rectified(layer: Layer, dy: Array, call: Call) -> Array:
     """dx = max(dy, 0)."""
-    return np.maximum(dy, 0)
+    dx = call.mode.new(dy.shape, dy.dtype)
+    call.mode.do(np.maximum, dy, 0, out=dx)
+    return dx
 
 
 RULES: Mapping[str, Mapping[type[Layer], Rule]] = {
@@ -78,7 +80,8 @@ def rule_set(model: Model, name: str) -> tuple[RuleFor | None, tuple[str, ...]]:
     table = RULES[name]
     if not table:
         return None, ()
-    return ByKind(table, shut=name == "guided"), relu_warnings(model, name)
+    rules = ByKind(table, shut=name == "guided", repeats=True)
+    return rules, relu_warnings(model, name)
 
 
 def relu_warnings(model: Model, name: str) -> tuple[str, ...]:

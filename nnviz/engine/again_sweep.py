@@ -1,0 +1,122 @@
+"""There and back by noted calls: what `sweep` does, for layers that repeat (see `again`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from .again import Noted, Numbered, alike, ended, flattening
+from .graph import INPUT
+from .layer import Array, Call, Mode, Shape
+from .mode import Notes
+from .walk import ByKind, Draw, RuleFor, backward, forward
+
+Ask = Callable[[Mapping[str, Array]], Mapping[str, Array]]
+"""The seeds of the way back, by node, from the outputs that are read."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """There and back through a model.
+
+    nodes: with their places, as they are run. live: whose gradients are needed. read: whose outputs
+    the seeds need and the caller gets. until: whose gradients are wanted. untied: see `Mode`.
+    """
+
+    nodes: Numbered
+    live: frozenset[str]
+    read: tuple[str, ...]
+    until: tuple[str, ...]
+    rule_for: RuleFor | None
+    untied: bool
+
+    def key(self) -> Hashable | None:
+        """By what it is known among the ways through one model; None where its rules need not
+        repeat."""
+        rules: tuple[Any, ...] = ()
+        if self.rule_for is not None:
+            if not (isinstance(self.rule_for, ByKind) and self.rule_for.repeats):
+                return None
+            rules = (self.rule_for.shut, *self.rule_for.rules.items())
+        return self.read, self.until, rules
+
+
+class NotedSweep(Noted):
+    """One chunk there and back.
+
+    outputs, gradients: of `read` and of `until`, for the last input.
+    """
+
+    def __init__(
+        self, way: Way, shapes: Mapping[str, Shape], block: int, x: Array, ask: Ask
+    ) -> None:
+        super().__init__(shapes, x)
+        self.way = way
+        self.outputs: dict[str, Array] = {INPUT: self.given}
+        self.gradients: dict[str, Array] = {}
+        self._before, self._after = Notes(), Notes()
+        cut = flattening(way.nodes)
+        self._front, self._rest = way.nodes[:cut], way.nodes[cut:]
+        self._flat = way.nodes[cut][1].inputs[0] if cut else INPUT
+        self._blocks = alike(len(x), block) if cut else []
+        calls, rest = self._forward()
+        asked = ask(self.outputs)
+        self._seeds = {name: np.array(dy, x.dtype) for name, dy in asked.items()}
+        self._held += self._seeds.values()
+        self._backward(calls, rest)
+
+    def again(self, x: Array, ask: Ask) -> None:
+        """Run on other input of the shape, and back from other seeds of the same nodes."""
+        np.copyto(self.given, x)
+        self._before.play()
+        asked = ask(self.outputs)
+        for name, seed in self._seeds.items():
+            np.copyto(seed, asked[name], casting="same_kind")
+        self._after.play()
+
+    def _forward(self) -> tuple[list[Mapping[str, Call]], Mapping[str, Call]]:
+        """The calls of the front, block by block, and those of the rest."""
+        way, mode = self.way, Mode(notes=self._before)
+        walk = partial(
+            forward, chunk=0, train=False, draw=Draw(), scratch=self.scratch(),
+            untied=way.untied, held={*way.read, *way.until}, notes=self._before,
+        )  # fmt: skip
+        joined = {node.name for _, node in self._front} & {*way.read, self._flat}
+        self.outputs |= {name: self.room(name) for name in sorted(joined)}
+        fronts = []
+        for rows in self._blocks:
+            calls = ended(walk(self._front, {INPUT: self.given[rows]}))
+            for name in sorted(joined):
+                mode.do(np.copyto, self.outputs[name][rows], calls[name].y)
+            fronts.append(calls)
+        rest = ended(walk(self._rest, {self._flat: self.outputs[self._flat]}))
+        self.outputs |= {name: rest[name].y for name in way.read if name in rest}
+        return fronts, rest
+
+    def _backward(self, fronts: list[Mapping[str, Call]], rest: Mapping[str, Call]) -> None:
+        way, mode, scratch = self.way, Mode(notes=self._after), self.scratch()
+        walk = partial(
+            backward, live=way.live, homes={}, params=False, rule_for=way.rule_for,
+            scratch=scratch, notes=self._after,
+        )  # fmt: skip
+        ends = {*way.until, *([self._flat] if fronts and self._flat in way.live else [])}
+        nodes = [node for _, node in self._rest]
+        found, _ = ended(walk(nodes, rest, self._seeds, until=ends))
+        for name in way.until:
+            self.gradients[name] = self.room(name)
+            self.gradients[name][...] = 0  # where nothing leads there from the seeds
+            if name in found:
+                mode.do(np.copyto, self.gradients[name], found[name])
+        nodes, scratch = [node for _, node in self._front], self.scratch()
+        seeds = {**{node.name: self._seeds.get(node.name) for node in nodes}, **found}
+        given = {node.name: seeds[node.name] for node in nodes if seeds[node.name] is not None}
+        for rows, calls in zip(self._blocks, fronts, strict=True):
+            part = {name: dy[rows] for name, dy in given.items()}
+            back, _ = ended(walk(nodes, calls, part, until=way.until, scratch=scratch))
+            for name, dx in back.items():
+                mode.do(np.copyto, self.gradients[name][rows], dx)
+            scratch.let_go()
