@@ -13,7 +13,7 @@ from .again import Noted, Numbered, alike, ended, flattening
 from .graph import INPUT
 from .layer import Array, Call, Mode, Shape
 from .mode import Notes
-from .walk import ByKind, Draw, RuleFor, backward, forward
+from .walk import ByKind, Draw, RuleFor, arrays_of, backward, forward
 
 Ask = Callable[[Mapping[str, Array]], Mapping[str, Array]]
 """The seeds of the way back, by node, from the outputs that are read."""
@@ -79,20 +79,26 @@ class NotedSweep(Noted):
         self._after.play()
 
     def _forward(self) -> tuple[list[Mapping[str, Call]], Mapping[str, Call]]:
-        """The calls of the front, block by block, and those of the rest."""
-        way, mode = self.way, Mode(notes=self._before)
+        """The calls that are gone back through: of the front, block by block, and of the rest."""
+        way, mode, scratch = self.way, Mode(notes=self._before), self.scratch()
         walk = partial(
-            forward, chunk=0, train=False, draw=Draw(), scratch=self.scratch(),
-            untied=way.untied, held={*way.read, *way.until}, notes=self._before,
+            forward, chunk=0, train=False, draw=Draw(), scratch=scratch, untied=way.untied,
+            held={*way.read, *way.until}, notes=self._before,
         )  # fmt: skip
-        joined = {node.name for _, node in self._front} & {*way.read, self._flat}
-        self.outputs |= {name: self.room(name) for name in sorted(joined)}
-        fronts = []
+        back = {node.name for _, node in way.nodes if not way.live.isdisjoint(node.inputs)}
+        joined = [n.name for _, n in self._front if n.name in {*way.read, self._flat}]
+        fronts: list[Mapping[str, Call]] = []
         for rows in self._blocks:
-            calls = ended(walk(self._front, {INPUT: self.given[rows]}))
-            for name in sorted(joined):
-                mode.do(np.copyto, self.outputs[name][rows], calls[name].y)
-            fronts.append(calls)
+            calls = ended(walk(self._front, {INPUT: self.given[rows]}, keep={*back, *joined}))
+            same: dict[int, str] = {}  # what only passes through a node is kept once
+            for name in joined:
+                first = same.setdefault(id(calls[name].y), name)
+                if name not in self.outputs:
+                    self.outputs[name] = self.outputs.get(first, self.room(name))
+                if first == name:
+                    mode.do(np.copyto, self.outputs[name][rows], calls[name].y)
+            fronts.append({name: call for name, call in calls.items() if name in back})
+            scratch.keep_only(arrays_of(fronts[-1].values()))
         rest = ended(walk(self._rest, {self._flat: self.outputs[self._flat]}))
         self.outputs |= {name: rest[name].y for name in way.read if name in rest}
         return fronts, rest

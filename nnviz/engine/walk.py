@@ -7,7 +7,15 @@ to the trainer's step, is made of these two.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    MutableMapping,
+    Sequence,
+)
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -185,8 +193,15 @@ def forward(
                 if last[name] == i:
                     values.pop(name, None)
             # What is used again at once is still in cache.
-            scratch.keep_only([*values.values(), *(call.y for call in calls.values())])
+            scratch.keep_only([*values.values(), *arrays_of(calls.values())])
     return calls
+
+
+def arrays_of(calls: Iterable[Call]) -> Iterator[Any]:
+    """What backward reads of calls."""
+    for call in calls:
+        yield from (*call.xs, call.y)
+        yield from call.saved if isinstance(call.saved, tuple) else (call.saved,)
 
 
 def _spare(nodes: Sequence[Node], keep: Collection[str]) -> set[str]:
