@@ -10,7 +10,10 @@ import pytest
 
 import nnviz as nv
 from nnviz.engine import again
-from nnviz.engine.layers import Softmax, TrueConv2D
+from nnviz.engine.layers import ReLU, Softmax, TrueConv2D
+from nnviz.engine.sweep import sweep
+from nnviz.engine.walk import ByKind
+from nnviz.inspection.attribution.rules import guided
 from nnviz.testing import check_layer
 
 
@@ -89,6 +92,30 @@ def test_several_callers_at_once():
     with ThreadPoolExecutor(4) as pool:
         for got, right in zip(pool.map(model.predict, batches), wanted, strict=True):
             assert (got == right).all()
+
+
+@pytest.mark.parametrize("rule_for", [None, ByKind({ReLU: guided}, shut=True, repeats=True)])
+@pytest.mark.parametrize("until", [("input",), ("conv2d_2", "conv2d_1"), ("dense_1",)])
+@pytest.mark.parametrize("block_bytes", [1, 40_000, 10**9])
+def test_there_and_back_in_blocks_of_any_size(monkeypatch, block_bytes, until, rule_for):
+    monkeypatch.setattr(again, "BLOCK_BYTES", block_bytes)
+    model = digits()
+    read = ("dense_2", "max_pooling2d_1", "conv2d_2")
+    for seed in range(3):
+        x = pictures(21, seed)
+        rng = np.random.default_rng(seed)
+        dys = {name: rng.random((21, *model.shapes[name]), np.float32) for name in read[::2]}
+        got = sweep(
+            model, x, lambda _, rows, dys=dys: {name: dy[rows] for name, dy in dys.items()},
+            read=read, until=until, rule_for=rule_for,
+        )  # fmt: skip
+        trace = model.run(x)
+        wanted = model.backward(trace, dys, until=until, rule_for=rule_for)
+        for name in read:
+            assert is_close(got.outputs[name], trace[name].y)
+        for name in until:
+            assert is_close(got.gradients[name], wanted[name])
+    assert again._kept[model]._spare
 
 
 def test_what_holds_too_much_memory_is_let_go(monkeypatch):

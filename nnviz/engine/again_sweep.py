@@ -98,7 +98,7 @@ class NotedSweep(Noted):
                 if first == name:
                     mode.do(np.copyto, self.outputs[name][rows], calls[name].y)
             fronts.append({name: call for name, call in calls.items() if name in back})
-            scratch.keep_only(arrays_of(fronts[-1].values()))
+            scratch.hold(arrays_of(fronts[-1].values()))
         rest = ended(walk(self._rest, {self._flat: self.outputs[self._flat]}))
         self.outputs |= {name: rest[name].y for name in way.read if name in rest}
         return fronts, rest

@@ -44,6 +44,7 @@ class Scratch:
         self._free: dict[int, list[Array]] = defaultdict(list)
         self._temps: list[Array] = []
         self._kept: list[Array] = []
+        self._held: list[Array] = []
         self._idle: dict[int, int] = {}
         self.arena = False
 
@@ -68,8 +69,8 @@ class Scratch:
     @property
     def size(self) -> int:
         """How many bytes it holds."""
-        held = [*self._temps, *self._kept, *(b for free in self._free.values() for b in free)]
-        return sum(buffer.nbytes for buffer in held)
+        lent = (self._temps, self._kept, self._held)
+        return sum(buffer.nbytes for part in (*lent, *self._free.values()) for buffer in part)
 
     def layer_done(self) -> None:
         """All temporaries are free again."""
@@ -82,10 +83,16 @@ class Scratch:
         self._kept = [buffer for buffer in self._kept if id(buffer) in alive]
         self._give_back(dead)
 
+    def hold(self, arrays: Iterable[Array]) -> None:
+        """The same, and these arrays live on until `let_go`, whatever is kept besides."""
+        self.keep_only(arrays)
+        self._held += self._kept
+        self._kept = []
+
     def let_go(self) -> None:
         """Everything is free again: the trace is gone."""
-        self._give_back(self._temps)
-        self._give_back(self._kept)
+        for lent in (self._temps, self._kept, self._held):
+            self._give_back(lent)
         for room, programs in list(self._idle.items()):
             if programs < PATIENCE:
                 self._idle[room] = programs + 1

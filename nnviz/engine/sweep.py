@@ -152,8 +152,8 @@ def sweep(
     live = live_nodes(nodes, until, params=False)
     chunks = chunk_slices(len(x), model.sample_bytes)
     way = Way(numbered, frozenset(live), tuple(read), tuple(until), rule_for, _untied(nodes, live))
-    if (done := _from_notes(model, way, x, seeds_for, chunks)) is not None:
-        return _swept(way, done)
+    if (swept := _from_notes(model, way, x, seeds_for, chunks)) is not None:
+        return swept
 
     def program(i: int) -> Program[tuple[dict[str, Array], dict[str, Array]]]:
         with shelf.borrow(arena=True) as scratch:
@@ -189,35 +189,36 @@ def sweep(
             # What lies in the arena dies with the program.
             return _copied(outputs), _copied(wanted)
 
-    return _swept(way, lockstep([program(i) for i in range(len(chunks))]))
-
-
-def _swept(way: Way, done: Sequence[tuple[Mapping[str, Array], Mapping[str, Array]]]) -> Swept:
-    """The chunks' outputs and gradients, joined."""
+    done = lockstep([program(i) for i in range(len(chunks))])
     return Swept(
-        {name: join([outputs[name] for outputs, _ in done]) for name in way.read},
-        {name: join([wanted[name] for _, wanted in done]) for name in way.until},
+        {name: join([outputs[name] for outputs, _ in done]) for name in read},
+        {name: join([wanted[name] for _, wanted in done]) for name in until},
     )
 
 
 def _from_notes(
     model: Model, way: Way, x: Array, seeds_for: SeedsFor, chunks: Sequence[slice]
-) -> list[tuple[dict[str, Array], dict[str, Array]]] | None:
-    """Each chunk's outputs and gradients by noted calls; None where they cannot be noted."""
+) -> Swept | None:
+    """Outputs and gradients by noted calls; None where they cannot be noted."""
     again, kind = Again.of(model), way.key()
     keys = [("sweep", rows.stop - rows.start, x.dtype.str, kind) for rows in chunks]
     if kind is None or not again.suits(keys) or not repeat(way.nodes, x.dtype):
         return None
     make = partial(NotedSweep, way, model.shapes, again.block)
+    outputs, gradients = (
+        {name: np.empty((len(x), *model.shapes[name]), x.dtype) for name in names}
+        for names in (way.read, way.until)
+    )
 
-    def chunk(key: Hashable, rows: slice) -> tuple[dict[str, Array], dict[str, Array]]:
-        noted = again.run(key, make, x[rows], lambda outputs: seeds_for(outputs, rows))
-        outputs = {name: noted.outputs[name] for name in way.read}
-        made = _copied(outputs), _copied(noted.gradients)
+    def chunk(key: Hashable, rows: slice) -> None:
+        noted = again.run(key, make, x[rows], lambda found: seeds_for(found, rows))
+        for made, found in ((outputs, noted.outputs), (gradients, noted.gradients)):
+            for name, array in made.items():
+                array[rows] = found[name]
         again.back(key, noted)
-        return made
 
-    return each([partial(chunk, *one) for one in zip(keys, chunks, strict=True)])
+    each([partial(chunk, *one) for one in zip(keys, chunks, strict=True)])
+    return Swept(outputs, gradients)
 
 
 def _plan(
