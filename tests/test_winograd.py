@@ -148,11 +148,20 @@ def test_where_none_does_the_quicker_way_is_taken(monkeypatch):
         "correlate",
         lambda *a, form, **k: forms.append(form) or correlate(*a, form=form, **k),
     )
-    layers = [nv.Conv2D(16, 3), nv.MaxPooling2D(2), nv.Conv2D(16, 1), nv.Flatten(), nv.Dense(3)]
-    model = nv.Sequential(layers, (22, 22, 16))
-    x, ask = np.ones((2, 22, 22, 16), np.float32), lambda outputs, rows: outputs
-    for until, used in (("input", []), ("max_pooling2d_1", [winograd.TWO])):
+    two = [winograd.TWO]
+    cases = (
+        (2, 2, "input", two),  # the pool settles what is in doubt
+        (2, 3, "input", two),  # only before the last choice
+        (2, 3, "max_pooling2d_1", [*two, *two]),
+        (3, 1, "input", []),
+        (3, 1, "max_pooling2d_1", two),
+    )
+    for size, kernel, until, used in cases:
+        layers = [nv.Conv2D(16, 3), nv.MaxPooling2D(size), nv.Conv2D(16, kernel, padding="same")]
+        layers += [nv.MaxPooling2D(2)] if until == "input" and kernel == 3 else []
+        model = nv.Sequential([*layers, nv.Flatten(), nv.Dense(3)], (22, 22, 16))
+        x, ask = np.ones((1, 22, 22, 16), np.float32), lambda outputs, rows: outputs
         forms.clear()
         with nv.threads(1):
-            sweep(model, x[:1], ask, read=("dense_1",), until=(until,))
+            sweep(model, x, ask, read=("dense_1",), until=(until,))
         assert forms == used

@@ -2,47 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
 
 import numpy as np
 
-from .again import Noted, Numbered, alike, ended, flattening
+from .again import Noted, alike, ended, flattening
 from .graph import INPUT
 from .layer import Array, Call, Mode, Shape
 from .mode import Notes
-from .walk import ByKind, Draw, RuleFor, arrays_of, backward, forward
+from .walk import Draw, arrays_of, backward, forward
+from .way import Way
 
 Ask = Callable[[Mapping[str, Array]], Mapping[str, Array]]
 """The seeds of the way back, by node, from the outputs that are read."""
-
-
-@dataclass(frozen=True)
-class Way:
-    """There and back through a model.
-
-    nodes: with their places, as they are run. live: whose gradients are needed. read: whose outputs
-    the seeds need and the caller gets. until: whose gradients are wanted. untied: see `Mode`.
-    """
-
-    nodes: Numbered
-    live: frozenset[str]
-    read: tuple[str, ...]
-    until: tuple[str, ...]
-    rule_for: RuleFor | None
-    untied: bool
-
-    def key(self) -> Hashable | None:
-        """By what it is known among the ways through one model; None where its rules need not
-        repeat."""
-        rules: tuple[Any, ...] = ()
-        if self.rule_for is not None:
-            if not (isinstance(self.rule_for, ByKind) and self.rule_for.repeats):
-                return None
-            rules = (self.rule_for.shut, *self.rule_for.rules.items())
-        return self.read, self.until, rules
 
 
 class NotedSweep(Noted):

@@ -276,7 +276,7 @@ class Model:
                     scratch=scratch,
                     keep=wanted,
                     private=private,
-                    untied=wanted is not None,
+                    untied=[] if wanted is None else [node.name for _, node in nodes],
                 )
                 if wanted is not None:
                     calls = {k: Call((), c.y.copy(), None, c.mode, i) for k, c in calls.items()}

@@ -16,13 +16,13 @@ import numpy as np
 
 from ..errors import ArgumentError, listing
 from .again import Again, repeat
-from .again_sweep import NotedSweep, Way
+from .again_sweep import NotedSweep
 from .executor import Program, chunk_slices, each, lockstep, shelf
-from .folding import is_ours, pooled_first
 from .graph import INPUT, Node
 from .layer import Array
 from .trace import Gradients, Trace, join
-from .walk import ByKind, Draw, Gather, RuleFor, Sums, backward, forward, live_nodes
+from .walk import Draw, Gather, RuleFor, Sums, backward, forward, live_nodes
+from .way import Way
 
 if TYPE_CHECKING:
     from .model import Model
@@ -145,13 +145,9 @@ def sweep(
     read: nodes whose outputs `seeds_for` needs and the caller gets. until: nodes (or "input") whose
     gradients are wanted. The same numbers as `model.run` and `model.backward`.
     """
-    for name in {*read, *until} - {INPUT}:
-        model.node(name)
-    numbered = _plan(model, read, until, rule_for)
-    nodes = [node for _, node in numbered]
-    live = live_nodes(nodes, until, params=False)
+    way = Way.of(model, read, until, rule_for)
+    nodes, live = [node for _, node in way.nodes], way.live
     chunks = chunk_slices(len(x), model.sample_bytes)
-    way = Way(numbered, frozenset(live), tuple(read), tuple(until), rule_for, _untied(nodes, live))
     if (swept := _from_notes(model, way, x, seeds_for, chunks)) is not None:
         return swept
 
@@ -159,7 +155,7 @@ def sweep(
         with shelf.borrow(arena=True) as scratch:
             given = x[chunks[i]]
             calls = yield from forward(
-                numbered,
+                way.nodes,
                 {INPUT: given},
                 chunk=i,
                 train=False,
@@ -219,25 +215,6 @@ def _from_notes(
 
     each([partial(chunk, *one) for one in zip(keys, chunks, strict=True)])
     return Swept(outputs, gradients)
-
-
-def _plan(
-    model: Model, read: Collection[str], until: Collection[str], rule_for: RuleFor | None
-) -> list[tuple[int, Node]]:
-    """The nodes, with their places, that give what is read; in a quicker order where the way back
-    is the same."""
-    end = max((model.place(name) for name in read if name != INPUT), default=-1)
-    numbered = list(enumerate(model.nodes[: end + 1]))
-    shut = isinstance(rule_for, ByKind) and rule_for.shut
-    if rule_for is None or shut:
-        return pooled_first(numbered, {*read, *until}, apart=shut)
-    return numbered
-
-
-def _untied(nodes: Sequence[Node], live: Collection[str]) -> bool:
-    """Whether no layer on the way back chooses between places."""
-    passed = [node.layer for node in nodes if any(name in live for name in node.inputs)]
-    return all(is_ours(layer) and not layer.chooses for layer in passed)
 
 
 def _copied(arrays: Mapping[str, Array]) -> dict[str, Array]:

@@ -156,7 +156,7 @@ def forward(
     scratch: Scratch,
     keep: Collection[str] | None = None,
     private: bool = False,
-    untied: bool = False,
+    untied: Collection[str] = (),
     held: Collection[str] | None = None,
     notes: Notes | None = None,
 ) -> Program[dict[str, Call]]:
@@ -164,9 +164,9 @@ def forward(
 
     values: what is known already, by name; gains each node's output. With `keep` (None: everything)
     only those nodes' calls are returned, and a value is dropped after its last reader. private:
-    nobody looks at the values between but `backward`; some are then written over. untied: see
-    `Mode`. held: the same for all values but these, without the other freedoms of `private`. notes:
-    where the calls are noted (see `again`).
+    nobody looks at the values between but `backward`; some are then written over. untied: nodes
+    that run so, see `Mode`. held: all values but these may be written over, without the other
+    freedoms of `private`. notes: where the calls are noted (see `again`).
     """
     calls: dict[str, Call] = {}
     held = (keep or ()) if private else held
@@ -178,7 +178,8 @@ def forward(
         # A frozen layer's statistics stand still as well: it runs as at prediction.
         learns = train and (layer.trainable or not layer.buffers)
         rng = draw.generator(place, chunk) if learns and layer.random else None
-        mode = Mode(learns, rng, scratch, private, untied, node.name in spare, notes=notes)
+        free, spared = node.name in untied, node.name in spare
+        mode = Mode(learns, rng, scratch, private, free, spared, notes=notes)
         if learns and layer.couples:
             part = layer.forward_part(*xs, mode=mode)
             scratch.layer_done()
@@ -278,7 +279,7 @@ def backward(
         dx = rule(layer, got, call)
         scratch.layer_done()
         for name, array in zip(node.inputs, as_tuple(dx, node), strict=True):
-            if name in live:
+            if name in live and array is not None:
                 sums.add(name, array)
     for name in until:  # what the first of the nodes read
         if (got := sums.pop(name)) is not None:
