@@ -19,8 +19,9 @@ from ..layer import Array, Call, Mode, Shape
 from .conv import Conv2D
 from .pool import MaxPooling2D
 
-SLACK = 8
-"""How many half units in the last place of Σ |x| |w| two numbers may differ and yet be doubted."""
+SLACK = 16
+"""By so many half units in the last place of the largest output two numbers may differ and yet be
+doubted; F(2, 3) errs by about 10 of them at most, where the sums have signs of both kinds."""
 AT_ONCE = 256
 """So many doubted windows are computed together."""
 
@@ -47,16 +48,15 @@ class _TruePool(MaxPooling2D):
         return super().out_shape(shapes[0])
 
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, Any]:
-        y, x = xs
+        y, _ = xs
         n, rows, cols, channels = len(y), y.shape[1] // 2, y.shape[2] // 2, y.shape[3]
         tall = mode.temp((n, rows, 2 * cols, channels), y.dtype)
         mode.do(np.maximum, y[:, : 2 * rows : 2, : 2 * cols], y[:, 1::2, : 2 * cols], out=tall)
         made, gap = (get((n, rows, cols, channels), y.dtype) for get in (mode.new, mode.temp))
         mode.do(np.maximum, tall[:, :, ::2], tall[:, :, 1::2], out=made)
         mode.do(np.subtract, tall[:, :, ::2], tall[:, :, 1::2], out=gap)
-        weight = self.conv.params["weight"]
-        size, doubted = mode.settled((), y.dtype, _size, weight), _Doubted()
-        mode.do(doubted.find, gap, x, size, mode.temp(gap.shape, bool))
+        doubted = _Doubted()
+        mode.do(doubted.find, gap, made, mode.temp(gap.shape, bool))
         return made, doubted
 
     def backward(self, dy: Array, call: Call) -> tuple[Array, None]:  # type: ignore[override]
@@ -66,8 +66,10 @@ class _TruePool(MaxPooling2D):
 
     def _settle(self, doubted: _Doubted, x: Array, dy: Array, dx: Array) -> None:
         """Let the gradients of doubted windows go where the plain formula says."""
-        for start in range(0, len(doubted.windows), AT_ONCE):
-            window = np.unravel_index(doubted.windows[start : start + AT_ONCE], dy.shape)
+        asked = doubted.windows
+        asked = asked[dy.reshape(-1)[asked] != 0] if len(asked) else asked
+        for start in range(0, len(asked), AT_ONCE):
+            window = np.unravel_index(asked[start : start + AT_ONCE], dy.shape)
             chosen = self._exact(x, *window).argmax(axis=1)
             n, rows, cols, channels = window
             for cell in range(4):
@@ -98,15 +100,11 @@ class _Doubted:
     def __init__(self) -> None:
         self.windows = np.zeros(0, np.intp)
 
-    def find(self, gap: Array, x: Array, size: Array, near: Array) -> None:
-        """gap: left minus right column's larger number, written over. size: Σ |w| of the largest
-        filter. near: room for truths."""
-        largest = max(x.max(), -x.min())
+    def find(self, gap: Array, made: Array, near: Array) -> None:
+        """gap: left minus right column's larger number, written over. made: the larger of both.
+        near: room for truths."""
+        largest = max(made.max(), -made.min())
         np.abs(gap, out=gap)
-        np.less_equal(gap, SLACK * np.finfo(gap.dtype).epsneg * largest * size, out=near)
+        np.less_equal(gap, SLACK * np.finfo(gap.dtype).epsneg * largest, out=near)
         near &= gap > 0
         self.windows = np.flatnonzero(near)
-
-
-def _size(weight: Array, *, out: Array) -> None:
-    out[...] = np.abs(weight).reshape(-1, weight.shape[3]).sum(axis=0).max()
