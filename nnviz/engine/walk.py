@@ -279,7 +279,7 @@ def backward(
         dx = rule(layer, got, call)
         scratch.layer_done()
         for name, array in zip(node.inputs, as_tuple(dx, node), strict=True):
-            if name in live and array is not None:
+            if name in live:
                 sums.add(name, array)
     for name in until:  # what the first of the nodes read
         if (got := sums.pop(name)) is not None:
