@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import gc
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,7 +9,7 @@ import numpy as np
 import pytest
 
 import nnviz as nv
-from nnviz.engine import again, halves
+from nnviz.engine import again
 from nnviz.engine.layers import ReLU, Softmax, TrueConv2D
 from nnviz.engine.sweep import sweep
 from nnviz.engine.walk import ByKind
@@ -52,53 +51,6 @@ def test_other_pictures_of_the_shape_get_the_numbers_of_a_walk(n):
     for seed in range(3):
         x = pictures(n, seed)
         assert is_close(model.predict(x), walked(model, x))
-
-
-CUTS = {
-    "conv": [nv.Conv2D(8, 3), nv.Conv2D(12, 3, activation="relu")],
-    "pool": [nv.Conv2D(8, 3, padding="same", activation="relu"), nv.MaxPooling2D(2)],
-    "strides": [
-        nv.Conv2D(8, 5, strides=2, padding="same"), nv.MaxPooling2D(3, strides=2, padding="same"),
-        nv.Dropout(0.5), nv.Conv2D(12, 3, padding=((2, 0), (1, 1)), dilation_rate=2),
-    ],
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("rows", [26, 25, 17])
-@pytest.mark.parametrize("cut", CUTS)
-@pytest.mark.parametrize("rest", [[], [nv.Dense(4, activation="softmax")]])
-def test_one_picture_in_two_halves(monkeypatch, cut, rows, rest):
-    monkeypatch.setattr(halves, "LEAST", 0)
-    layers = [*CUTS[cut], nv.Flatten(), nv.Dense(7, use_bias=bool(rest)), *rest]
-    model = nv.Sequential(copy.deepcopy(layers), (rows, 22, 3), seed=1)
-    for seed in range(3):
-        x = np.random.default_rng(seed).random((1, rows, 22, 3), dtype=np.float32)
-        with nv.threads(1):
-            alone = model.predict(x)
-        assert np.abs(alone - walked(model, x)).max() <= 2e-5 * np.abs(alone).max()
-        assert (model.predict(x) == alone).all()
-        for array in model.parameters().values():
-            array *= 0.9
-    assert len(again.Again.of(model).halves) == 2
-
-
-def test_what_cannot_be_cut_by_rows_is_not(monkeypatch):
-    monkeypatch.setattr(halves, "LEAST", 0)
-    x = nv.Input((8, 8, 2))
-    join = nv.Add()(nv.Conv2D(2, 3, padding="same")(x), x)
-    cases = [
-        nv.Sequential([nv.MaxPooling2D(2, ceil_mode=True), nv.Flatten(), nv.Dense(2)], (7, 7, 2)),
-        nv.Sequential([TrueConv2D(3, 3), nv.Flatten(), nv.Dense(2)], (7, 7, 2)),
-        nv.Sequential([nv.Conv2D(3, (7, 1)), nv.Flatten(), nv.Dense(2)], (7, 7, 2)),
-        nv.Sequential([nv.Conv2D(3, 3), nv.Flatten()], (7, 7, 2)),
-        nv.Sequential([nv.Dense(3)], (7,)),
-        nv.Model(x, nv.Dense(3)(nv.Flatten()(join))),
-    ]
-    for model in cases:
-        picture = np.random.default_rng(0).random((1, *model.input.shape), dtype=np.float32)
-        for _ in range(2):
-            assert is_close(model.predict(picture), walked(model, picture))
-        assert again.Again.of(model).halves in ((), None)
 
 
 def test_the_bits_are_those_of_the_first_time_at_any_number_of_threads():

@@ -22,10 +22,10 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from .executor import Program
+from .executor import Program, chunk_slices, each
 from .folding import is_ours, pooled_first
 from .graph import INPUT, Node
-from .layer import Array, Call, Shape
+from .layer import Array, Mode, Shape
 from .layers.reshape import Flatten
 from .mode import Notes
 from .scratch import Scratch
@@ -84,11 +84,32 @@ def ended(program: Program[Any]) -> Any:
     raise AssertionError("layers that couple samples do not repeat")
 
 
-def noting(notes: Notes, scratch: Scratch) -> Callable[..., Program[dict[str, Call]]]:
-    """`walk.forward` for a prediction that is noted."""
-    return partial(
-        forward, chunk=0, train=False, draw=Draw(), scratch=scratch, private=True, notes=notes
-    )
+class NotedPrediction(Noted):
+    """From the input to one node's output."""
+
+    def __init__(
+        self, nodes: Numbered, shapes: Mapping[str, Shape], output: str, block: int, x: Array
+    ) -> None:
+        super().__init__(shapes, x)
+        self._notes, scratch = Notes(), self.scratch()
+        mode, values, cut = Mode(notes=self._notes), {INPUT: self.given}, flattening(nodes)
+        walk = partial(
+            forward, chunk=0, train=False, draw=Draw(), scratch=scratch, private=True,
+            notes=self._notes,
+        )  # fmt: skip
+        if cut:
+            flat = nodes[cut][1].inputs[0]
+            values = {flat: self.room(flat)}
+            for rows in alike(len(x), block):
+                calls = ended(walk(nodes[:cut], {INPUT: self.given[rows]}, keep={flat}))
+                mode.do(np.copyto, values[flat][rows], calls[flat].y)
+                scratch.let_go()
+        self.output: Array = ended(walk(nodes[cut:], values, keep={output}))[output].y
+
+    def again(self, x: Array) -> None:
+        """Make `output` for other pictures."""
+        np.copyto(self.given, x)
+        self._notes.play()
 
 
 def alike(n: int, most: int) -> list[slice]:
@@ -120,7 +141,6 @@ class Again:
         wanted = leading_to(model.nodes, {model.output_name})
         nodes = [(i, node) for i, node in enumerate(model.nodes) if node.name in wanted]
         self.way = pooled_first(nodes, {model.output_name})
-        self.halves: Any = ()  # not looked for yet
         self.block = max(1, BLOCK_BYTES // model.sample_bytes)
 
     @staticmethod
@@ -189,3 +209,27 @@ def repeat(way: Numbered, dtype: np.dtype) -> bool:
         layer.repeats and is_ours(layer) and all(a.dtype == dtype for a in layer.params.values())
         for layer in layers
     )
+
+
+def predicted(
+    model: Model, batch: Array, prepare: Callable[[Array], Array]
+) -> list[tuple[slice, Array, Array]] | None:
+    """(slice, the network's input, its output) for each chunk of a batch; None where the model has
+    to be walked through anew. prepare: makes pixels the network's input."""
+    again = Again.of(model)
+    dtype = batch.dtype if batch.dtype.kind == "f" else np.dtype(np.float32)
+    chunks = chunk_slices(len(batch), model.sample_bytes)
+    keys = [("predict", rows.stop - rows.start, dtype.str) for rows in chunks]
+    if not again.suits(keys) or not repeat(again.way, dtype):
+        return None
+    output = model.output_name
+    make = partial(NotedPrediction, again.way, model.shapes, output, again.block)
+
+    def chunk(key: Hashable, rows: slice) -> tuple[slice, Array, Array]:
+        given = prepare(batch[rows])
+        noted = again.run(key, make, given)
+        y = noted.output.copy()
+        again.back(key, noted)
+        return rows, given, y
+
+    return each([partial(chunk, *one) for one in zip(keys, chunks, strict=True)])

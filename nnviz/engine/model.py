@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ArgumentError, unknown
+from .again import predicted
 from .executor import Program, chunk_slices, lockstep, shelf
 from .fingerprint import fingerprint
 from .folding import folded_nodes, pooled_first
@@ -16,7 +17,6 @@ from .graph import INPUT, Node, Symbol, nodes_of, out_shape
 from .head import guess_head, head_kind, head_node
 from .input import InputSpec
 from .layer import Array, Call, Layer, Mode, Shape
-from .prediction import predicted
 from .rerun import rerun
 from .sweep import walk_back
 from .trace import Gradients, Trace
