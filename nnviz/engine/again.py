@@ -23,7 +23,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from .executor import Program, chunk_slices, each
-from .folding import is_ours, pooled_first
+from .folding import bias_last, is_ours, pooled_first
 from .graph import INPUT, Node
 from .layer import Array, Mode, Shape
 from .layers.reshape import Flatten
@@ -134,13 +134,14 @@ class Again:
     """What is noted of one model, for the layers and arrays that it had then."""
 
     def __init__(self, model: Model) -> None:
-        self._stamp = _parts(model)
+        self._nodes, self._arrays = list(model.nodes), _arrays(model)
+        self._plans: dict[Hashable, Plan] = {}
         self._lock = threading.Lock()
         self._spare: OrderedDict[Hashable, list[Noted]] = OrderedDict()
         self._large: set[Hashable] = set()
         wanted = leading_to(model.nodes, {model.output_name})
         nodes = [(i, node) for i, node in enumerate(model.nodes) if node.name in wanted]
-        self.way = pooled_first(nodes, {model.output_name})
+        self._way = bias_last(pooled_first(nodes, {model.output_name}))
         self.block = max(1, BLOCK_BYTES // model.sample_bytes)
 
     @staticmethod
@@ -153,9 +154,26 @@ class Again:
 
     def _fits(self, model: Model) -> bool:
         """Whether the model still has the same layers and arrays (not: the same numbers)."""
-        parts = _parts(model)
-        same = len(parts) == len(self._stamp)
-        return same and all(map(operator.is_, parts, self._stamp))
+        if len(model.nodes) != len(self._nodes):
+            return False
+        if not all(map(operator.is_, model.nodes, self._nodes)):
+            return False
+        arrays = _arrays(model)
+        same = len(arrays) == len(self._arrays)
+        return same and all(map(operator.is_, arrays, self._arrays))
+
+    def plan(self, model: Model, batch: Array) -> Plan | None:
+        """How a batch is predicted; None where it has to be walked through anew."""
+        known = len(batch), batch.dtype.char
+        if known not in self._plans:
+            dtype = batch.dtype if batch.dtype.kind == "f" else np.dtype(np.float32)
+            chunks = chunk_slices(len(batch), model.sample_bytes)
+            keys = [("predict", rows.stop - rows.start, dtype.str) for rows in chunks]
+            output, shapes = model.output_name, model.shapes
+            make = partial(NotedPrediction, self._way, shapes, output, self.block)
+            fits = self.suits(keys) and repeat(self._way, dtype)
+            self._plans[known] = (list(zip(keys, chunks, strict=True)), make) if fits else None
+        return self._plans[known]
 
     def suits(self, keys: Iterable[Hashable]) -> bool:
         """Whether what is noted under these keys was not found to take too much memory."""
@@ -183,6 +201,7 @@ class Again:
         with self._lock:
             if noted.bytes > MOST_BYTES // 2:
                 self._large.add(key)
+                self._plans.clear()
                 return
             self._spare.setdefault(key, []).append(noted)
             self._spare.move_to_end(key)
@@ -196,10 +215,13 @@ N = TypeVar("N", bound=Noted)
 _kept: WeakKeyDictionary[Model, Again] = WeakKeyDictionary()
 
 
-def _parts(model: Model) -> list[Any]:
-    """The layers and arrays that a run reads."""
-    layers = [node.layer for node in model.nodes]
-    return [part for layer in layers for part in (layer, *layer.params.values())]
+Plan = tuple[list[tuple[Hashable, slice]], Callable[[Array], NotedPrediction]] | None
+"""The chunks, each with the key of its notes, and what makes them."""
+
+
+def _arrays(model: Model) -> list[Array]:
+    """The parameters that a run reads."""
+    return [array for node in model.nodes for array in node.layer.params.values()]
 
 
 def repeat(way: Numbered, dtype: np.dtype) -> bool:
@@ -217,13 +239,10 @@ def predicted(
     """(slice, the network's input, its output) for each chunk of a batch; None where the model has
     to be walked through anew. prepare: makes pixels the network's input."""
     again = Again.of(model)
-    dtype = batch.dtype if batch.dtype.kind == "f" else np.dtype(np.float32)
-    chunks = chunk_slices(len(batch), model.sample_bytes)
-    keys = [("predict", rows.stop - rows.start, dtype.str) for rows in chunks]
-    if not again.suits(keys) or not repeat(again.way, dtype):
+    plan = again.plan(model, batch)
+    if plan is None:
         return None
-    output = model.output_name
-    make = partial(NotedPrediction, again.way, model.shapes, output, again.block)
+    chunks, make = plan
 
     def chunk(key: Hashable, rows: slice) -> tuple[slice, Array, Array]:
         given = prepare(batch[rows])
@@ -232,4 +251,4 @@ def predicted(
         again.back(key, noted)
         return rows, given, y
 
-    return each([partial(chunk, *one) for one in zip(keys, chunks, strict=True)])
+    return each([partial(chunk, *one) for one in chunks])

@@ -6,6 +6,7 @@ nobody looks at what lies between. There, and in training, pools and ReLUs may c
 
 from __future__ import annotations
 
+import copy
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .graph import Node
-from .layer import Array, Layer, Shape
+from .layer import Array, Layer, Mode, Shape
 from .layers.arithmetic import WithConstant
 from .layers.conv import Conv2D
 from .layers.dense import Dense
@@ -22,6 +23,7 @@ from .layers.norm import BatchNormalization
 from .layers.pool import MaxPooling2D, Subsampling2D
 from .layers.rectifier import ReLU
 from .layers.transposed import Conv2DTranspose
+from .lines import add_bias
 
 WEIGHTY = Conv2D | Dense | DepthwiseConv2D | Subsampling2D
 
@@ -92,9 +94,44 @@ def pooled_first(
     return changed
 
 
+def bias_last(nodes: Sequence[tuple[int, Node]]) -> list[tuple[int, Node]]:
+    """Nodes (with their places) that give the same, bit for bit, with a convolution's bias added
+    after the max pool that alone reads it: rounding keeps the order of numbers, so the largest sum
+    is the sum with the largest, and there are fewer. For predictions: such a pool has no way back.
+    """
+    changed = list(nodes)
+    readers = Counter(name for _, node in nodes for name in node.inputs)
+    at = {node.name: i for i, (_, node) in enumerate(nodes)}
+    for i, (place, pool) in enumerate(nodes):
+        own, conv = nodes[at.get(pool.inputs[0], i)] if pool.inputs else (place, pool)
+        if type(pool.layer) is not MaxPooling2D or type(conv.layer) is not Conv2D:
+            continue
+        if conv.layer.use_bias and readers[conv.name] == 1:
+            plain = copy.copy(conv.layer)
+            plain.use_bias = False
+            changed[at[conv.name]] = own, Node(conv.name, plain, conv.inputs)
+            changed[i] = place, Node(pool.name, _ThenBias(pool.layer, conv.layer), pool.inputs)
+    return changed
+
+
+class _ThenBias(MaxPooling2D):
+    """A max pool that adds the bias of the convolution before it."""
+
+    def __init__(self, pool: MaxPooling2D, conv: Conv2D) -> None:
+        super().__init__()
+        vars(self).update(vars(pool))
+        self.params = {"bias": conv.params["bias"]}
+
+    def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
+        y, saved = super().forward(*xs, mode=mode)
+        add_bias(y, self.param("bias", y.dtype), mode)
+        return y, saved
+
+
 def is_ours(layer: Layer) -> bool:
     """Whether the layer computes what its class here does: a user's own may do more."""
-    return type(layer).__module__.startswith(f"{__package__}.layers.")
+    home = type(layer).__module__
+    return home == __name__ or home.startswith(f"{__package__}.layers.")
 
 
 Affine = tuple[Array, Array]

@@ -242,9 +242,6 @@ class Model:
         prepared: bool = False,
     ) -> Trace:
         """`run` on a batch (N, *input shape) that nobody has to look at again: it may hold NaN."""
-        wanted = None if keep is None else {*keep, self.output_name}
-        for name in wanted or ():
-            self.node(name)
         private = keep is not None and not keep
         prepare = _floats if prepared else self.input.prepare
         if private and not mode.train and (made := predicted(self, batch, prepare)):
@@ -252,6 +249,9 @@ class Model:
             calls = tuple(Call((), y, None, mode, i) for i, y in enumerate(outputs))
             name = self.output_name
             return Trace(rows, inputs, {name: calls}, name, whole=False)
+        wanted = None if keep is None else {*keep, self.output_name}
+        for name in wanted or ():
+            self.node(name)
         chunks = chunk_slices(len(batch), self.sample_bytes)
         draw, nodes = Draw(seed, step), list(enumerate(self.nodes))
         if wanted is not None:

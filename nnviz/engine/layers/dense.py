@@ -18,8 +18,8 @@ from ..winograd import SMALL
 
 MANY = 1 << 25
 """Multiply-adds that are worth a thread's while."""
-FEW = 24
-"""So few rows are multiplied with slabs of the weight."""
+FEW, MOST_BACK = 24, 48
+"""So few rows are multiplied with slabs of the weight, forward and backward."""
 
 
 class Dense(Layer):
@@ -91,7 +91,7 @@ class Dense(Layer):
         dx = call.mode.new(call.x.shape, dy.dtype)
         rows, out = _rows(dy, call.mode), _rows(dx, call.mode)
         for part, weight in _parts(self.params["weight"], dy.dtype):
-            call.mode.do(np.matmul, rows, weight.T, out=out[:, part])
+            _multiply_back(rows, weight, out[:, part], call.mode)
         return dx
 
     def grads(self, dy: Array, call: Call) -> dict[str, Array]:
@@ -169,6 +169,22 @@ def _multiply(x: Array, weight: Array, y: Array, mode: Mode) -> None:
     slabs = x.reshape(n, count, -1).swapaxes(0, 1)
     mode.do(np.matmul, slabs, weight.reshape(count, -1, units), out=parts)
     mode.do(np.add.reduce, parts, axis=0, out=y)
+
+
+def _multiply_back(dy: Array, weight: Array, dx: Array, mode: Mode) -> None:
+    """dx = dy Wᵀ, for a few rows as the transpose of W dyᵀ, slab by slab of W: nothing of it has to
+    be packed or turned."""
+    (n, units), inside = dy.shape, len(weight)
+    count = -(-n * inside * units // SMALL)
+    count = next((c for c in range(2 * count, 4 * count) if inside % c == 0), 1)
+    if not 1 < n <= MOST_BACK or count == 1 or inside * units < 1 << 18:
+        mode.do(np.matmul, dy, weight.T, out=dx)
+        return
+    turned, columns = mode.temp((inside, n), dy.dtype), mode.temp((units, n), dy.dtype)
+    mode.do(np.copyto, columns, dy.T)
+    slabs = turned.reshape(count, -1, n)
+    mode.do(np.matmul, weight.reshape(count, -1, units), columns, out=slabs)
+    mode.do(np.copyto, dx, turned.T)
 
 
 def _rows(x: Array, mode: Mode) -> Array:
