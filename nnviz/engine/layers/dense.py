@@ -18,8 +18,8 @@ from ..winograd import SMALL
 
 MANY = 1 << 25
 """Multiply-adds that are worth a thread's while."""
-FEW, MOST_BACK = 24, 48
-"""So few rows are multiplied with slabs of the weight, forward and backward."""
+FEW = 24
+"""So few rows are multiplied with slabs of the weight."""
 
 
 class Dense(Layer):
@@ -78,11 +78,12 @@ class Dense(Layer):
         (x,) = xs
         y = mode.new((*x.shape[:-1], self.units), x.dtype)
         rows, out = _rows(x, mode), _rows(y, mode)
-        for i, (part, weight) in enumerate(_parts(self.params["weight"], x.dtype)):
-            if i == 0:
-                _multiply(rows[:, part], weight, out, mode)
-            else:
-                out += rows[:, part] @ weight
+        weight = self.params["weight"]
+        if weight.dtype == x.dtype:
+            _multiply(rows, weight, out, mode)
+        else:
+            shares = [partial(_share, rows, weight, part) for part in _parts(weight, x.dtype)]
+            np.sum(each(shares), axis=0, out=out)
         if self.use_bias:
             mode.do(np.add, out, self.param("bias", x.dtype), out=out)
         return y, None
@@ -90,8 +91,12 @@ class Dense(Layer):
     def backward(self, dy: Array, call: Call) -> Array:
         dx = call.mode.new(call.x.shape, dy.dtype)
         rows, out = _rows(dy, call.mode), _rows(dx, call.mode)
-        for part, weight in _parts(self.params["weight"], dy.dtype):
-            _multiply_back(rows, weight, out[:, part], call.mode)
+        weight = self.params["weight"]
+        if weight.dtype == dy.dtype:
+            call.mode.do(np.matmul, rows, weight.T, out=out)
+        else:
+            parts = _parts(weight, dy.dtype)
+            each([partial(_share_back, rows, weight, part, out) for part in parts])
         return dx
 
     def grads(self, dy: Array, call: Call) -> dict[str, Array]:
@@ -146,14 +151,20 @@ def _strips(top: Array, left: Array, reach: int) -> Iterator[tuple[int, int]]:
             first = stop
 
 
-def _parts(weight: Array, dtype: Any) -> Iterator[tuple[slice, Array]]:
-    """(rows, those of the weight in this dtype): all at once, or, where they must be converted, as
-    many as stay in cache. A copy of the whole costs more than a few pictures' product with it."""
-    step = len(weight)
-    if weight.dtype != dtype:
-        step = max(1, PART_BYTES // (weight.shape[1] * np.dtype(dtype).itemsize))
-    for start in range(0, len(weight), step):
-        yield slice(start, start + step), weight[start : start + step].astype(dtype, copy=False)
+def _parts(weight: Array, dtype: Any) -> list[slice]:
+    """Rows of a weight that must be converted to this dtype, as many at once as stay in cache. A
+    copy of the whole costs more than a few pictures' product with it."""
+    step = max(1, PART_BYTES // (weight.shape[1] * np.dtype(dtype).itemsize))
+    return [slice(start, start + step) for start in range(0, len(weight), step)]
+
+
+def _share(x: Array, weight: Array, part: slice) -> Array:
+    share: Array = x[:, part] @ weight[part].astype(x.dtype)
+    return share
+
+
+def _share_back(dy: Array, weight: Array, part: slice, dx: Array) -> None:
+    np.matmul(dy, weight[part].astype(dy.dtype).T, out=dx[:, part])
 
 
 def _multiply(x: Array, weight: Array, y: Array, mode: Mode) -> None:
@@ -169,22 +180,6 @@ def _multiply(x: Array, weight: Array, y: Array, mode: Mode) -> None:
     slabs = x.reshape(n, count, -1).swapaxes(0, 1)
     mode.do(np.matmul, slabs, weight.reshape(count, -1, units), out=parts)
     mode.do(np.add.reduce, parts, axis=0, out=y)
-
-
-def _multiply_back(dy: Array, weight: Array, dx: Array, mode: Mode) -> None:
-    """dx = dy Wᵀ, for a few rows as the transpose of W dyᵀ, slab by slab of W: nothing of it has to
-    be packed or turned."""
-    (n, units), inside = dy.shape, len(weight)
-    count = -(-n * inside * units // SMALL)
-    count = next((c for c in range(2 * count, 4 * count) if inside % c == 0), 1)
-    if not 1 < n <= MOST_BACK or count == 1 or inside * units < 1 << 18:
-        mode.do(np.matmul, dy, weight.T, out=dx)
-        return
-    turned, columns = mode.temp((inside, n), dy.dtype), mode.temp((units, n), dy.dtype)
-    mode.do(np.copyto, columns, dy.T)
-    slabs = turned.reshape(count, -1, n)
-    mode.do(np.matmul, weight.reshape(count, -1, units), columns, out=slabs)
-    mode.do(np.copyto, dx, turned.T)
 
 
 def _rows(x: Array, mode: Mode) -> Array:
