@@ -119,6 +119,30 @@ def test_there_and_back_in_blocks_of_any_size(monkeypatch, block_bytes, until, r
     assert again._kept[model]._spare
 
 
+def test_seeds_of_other_nodes_along_the_same_way():
+    model, x = digits(), pictures(6)
+    read = ("dense_2", "conv2d_2")
+    dys = {name: np.ones((6, *model.shapes[name]), np.float32) for name in read}
+    for asked in (read, read[:1], read[1:], read):
+        some = {name: dys[name] for name in asked}
+        got = sweep(
+            model, x, lambda _, rows, some=some: {name: dy[rows] for name, dy in some.items()},
+            read=read,
+        )  # fmt: skip
+        wanted = model.backward(model.run(x), some)["input"]
+        assert np.abs(got.gradients["input"] - wanted).max() <= 5e-6 * np.abs(wanted).max()
+
+
+def test_only_so_many_kinds_are_noted(monkeypatch):
+    monkeypatch.setattr(again, "MOST_KINDS", 3)
+    model = digits()
+    for n in range(2, 20, 2):
+        assert is_close(model.predict(pictures(n)), walked(model, pictures(n)))
+    kept = again.Again.of(model)
+    assert len(kept._spare) == 3
+    assert len(kept._plans) <= 4
+
+
 def test_what_holds_too_much_memory_is_let_go(monkeypatch):
     model = digits()
     model.predict(pictures(2))

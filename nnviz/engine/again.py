@@ -40,6 +40,8 @@ before the flattening: they and what is made of them fit a usual second-level ca
 
 MOST_BYTES = 96 << 20
 """What is noted for a model holds its memory for the next time; at most about this much."""
+MOST_KINDS = 32
+"""At most so many sizes of chunks and ways through a model are noted."""
 
 Numbered = Sequence[tuple[int, Node]]
 
@@ -106,10 +108,11 @@ class NotedPrediction(Noted):
                 scratch.let_go()
         self.output: Array = ended(walk(nodes[cut:], values, keep={output}))[output].y
 
-    def again(self, x: Array) -> None:
+    def again(self, x: Array) -> bool:
         """Make `output` for other pictures."""
         np.copyto(self.given, x)
         self._notes.play()
+        return True
 
 
 def alike(n: int, most: int) -> list[slice]:
@@ -166,6 +169,8 @@ class Again:
         """How a batch is predicted; None where it has to be walked through anew."""
         known = len(batch), batch.dtype.char
         if known not in self._plans:
+            if len(self._plans) > MOST_KINDS:
+                self._plans.clear()
             dtype = batch.dtype if batch.dtype.kind == "f" else np.dtype(np.float32)
             chunks = chunk_slices(len(batch), model.sample_bytes)
             keys = [("predict", rows.stop - rows.start, dtype.str) for rows in chunks]
@@ -180,19 +185,17 @@ class Again:
         return self._large.isdisjoint(keys)
 
     def run(self, key: Hashable, make: Callable[..., N], *given: Any) -> N:
-        """What is noted under a key, made of what is given or run `again` on it; it is lent, until
-        it is given `back`."""
+        """What is noted under a key, run `again` on what is given, or made of it where there is
+        nothing yet or it says that it does not fit; it is lent, until it is given `back`."""
         thread = threading.get_ident()
         with self._lock:
             spare = self._spare.get(key, [])
             # Its memory is still in the cache of the processor where it ran.
             own = (i for i, noted in enumerate(spare) if noted.thread == thread)
             noted: Any = spare.pop(next(own, -1)) if spare else None
-        if noted is None:
+        if noted is None or not noted.again(*given):
             noted = make(*given)
             noted.bytes = noted.size()
-        else:
-            noted.again(*given)
         noted.thread = thread
         return cast(N, noted)
 
@@ -206,14 +209,13 @@ class Again:
             self._spare.setdefault(key, []).append(noted)
             self._spare.move_to_end(key)
             held = sum(n.bytes for spare in self._spare.values() for n in spare)
-            while held > MOST_BYTES:
+            while held > MOST_BYTES or len(self._spare) > MOST_KINDS:
                 oldest = next(iter(self._spare))
                 held -= sum(n.bytes for n in self._spare.pop(oldest))
 
 
 N = TypeVar("N", bound=Noted)
 _kept: WeakKeyDictionary[Model, Again] = WeakKeyDictionary()
-
 
 Plan = tuple[list[tuple[Hashable, slice]], Callable[[Array], NotedPrediction]] | None
 """The chunks, each with the key of its notes, and what makes them."""

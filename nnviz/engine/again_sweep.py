@@ -42,14 +42,18 @@ class NotedSweep(Noted):
         self._held += self._seeds.values()
         self._backward(calls, rest)
 
-    def again(self, x: Array, ask: Ask) -> None:
-        """Run on other input of the shape, and back from other seeds of the same nodes."""
+    def again(self, x: Array, ask: Ask) -> bool:
+        """Run on other input of the shape, and back from other seeds; False where they are seeds of
+        other nodes."""
         np.copyto(self.given, x)
         self._before.play()
         asked = ask(self.outputs)
+        if asked.keys() != self._seeds.keys():
+            return False
         for name, seed in self._seeds.items():
             np.copyto(seed, asked[name], casting="same_kind")
         self._after.play()
+        return True
 
     def _forward(self) -> tuple[list[Mapping[str, Call]], Mapping[str, Call]]:
         """The calls that are gone back through: of the front, block by block, and of the rest."""
