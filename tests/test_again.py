@@ -181,6 +181,18 @@ def test_a_layer_of_ones_own_is_walked_through():
     assert not again.Again.of(model).plan(model, x)
 
 
+def test_a_function_put_in_the_place_of_ours_is_called(monkeypatch):
+    model, x = digits(), pictures(3)
+    before = model.predict(x)
+    monkeypatch.setattr(
+        nv.Dense, "forward", lambda self, x, mode: (x @ self.params["weight"], None)
+    )
+    for seed in (0, 1):
+        assert is_close(model.predict(pictures(3, seed)), walked(model, pictures(3, seed)))
+    monkeypatch.undo()
+    assert (model.predict(x) == before).all()
+
+
 def test_a_flattening_that_something_goes_past():
     x = nv.Input((6, 6, 2))
     maps = nv.Conv2D(4, 3)(x)

@@ -137,7 +137,7 @@ class Again:
     """What is noted of one model, for the layers and arrays that it had then."""
 
     def __init__(self, model: Model) -> None:
-        self._nodes, self._arrays = list(model.nodes), _arrays(model)
+        self._nodes, self._parts = list(model.nodes), _parts(model)
         self._plans: dict[Hashable, Plan] = {}
         self._lock = threading.Lock()
         self._spare: OrderedDict[Hashable, list[Noted]] = OrderedDict()
@@ -156,14 +156,15 @@ class Again:
         return again
 
     def _fits(self, model: Model) -> bool:
-        """Whether the model still has the same layers and arrays (not: the same numbers)."""
+        """Whether the model still has the same layers and arrays (not: the same numbers), and the
+        layers' classes the same functions."""
         if len(model.nodes) != len(self._nodes):
             return False
         if not all(map(operator.is_, model.nodes, self._nodes)):
             return False
-        arrays = _arrays(model)
-        same = len(arrays) == len(self._arrays)
-        return same and all(map(operator.is_, arrays, self._arrays))
+        parts = _parts(model)
+        same = len(parts) == len(self._parts)
+        return same and all(map(operator.is_, parts, self._parts))
 
     def plan(self, model: Model, batch: Array) -> Plan | None:
         """How a batch is predicted; None where it has to be walked through anew."""
@@ -221,18 +222,25 @@ Plan = tuple[list[tuple[Hashable, slice]], Callable[[Array], NotedPrediction]] |
 """The chunks, each with the key of its notes, and what makes them."""
 
 
-def _arrays(model: Model) -> list[Array]:
-    """The parameters that a run reads."""
-    return [array for node in model.nodes for array in node.layer.params.values()]
+def _parts(model: Model) -> list[Any]:
+    """What a run calls and reads."""
+    parts: list[Any] = []
+    for node in model.nodes:
+        kind = type(node.layer)
+        parts += (kind.forward, kind.backward, *node.layer.params.values())
+    return parts
 
 
 def repeat(way: Numbered, dtype: np.dtype) -> bool:
     """Whether these nodes, with their places, make the same calls for all input of this dtype."""
-    layers = [node.layer for _, node in way]
-    return all(
-        layer.repeats and is_ours(layer) and all(a.dtype == dtype for a in layer.params.values())
-        for layer in layers
-    )
+    for layer in (node.layer for _, node in way):
+        kind = type(layer)
+        ours = is_ours(kind) and is_ours(kind.forward) and is_ours(kind.backward)
+        if not layer.repeats or not ours:
+            return False
+        if any(array.dtype != dtype for array in layer.params.values()):
+            return False
+    return True
 
 
 def predicted(

@@ -128,9 +128,10 @@ class _ThenBias(MaxPooling2D):
         return y, saved
 
 
-def is_ours(layer: Layer) -> bool:
-    """Whether the layer computes what its class here does: a user's own may do more."""
-    home = type(layer).__module__
+def is_ours(layer: Layer | type[Layer] | Callable[..., Any]) -> bool:
+    """Whether a layer (or its class, or a function of it) computes what its class here does: a
+    user's own may do more."""
+    home = type(layer).__module__ if isinstance(layer, Layer) else layer.__module__
     return home == __name__ or home.startswith(f"{__package__}.layers.")
 
 
