@@ -137,7 +137,10 @@ class Again:
     """What is noted of one model, for the layers and arrays that it had then."""
 
     def __init__(self, model: Model) -> None:
-        self._nodes, self._parts = list(model.nodes), _parts(model)
+        self._nodes = list(model.nodes)
+        self._kinds = {type(node.layer) for node in model.nodes}
+        self._layers = [node.layer for node in model.nodes if node.layer.params]
+        self._parts = self._now()
         self._plans: dict[Hashable, Plan] = {}
         self._lock = threading.Lock()
         self._spare: OrderedDict[Hashable, list[Noted]] = OrderedDict()
@@ -162,9 +165,18 @@ class Again:
             return False
         if not all(map(operator.is_, model.nodes, self._nodes)):
             return False
-        parts = _parts(model)
+        parts = self._now()
         same = len(parts) == len(self._parts)
         return same and all(map(operator.is_, parts, self._parts))
+
+    def _now(self) -> list[Any]:
+        """What a run calls and reads."""
+        parts: list[Any] = []
+        for kind in self._kinds:
+            parts += (kind.forward, kind.backward)
+        for layer in self._layers:
+            parts += layer.params.values()
+        return parts
 
     def plan(self, model: Model, batch: Array) -> Plan | None:
         """How a batch is predicted; None where it has to be walked through anew."""
@@ -220,15 +232,6 @@ _kept: WeakKeyDictionary[Model, Again] = WeakKeyDictionary()
 
 Plan = tuple[list[tuple[Hashable, slice]], Callable[[Array], NotedPrediction]] | None
 """The chunks, each with the key of its notes, and what makes them."""
-
-
-def _parts(model: Model) -> list[Any]:
-    """What a run calls and reads."""
-    parts: list[Any] = []
-    for node in model.nodes:
-        kind = type(node.layer)
-        parts += (kind.forward, kind.backward, *node.layer.params.values())
-    return parts
 
 
 def repeat(way: Numbered, dtype: np.dtype) -> bool:

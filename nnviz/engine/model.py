@@ -19,7 +19,7 @@ from .input import InputSpec
 from .layer import Array, Call, Layer, Mode, Shape
 from .rerun import rerun
 from .sweep import walk_back
-from .trace import Gradients, Trace
+from .trace import Gradients, Trace, join
 from .walk import Draw, RuleFor, forward, leading_to
 
 if TYPE_CHECKING:
@@ -323,7 +323,9 @@ class Model:
 
     def predict(self, x: Any) -> Array:
         """The output for pixels `x`, (N, classes): probabilities where the head has them."""
-        return self.run(x, keep=()).output
+        batch = self.input.check(x)
+        made = predicted(self, batch, self.input.prepare)
+        return join([y for *_, y in made]) if made else self.run_checked(batch, keep=()).output
 
     # Changed copies ---------------------------------------------------------------------------
 
