@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nnviz as nv
-from nnviz.engine import patches, winograd
-from nnviz.engine.layer import Mode
+from nnviz.engine import patches, tiles, winograd
+from nnviz.engine.layer import Call, Mode
 from nnviz.engine.sweep import sweep
 
 ONCE = {"stride": (1, 1), "dilation": (1, 1), "groups": 1}
@@ -29,7 +29,7 @@ def convolutions(draw):
 
 
 def both(x, weight, dy, pads):
-    """(name, Winograd's, the patch matrices') for the three functions."""
+    """(name, Winograd's, the patch matrices') for the four functions."""
     kind, size, kernel = {**ONCE, "pads": pads, "mode": Mode()}, x.shape[1:3], weight.shape[:2]
     own, bias = {"pads": pads, "mode": Mode()}, weight[0, 0, 0]
     plain = patches.correlate(x, weight, out=dy.shape[1:3], **kind)
@@ -39,16 +39,13 @@ def both(x, weight, dy, pads):
         winograd.correlate(x, weight, form=winograd.TWO, bias=bias, **own),
         plain + bias,
     )
-    yield (
-        "scatter",
-        winograd.scatter(dy, weight, size=size, **own),
-        patches.scatter(dy, weight, size=size, **kind),
-    )
-    yield (
-        "kernel_gradient",
-        winograd.kernel_gradient(x, dy, kernel=kernel, **own),
-        patches.kernel_gradient(x, dy, kernel=kernel, **kind),
-    )
+    dx = patches.scatter(dy, weight, size=size, **kind)
+    yield "scatter", winograd.scatter(dy, weight, size=size, **own), dx
+    dw = patches.kernel_gradient(x, dy, kernel=kernel, **kind)
+    yield "kernel_gradient", winograd.kernel_gradient(x, dy, kernel=kernel, **own), dw
+    together = winograd.gradients(x, dy, weight, **own)
+    yield "gradients, of inputs", together[0], dx
+    yield "gradients, of kernels", together[1], dw
 
 
 @settings(max_examples=60, deadline=None)
@@ -57,7 +54,7 @@ def test_it_gives_what_patch_matrices_give(case, units, small):
     with pytest.MonkeyPatch.context() as patch:
         for form in ("FOUR", "TWO"):
             patch.setattr(winograd, form, getattr(winograd, form)._replace(units=units))
-        patch.setattr(winograd, "SMALL", small)
+        patch.setattr(tiles, "SMALL", small)
         for name, made, wanted in both(*case):
             error = np.abs(made - wanted).max() / np.abs(wanted).max()
             assert error < 1e-12, name
@@ -156,3 +153,33 @@ def test_where_none_does_the_quicker_way_is_taken(monkeypatch):
         with nv.threads(1):
             sweep(model, x[:1], ask, read=("dense_1",), until=(until,))
         assert forms == used
+
+
+@pytest.mark.parametrize("kind", [nv.Conv2D, nv.TrueConv2D])
+def test_both_gradients_at_once_are_those_of_each_by_itself(kind):
+    layer, x, dy = kind(9, 3, padding="same"), *_drawn((3, 11, 9, 8), (3, 11, 9, 9))
+    layer.build(np.random.default_rng(1), x.shape[1:])
+    call = Call((x,), dy, None, Mode(train=True))
+    dx, grads = layer.gradients(dy, call)
+    np.testing.assert_allclose(dx, layer.backward(dy, call), rtol=1e-12, atol=1e-12)
+    for name, wanted in layer.grads(dy, call).items():
+        np.testing.assert_allclose(grads[name], wanted, rtol=1e-12, atol=1e-12)
+
+
+def test_a_subclass_with_a_backward_of_its_own_is_asked_for_it():
+    class Halved(nv.Conv2D, abstract=True):
+        def backward(self, dy, call):
+            return super().backward(dy, call) / 2
+
+    plain, halved = (kind(9, 3, padding="same") for kind in (nv.Conv2D, Halved))
+    x, dy = _drawn((2, 8, 8, 8), (2, 8, 8, 9))
+    plain.build(np.random.default_rng(1), x.shape[1:])
+    halved.params = plain.params
+    call = Call((x,), dy, None, Mode(train=True))
+    wanted = plain.gradients(dy, call)[0] / 2
+    np.testing.assert_allclose(halved.gradients(dy, call)[0], wanted, rtol=1e-12, atol=1e-12)
+
+
+def _drawn(*shapes):
+    rng = np.random.default_rng(0)
+    return [rng.standard_normal(shape) for shape in shapes]

@@ -189,6 +189,12 @@ class Layer:
         `call.mode.totals` is this chunk's own `backward_part`."""
         return {}
 
+    def gradients(self, dy: Array, call: Call) -> tuple[Any, dict[str, Array]]:
+        """`backward` and `grads` of one call, for layers that save work by taking both at once; a
+        subclass may have others of its own, so they must look whether these are theirs."""
+        grads = self.grads(dy, call)
+        return self.backward(dy, call), grads
+
     def new_buffers(self, calls: Sequence[Call]) -> dict[str, Array]:
         """The buffers after one training step, from its calls."""
         return {}

@@ -240,16 +240,22 @@ def backward(
             part = layer.backward_part(got, call)
             scratch.layer_done()
             call = _with(call, totals=part)
-        if needs_grads and not (gather and gather.put(node, rows, got, call)):
-            for key, grad in layer.grads(got, call).items():
-                learned.add(f"{homes[node.name]}/{key}", grad)
+        learns = needs_grads and not (gather and gather.put(node, rows, got, call))
+        together = learns and needs_dx and rule_for is None and not couples
+        found: dict[str, Array] = {}
+        if together:
+            dx, found = layer.gradients(got, call)
+        elif learns:
+            found = layer.grads(got, call)
             scratch.layer_done()
+        for key, grad in found.items():
+            learned.add(f"{homes[node.name]}/{key}", grad)
         if not needs_dx:
             continue
-        rule = _rule(node, rule_for)
         if couples:
             call = _with(call, totals=(yield layer.backward_total, part))
-        dx = rule(layer, got, call)
+        if not together:
+            dx = _rule(node, rule_for)(layer, got, call)
         scratch.layer_done()
         for name, array in zip(node.inputs, as_tuple(dx, node), strict=True):
             if name in live:
