@@ -61,8 +61,8 @@ class Sums:
     would count an array that came by two ways more than once.
     """
 
-    def __init__(self) -> None:
-        self.arrays: dict[str, Array] = {}
+    def __init__(self, arrays: Mapping[str, Array] | None = None) -> None:
+        self.arrays: dict[str, Array] = dict(arrays or {})
         self._ours: set[str] = set()
 
     def add(self, name: str, array: Array) -> None:
@@ -220,9 +220,7 @@ def backward(
     named in `until` and (with `params`) of the parameters, keyed `home/param`, save those that
     `gather` has taken; rows: the chunk's own of the batch.
     """
-    sums, wanted, learned = Sums(), {}, Sums()
-    for name, dy in seeds.items():
-        sums.add(name, dy)
+    sums, wanted, learned = Sums(seeds), {}, Sums()
     for node in reversed(nodes):
         got = sums.pop(node.name)
         if got is None:
@@ -242,14 +240,11 @@ def backward(
             call = _with(call, totals=part)
         learns = needs_grads and not (gather and gather.put(node, rows, got, call))
         together = learns and needs_dx and rule_for is None and not couples
-        found: dict[str, Array] = {}
-        if together:
-            dx, found = layer.gradients(got, call)
-        elif learns:
-            found = layer.grads(got, call)
+        if learns:
+            dx, found = layer.gradients(got, call) if together else (None, layer.grads(got, call))
             scratch.layer_done()
-        for key, grad in found.items():
-            learned.add(f"{homes[node.name]}/{key}", grad)
+            for key, grad in found.items():
+                learned.add(f"{homes[node.name]}/{key}", grad)
         if not needs_dx:
             continue
         if couples:
