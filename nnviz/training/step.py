@@ -127,8 +127,9 @@ def _added(parts: Iterable[dict[str, Array]]) -> dict[str, Array]:
 
 
 def finite(array: Array) -> bool:
-    """Whether all numbers are; a sum finds most in one pass, only an odd sum is looked into."""
-    return bool(np.isfinite(array.sum()) or np.isfinite(array).all())
+    """Whether all numbers are; the sum of their squares, one quick product, finds all that are not,
+    and only where it overflows is each looked at."""
+    return bool(np.isfinite(np.vdot(array, array)) or np.isfinite(array).all())
 
 
 def _follow(model: Model, calls: dict[str, Call]) -> Program[None]:
