@@ -151,6 +151,9 @@ def check_private(s: Subject) -> None:
         hint = f"{said(train)} when its input was spare, or y gone (does it not forget?)"
         _same(s, backward(s.layer, s.dy, call), backward(s.layer, s.dy, plain), f"backward {hint}")
         _same(s, s.layer.grads(s.dy, call), s.layer.grads(s.dy, plain), f"grads {hint}")
+        wanted, spare = backward(s.layer, s.dy, plain), replace(plain.mode, spare=True)
+        dxs = backward(s.layer, s.dy.copy(), replace(plain, mode=spare))
+        _same(s, dxs, wanted, f"backward {said(train)}, its gradient spare,")
 
 
 def check_chunks(s: Subject) -> None:
