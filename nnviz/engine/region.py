@@ -162,34 +162,40 @@ def parts(maps: Array, size: Size, writeable: bool) -> Array:
     )
 
 
-def paste(onto: Array, there: Region, values: Array, here: Region) -> None:
+def paste(onto: Array, there: Region, values: Array, here: Region, *, change: bool = False) -> None:
     """Write each copy's values, which lie at `here`, into its part of the map, which lies at
-    `there`; what sticks out of the part is left out."""
+    `there`; what sticks out of the part is left out. change: they are added to what is there."""
     down, along = here.top - there.top, here.left - there.left
     fits = all(
         by.min() >= 0 and by.max() + length <= room
         for by, length, room in zip((down, along), here.size, there.size, strict=True)
     )
     if not fits:
-        _paste_clipped(onto, values, down, along)
+        _paste_clipped(onto, values, down, along, change)
         return
     high, wide = here.size
     if (down == down[0]).all() and (along == along[0]).all():
         row, col = int(down[0]), int(along[0])
-        onto[:, row : row + high, col : col + wide] = values
+        part = onto[:, row : row + high, col : col + wide]
+        np.add(part, values, out=part) if change else np.copyto(part, values)
         return
-    parts(onto, here.size, writeable=True)[np.arange(len(onto)), down, along] = values
+    views, at = parts(onto, here.size, writeable=True), (np.arange(len(onto)), down, along)
+    views[at] = values + views[at] if change else values
 
 
-def _paste_clipped(onto: Array, values: Array, down: Array, along: Array) -> None:
+def _paste_clipped(onto: Array, values: Array, down: Array, along: Array, change: bool) -> None:
     """`paste` where some values stick out: one offset after the other."""
     for row, picked in _alike(down):
         for col, both in _alike(along[picked]):
             chosen = picked[both]
             rows = _overlap(row, values.shape[1], onto.shape[1])
             cols = _overlap(col, values.shape[2], onto.shape[2])
-            if rows is not None and cols is not None:
-                onto[chosen, rows[0], cols[0]] = values[chosen, rows[1], cols[1]]
+            if rows is None or cols is None:
+                continue
+            given = values[chosen, rows[1], cols[1]]
+            onto[chosen, rows[0], cols[0]] = (
+                given + onto[chosen, rows[0], cols[0]] if change else given
+            )
 
 
 def _alike(offsets: Array) -> Iterator[tuple[int, Array]]:
