@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from itertools import zip_longest
+from functools import lru_cache
 
 import numpy as np
 
-from .window import POINTWISE, Box, Size, Window
+from .window import POINTWISE, Size, Window
 
 Array = np.ndarray
 
@@ -78,7 +78,7 @@ def hull(boxes: Array, map_size: Size) -> Region:
 
 def touched(window: Window, region: Region) -> Array:
     """(P, 4): the outputs that may change with each copy's region."""
-    (top, bottom), (left, right) = _spans(window.touched, window, region, region.map_size)
+    (top, bottom), (left, right) = _spans("touched", window, region, region.map_size)
     return np.stack([top, left, bottom, right], axis=1)
 
 
@@ -86,7 +86,7 @@ def needed(window: Window, region: Region, size: Size) -> Region:
     """What a region of outputs reads of an input of this size; it may stick out of it."""
     if window == POINTWISE:
         return replace(region, map_size=size)
-    spans = _spans(window.needed, window, region, size)
+    spans = _spans("needed", window, region, size)
     high, wide = (int((last - first).max()) for first, last in spans)
     return Region((high, wide), spans[0][0], spans[1][0], size)
 
@@ -105,24 +105,33 @@ def inward(read: Region, wanted: Region, origin: Callable[[Array, int], Array]) 
     return Region((lengths[0], lengths[1]), firsts[0], firsts[1], read.map_size)
 
 
-def _spans(
-    ask: Callable[[Box, Size], Box], window: Window, region: Region, size: Size
-) -> list[tuple[Array, Array]]:
+def _spans(kind: str, window: Window, region: Region, size: Size) -> list[tuple[Array, Array]]:
     """First and one past the last cell of each copy, along the rows and along the cols; neither
-    depends on the other, so both are asked for at once."""
-    (high, wide), starts = region.size, (region.top, region.left)
+    depends on the other."""
+    starts = (region.top, region.left)
     if window == POINTWISE:
-        return [(region.top, region.top + high), (region.left, region.left + wide)]
-    (tops, down), (lefts, along) = (np.unique(s, return_inverse=True) for s in starts)
-    pairs = zip_longest(tops.tolist(), lefts.tolist())
-    last_top, last_left = int(tops[-1]), int(lefts[-1])
+        return [(first, first + n) for first, n in zip(starts, region.size, strict=True)]
+    return [
+        _along(kind, window, axis, starts[axis].tobytes(), region.size, size) for axis in (0, 1)
+    ]
+
+
+@lru_cache(maxsize=1024)
+def _along(
+    kind: str, window: Window, axis: int, starts: bytes, lengths: Size, size: Size
+) -> tuple[Array, Array]:
+    """What a window answers for boxes that start there along one axis, at 0 along the other. A grid
+    of boxes asks the same for every picture, and many nodes ask the same."""
+    ask = window.touched if kind == "touched" else window.needed
+    places, back = np.unique(np.frombuffer(starts, np.int64), return_inverse=True)
     found = []
-    for top, left in pairs:
-        row = last_top if top is None else top
-        col = last_left if left is None else left
-        found.append(ask((row, col, row + high, col + wide), size))
-    ends = np.array(found)
-    return [(ends[down, 0], ends[down, 2]), (ends[along, 1], ends[along, 3])]
+    for start in places.tolist():
+        top, left = (start, 0) if axis == 0 else (0, start)
+        box = ask((top, left, top + lengths[0], left + lengths[1]), size)
+        found.append((box[axis], box[axis + 2]))
+    ends = np.array(found)[back]
+    ends.setflags(write=False)
+    return ends[:, 0], ends[:, 1]
 
 
 # Cutting and pasting ------------------------------------------------------------------------------
