@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -105,6 +105,20 @@ class Plan:
             alive.subtract((framed, *(sizes.get(gone, 0) for gone in step.done)))
         return largest, passing + sum(size * count for size, count in most.items())
 
+    @property
+    def kinds(self) -> Array:
+        """(P,): the same number for copies whose changes lie at one place in what is cut out for
+        the next step, wherever changes are added: those that follow each other are added at once.
+        """
+        alike, moves = np.zeros(len(self.start.top), np.int64), dict[str, Region]()
+        for step in self.steps:
+            if step.moves is not None:
+                moves[step.node.name] = step.moves
+            for name, read in zip(step.node.inputs, step.needed, strict=False):
+                for offset in _offsets(moves.get(name), read):
+                    alike = np.unique(alike << 32 | offset, return_inverse=True)[1]
+        return alike
+
     def _makes(self, step: Step) -> int:
         """How many numbers a step leaves behind for one copy."""
         numbers, region = math.prod(self.shapes[step.node.name]), step.moves or step.region
@@ -120,6 +134,14 @@ class Plan:
             pairs = zip(step.needed, shapes, strict=True)
             return sum(math.prod(region.size) * shape[-1] for region, shape in pairs)
         return 0 if step.region is not None else sum(map(math.prod, shapes))
+
+
+def _offsets(here: Region | None, read: Region) -> Iterator[Array]:
+    """How far a region lies from what is read, down and along, where that differs."""
+    for offset in () if here is None else (here.top - read.top, here.left - read.left):
+        offset -= offset.min()
+        if offset.any():
+            yield offset
 
 
 def plan(model: Model, source: str, boxes: Array, want: Sequence[str]) -> Plan:
@@ -266,7 +288,7 @@ class Run:
                 sheets[step.node.name, 0] = Sheet.of(old, here, 0.0)
         return cls(plan, base, sheets, moving)
 
-    def outputs(self, fresh: Array, copies: slice, mode: Mode) -> dict[str, Array]:
+    def outputs(self, fresh: Array, copies: Array, mode: Mode) -> dict[str, Array]:
         """The outputs wanted, (copies, …), where the source's region holds `fresh`."""
         modes = (mode, replace(mode, spare=True))
         values: dict[str, Array] = {self.plan.source: fresh}
@@ -288,7 +310,7 @@ class Run:
         step: Step,
         values: Mapping[str, Array],
         regions: Mapping[str, Region | None],
-        copies: slice,
+        copies: Array,
         modes: tuple[Mode, Mode],
     ) -> Array:
         """One step's new values: of its output's region, or of the whole map.
@@ -315,7 +337,7 @@ class Run:
             made = layer.on_patches(*xs, inside=reads[-1].inside, mode=mode)
             assert step.region is not None
             return _inner(layer, made, reads[0], step.region.part(copies)) if layer.grows else made
-        count = copies.stop - copies.start
+        count = len(copies)
         xs = [self._whole(n, values, regions, count) for n in node.inputs]
         mode = modes[alone and ours]
         if layer.has_patches and layer.window() == POINTWISE:  # cell by cell, without a backward

@@ -15,6 +15,8 @@ import numpy as np
 from .window import POINTWISE, Size, Window
 
 Array = np.ndarray
+MANY = 4
+"""Where so many copies follow each other that lie alike, they are written in one call by slices."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Region:
     map_size: Size
     flat: bool = False
 
-    def part(self, copies: slice) -> Region:
+    def part(self, copies: slice | Array) -> Region:
         """The same for some of the copies."""
         return Region(self.size, self.top[copies], self.left[copies], self.map_size, self.flat)
 
@@ -112,7 +114,8 @@ def _spans(kind: str, window: Window, region: Region, size: Size) -> list[tuple[
     if window == POINTWISE:
         return [(first, first + n) for first, n in zip(starts, region.size, strict=True)]
     return [
-        _along(kind, window, axis, starts[axis].tobytes(), region.size, size) for axis in (0, 1)
+        _along(kind, window, axis, starts[axis].tobytes(), region.size, size)  # type: ignore[arg-type]
+        for axis in (0, 1)
     ]
 
 
@@ -179,38 +182,35 @@ def paste(onto: Array, there: Region, values: Array, here: Region, *, change: bo
         by.min() >= 0 and by.max() + length <= room
         for by, length, room in zip((down, along), here.size, there.size, strict=True)
     )
-    if not fits:
-        _paste_clipped(onto, values, down, along, change)
+    ends = np.flatnonzero((np.diff(down) != 0) | (np.diff(along) != 0)) + 1
+    few = len(ends) < len(down) / MANY
+    if fits and not few:
+        views, at = parts(onto, here.size, writeable=True), (np.arange(len(onto)), down, along)
+        views[at] = values + views[at] if change else values
         return
-    high, wide = here.size
-    if (down == down[0]).all() and (along == along[0]).all():
-        row, col = int(down[0]), int(along[0])
-        part = onto[:, row : row + high, col : col + wide]
-        np.add(part, values, out=part) if change else np.copyto(part, values)
-        return
-    views, at = parts(onto, here.size, writeable=True), (np.arange(len(onto)), down, along)
-    views[at] = values + views[at] if change else values
+    for chosen in _runs(ends, len(down)) if few else _alike(down, along):
+        row, col = int(down[chosen][0]), int(along[chosen][0])
+        rows = _overlap(row, values.shape[1], onto.shape[1])
+        cols = _overlap(col, values.shape[2], onto.shape[2])
+        if rows is not None and cols is not None:
+            given, part = values[chosen, rows[1], cols[1]], onto[chosen, rows[0], cols[0]]
+            if few:  # both are views
+                np.add(part, given, out=part) if change else np.copyto(part, given)
+            else:
+                onto[chosen, rows[0], cols[0]] = part + given if change else given
 
 
-def _paste_clipped(onto: Array, values: Array, down: Array, along: Array, change: bool) -> None:
-    """`paste` where some values stick out: one offset after the other."""
-    for row, picked in _alike(down):
-        for col, both in _alike(along[picked]):
-            chosen = picked[both]
-            rows = _overlap(row, values.shape[1], onto.shape[1])
-            cols = _overlap(col, values.shape[2], onto.shape[2])
-            if rows is None or cols is None:
-                continue
-            given = values[chosen, rows[1], cols[1]]
-            onto[chosen, rows[0], cols[0]] = (
-                given + onto[chosen, rows[0], cols[0]] if change else given
-            )
+def _runs(ends: Array, count: int) -> Iterator[slice]:
+    """Copies that follow each other, up to each of the ends."""
+    return map(slice, (0, *ends.tolist()), (*ends.tolist(), count))
 
 
-def _alike(offsets: Array) -> Iterator[tuple[int, Array]]:
-    """(offset, which copies have it) for each offset that occurs."""
-    for offset in np.unique(offsets).tolist():
-        yield offset, np.flatnonzero(offsets == offset)
+def _alike(down: Array, along: Array) -> Iterator[Array]:
+    """Which copies have each of the offsets that occur."""
+    for row in np.unique(down).tolist():
+        picked = np.flatnonzero(down == row)
+        for col in np.unique(along[picked]).tolist():
+            yield picked[along[picked] == col]
 
 
 def _overlap(offset: int, length: int, size: int) -> tuple[slice, slice] | None:

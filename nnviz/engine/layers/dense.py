@@ -102,8 +102,8 @@ class Dense(Layer):
         return {**weight, "bias": dy.sum(axis=0)} if self.use_bias else weight
 
     def answer_to(self, change: Array, top: Array, left: Array, size: tuple[int, int]) -> Array:
-        """change · W over the changed rows of W alone, row by row of the map: its weights stay in cache
-        while all copies that begin at one col and reach the row are multiplied together."""
+        """change · W over the changed rows of W alone, row by row of the map: its weights stay in
+        cache while all copies that begin at one col and reach the row are multiplied together."""
         count, high, wide, channels = change.shape
         weight = self.param("weight", change.dtype).reshape(*size, channels, self.units)
         lines = change.reshape(count, high, wide * channels)
