@@ -102,25 +102,22 @@ class Dense(Layer):
         return {**weight, "bias": dy.sum(axis=0)} if self.use_bias else weight
 
     def answer_to(self, change: Array, top: Array, left: Array, size: tuple[int, int]) -> Array:
-        """change · W over the changed rows of W alone, row by row of the map: its weights stay in
-        cache while all copies that begin at one col and reach the row are multiplied together."""
+        """change · W over the changed rows of W alone: each copy's map rows by themselves, in the
+        order of the map, so that those of all copies that lie at one place meet W together."""
         count, high, wide, channels = change.shape
         weight = self.param("weight", change.dtype).reshape(*size, channels, self.units)
-        lines = change.reshape(count, high, wide * channels)
-        y = np.zeros((count, self.units), change.dtype)
-        order = np.lexsort((top, left))
-        for row in range(int(top.min()), int(top.max()) + high):
-            here = order[(top[order] <= row) & (row < top[order] + high)]
-            if not len(here):
-                continue
-            given, cols = lines[here, row - top[here]], left[here]
-            made = np.empty((len(here), self.units), y.dtype)
-            starts = [0, *(np.flatnonzero(np.diff(cols)) + 1).tolist(), len(here)]
-            for first, stop in itertools.pairwise(starts):
-                col = int(cols[first])
-                part = weight[row, col : col + wide].reshape(-1, self.units)
-                np.matmul(given[first:stop], part, out=made[first:stop])
-            y[here] += made
+        places = ((top[:, None] + np.arange(high)) * size[1] + left[:, None]).ravel()
+        order = np.argsort(places, kind="stable")
+        lines = np.take(change.reshape(count * high, -1), order, axis=0)
+        made = np.empty((count * high, self.units), change.dtype)
+        starts = [0, *(np.flatnonzero(np.diff(places[order])) + 1).tolist(), len(order)]
+        for first, stop in itertools.pairwise(starts):
+            row, col = divmod(int(places[order[first]]), size[1])
+            part = weight[row, col : col + wide].reshape(-1, self.units)
+            np.matmul(lines[first:stop], part, out=made[first:stop])
+        back = np.empty_like(order)
+        back[order] = np.arange(len(order))
+        y: Array = np.take(made, back, axis=0).reshape(count, high, self.units).sum(axis=1)
         return y
 
     @classmethod
