@@ -199,6 +199,8 @@ def _step(node: Node, shapes: Mapping[str, Shape], regions: Mapping[str, Region 
         return Step(node, "patches", first, (first,))
     shape = shapes[node.name]
     windows = [layer.window(i) for i in range(len(node.inputs))]
+    if windows == [POINTWISE] and layer.has_patches and shape[:2] == first.map_size:
+        return Step(node, "patches", first, (first,))
     if first.flat or len(shape) != 3 or not layer.has_patches:
         return whole
     map_size = (shape[0], shape[1])
