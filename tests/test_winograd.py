@@ -60,6 +60,39 @@ def test_it_gives_what_patch_matrices_give(case, units, small):
             assert error < 1e-12, name
 
 
+@pytest.mark.parametrize("form", ["TWO", "FOUR", "SIX"])
+def test_a_form_is_an_identity(form):
+    """Aᵀ [(G w) · (Bᵀ x)] is the sum over a tile's rows, for any numbers."""
+    form = getattr(winograd, form)
+    made = np.einsum("yk,kw,kx->ywx", form.output, form.kernel, form.input)
+    wanted = np.zeros_like(made)
+    for y in range(form.step):
+        for w in range(3):
+            wanted[y, w, y + w] = 1
+    np.testing.assert_allclose(made, wanted, atol=1e-14)
+
+
+@settings(max_examples=40, deadline=None)
+@given(convolutions())
+def test_what_moves_reaches_what_a_frame_of_zeros_shows(case):
+    x, weight, _, _ = case
+    kh, kw = weight.shape[:2]
+    pads, out = ((2, 2), (kw - 1, kw - 1)), (x.shape[1] + kh - 1, x.shape[2] + kw - 1)
+    plain = patches.correlate(x, weight, pads=pads, out=out, mode=Mode(), **ONCE)
+    moved = winograd.answer_to(x, weight, mode=Mode())
+    assert np.abs(moved - plain).max() < 1e-12 * np.abs(plain).max()
+
+
+@pytest.mark.parametrize("rows", [4, 6, 7, 12])
+def test_the_error_of_what_moves(rows):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((8, rows, 6, 32)).astype(np.float32)
+    weight = rng.standard_normal((3, 3, 32, 64)).astype(np.float32)
+    moved = winograd.answer_to(x, weight, mode=Mode())
+    exact = winograd.answer_to(x.astype(np.float64), weight.astype(np.float64), mode=Mode())
+    assert np.abs(moved - exact).max() < 2e-6 * np.abs(exact).max()
+
+
 def test_its_error_in_float32_is_the_one_that_is_stated():
     rng = np.random.default_rng(0)
     x = np.maximum(rng.standard_normal((4, 26, 26, 32)), 0).astype(np.float32)

@@ -11,6 +11,8 @@ The idea: carry along only the region of each node's map that may have changed.
 |                                  | map, paste the region in, run the layer on these patches (of  |
 |                                  | what a transposed convolution or an upsampling makes of them, |
 |                                  | the touched outputs are kept)                                 |
+| the same, and `moves` says so    | run it on the change of the region alone: what it reaches     |
+|                                  | moves by that much; added where the next layer cuts           |
 | a region, and it is linear       | add the layer's answer to the difference (dense, global       |
 |                                  | average pooling)                                              |
 | a region, and it is neither      | copy the whole map, paste the region in, run the layer        |
@@ -25,12 +27,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .folding import pooled_first
 from .graph import Node
 from .layer import Array, Layer, Mode, Shape
 from .layers.reshape import Flatten
@@ -51,13 +54,15 @@ class Step:
 
     how: "patches", "difference", "flatten" or "whole". region: of its output; None where the whole
     map is computed. needed: for each input, what the patches read (it may lie beside the map).
-    done: the values that nobody reads after this step.
+    moves: where the change of its output lies (it may stick out), if that is what is computed, from
+    the change of its input. done: the values that nobody reads after this step.
     """
 
     node: Node
     how: str
     region: Region | None
     needed: tuple[Region, ...] = ()
+    moves: Region | None = None
     done: tuple[str, ...] = ()
 
 
@@ -102,7 +107,7 @@ class Plan:
 
     def _makes(self, step: Step) -> int:
         """How many numbers a step leaves behind for one copy."""
-        numbers, region = math.prod(self.shapes[step.node.name]), step.region
+        numbers, region = math.prod(self.shapes[step.node.name]), step.moves or step.region
         if region is None:
             return numbers
         rows, cols = region.map_size
@@ -123,14 +128,16 @@ def plan(model: Model, source: str, boxes: Array, want: Sequence[str]) -> Plan:
     start = hull(boxes, (shape[0], shape[1]))
     regions: dict[str, Region | None] = {source: start}
     steps: list[Step] = []
-    between = _between(model, source, want)
+    between, shapes = _between(model, source, want), dict(model.shapes)
+    for node in between:  # those of pools that have changed places with their ReLUs
+        shapes[node.name] = node.layer.out_shape(*(shapes[name] for name in node.inputs))
     last = {name: i for i, node in enumerate(between) for name in node.inputs}
     for i, node in enumerate(between):
-        step = _step(node, model.shapes, regions)
+        step = _step(node, shapes, regions)
         regions[node.name] = step.region
         done = {n for n in (*node.inputs, node.name) if last.get(n, i) == i and n not in want}
         steps.append(replace(step, done=tuple(done)))
-    return Plan(source, start, tuple(steps), tuple(want), model.shapes)
+    return Plan(source, start, tuple(steps), tuple(want), shapes)
 
 
 def _between(model: Model, source: str, want: Sequence[str]) -> list[Node]:
@@ -142,7 +149,8 @@ def _between(model: Model, source: str, want: Sequence[str]) -> list[Node]:
     for node in reversed(model.nodes):
         if node.name in leads:
             leads |= set(node.inputs)
-    return [n for n in model.nodes if n.name in after and n.name in leads and n.name != source]
+    between = [n for n in model.nodes if n.name in after and n.name in leads and n.name != source]
+    return [node for _, node in pooled_first(list(enumerate(between)), {source, *want})]
 
 
 def _step(node: Node, shapes: Mapping[str, Shape], regions: Mapping[str, Region | None]) -> Step:
@@ -163,6 +171,8 @@ def _step(node: Node, shapes: Mapping[str, Shape], regions: Mapping[str, Region 
         return Step(node, "patches", first, (first,))
     shape = shapes[node.name]
     windows = [layer.window(i) for i in range(len(node.inputs))]
+    if windows == [POINTWISE] and layer.has_patches and shape[:2] == first.map_size:
+        return Step(node, "patches", first, (first,))
     if first.flat or len(shape) != 3 or not layer.has_patches:
         return whole
     map_size = (shape[0], shape[1])
@@ -196,33 +206,39 @@ def _step(node: Node, shapes: Mapping[str, Shape], regions: Mapping[str, Region 
 class Run:
     """A plan with the unchanged picture's values, ready for any of its copies.
 
-    base: each node's output (and the source's value), without N.
+    base: each node's output (and the source's value), without N. moving: the nodes whose values are
+    changes.
     """
 
     plan: Plan
     base: Mapping[str, Array]
     sheets: Mapping[tuple[str, int], Sheet]
+    moving: Set[str]
 
     @classmethod
     def of(cls, plan: Plan, base: Mapping[str, Array]) -> Run:
         """Every map that patches are cut from is framed once."""
         regions: dict[str, Region | None] = {plan.source: plan.start}
-        sheets = {}
+        sheets, moving = {}, set[str]()
         for step in plan.steps:
             regions[step.node.name] = step.region
             for i, (name, read) in enumerate(zip(step.node.inputs, step.needed, strict=False)):
                 here = regions.get(name)
-                if here is None or not here.same_place(read):
+                if step.moves is not None and here is not None:
+                    sheets[step.node.name, i] = Sheet.of(base[name], here, 0.0)
+                elif here is None or name in moving or not here.same_place(read):
                     sheets[step.node.name, i] = Sheet.of(base[name], read, step.node.layer.beside)
+            if step.moves is not None:
+                moving.add(step.node.name)
             if step.how == "difference":
                 name = step.node.inputs[0]
                 here = regions[name]
                 assert here is not None
                 old = base[name].reshape(*here.map_size, -1)
                 sheets[step.node.name, 0] = Sheet.of(old, here, 0.0)
-        return cls(plan, base, sheets)
+        return cls(plan, base, sheets, moving)
 
-    def outputs(self, fresh: Array, copies: slice, mode: Mode) -> dict[str, Array]:
+    def outputs(self, fresh: Array, copies: Array, mode: Mode) -> dict[str, Array]:
         """The outputs wanted, (copies, …), where the source's region holds `fresh`."""
         modes = (mode, replace(mode, spare=True))
         values: dict[str, Array] = {self.plan.source: fresh}
@@ -230,7 +246,8 @@ class Run:
         for step in self.plan.steps:
             name = step.node.name
             values[name] = self._run(step, values, regions, copies, modes)
-            regions[name] = None if step.region is None else step.region.part(copies)
+            lies = step.moves or step.region
+            regions[name] = None if lies is None else lies.part(copies)
             for gone in step.done:
                 values.pop(gone, None)
             if mode.scratch is not None:
@@ -243,7 +260,7 @@ class Run:
         step: Step,
         values: Mapping[str, Array],
         regions: Mapping[str, Region | None],
-        copies: slice,
+        copies: Array,
         modes: tuple[Mode, Mode],
     ) -> Array:
         """One step's new values: of its output's region, or of the whole map.
@@ -254,11 +271,12 @@ class Run:
         ours = name in step.done and _alone(name, values)  # so that it may be written over
         if step.how == "flatten":
             return values[name]
-        if step.how == "difference":
-            region = regions[name]
-            assert region is not None
+        region = regions.get(name)
+        if region is not None and (step.how == "difference" or step.moves is not None):
             change = self.sheets[node.name, 0].cut(region)
             np.subtract(values[name], change, out=change)
+            if step.moves is not None:
+                return layer.moved_by(change, modes[0])
             moved = layer.answer_to(change, region.top, region.left, region.map_size)
             moved += self.base[node.name]
             return moved
@@ -269,7 +287,7 @@ class Run:
             made = layer.on_patches(*xs, inside=reads[-1].inside, mode=mode)
             assert step.region is not None
             return _inner(layer, made, reads[0], step.region.part(copies)) if layer.grows else made
-        count = copies.stop - copies.start
+        count = len(copies)
         xs = [self._whole(n, values, regions, count) for n in node.inputs]
         mode = modes[alone and ours]
         if layer.has_patches and layer.window() == POINTWISE:  # cell by cell, without a backward
@@ -290,9 +308,9 @@ class Run:
             return values[name]
         patch = sheet.cut(read)
         if name in values:
-            region = regions[name]
+            region = regions.get(name)
             assert region is not None
-            paste(patch, read, values[name], region)
+            paste(patch, read, values[name], region, change=name in self.moving)
         return patch
 
     def _whole(
@@ -306,16 +324,17 @@ class Run:
         base = self.base[name]
         if name not in values:
             return np.broadcast_to(base, (count, *base.shape))
-        region = regions[name]
+        region = regions.get(name)
         if region is None:
             return values[name]
-        if region.size == region.map_size:
+        if region.size == region.map_size and name not in self.moving:
             return values[name].reshape(count, *base.shape)
         rows, cols = region.map_size
         full = np.empty((count, rows, cols, values[name].shape[3]), values[name].dtype)
         full[...] = base.reshape(full.shape[1:])
         zeros = np.zeros(count, np.int64)
-        paste(full, Region((rows, cols), zeros, zeros, (rows, cols)), values[name], region)
+        there = Region((rows, cols), zeros, zeros, (rows, cols))
+        paste(full, there, values[name], region, change=name in self.moving)
         return full.reshape(count, *base.shape)
 
 

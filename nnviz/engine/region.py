@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from itertools import zip_longest
+from functools import lru_cache
 
 import numpy as np
 
-from .window import POINTWISE, Box, Size, Window
+from .window import POINTWISE, Size, Window
 
 Array = np.ndarray
+MANY = 4
+"""Where so many copies follow each other that lie alike, they are written in one call by slices."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Region:
     map_size: Size
     flat: bool = False
 
-    def part(self, copies: slice) -> Region:
+    def part(self, copies: slice | Array) -> Region:
         """The same for some of the copies."""
         return Region(self.size, self.top[copies], self.left[copies], self.map_size, self.flat)
 
@@ -78,7 +80,7 @@ def hull(boxes: Array, map_size: Size) -> Region:
 
 def touched(window: Window, region: Region) -> Array:
     """(P, 4): the outputs that may change with each copy's region."""
-    (top, bottom), (left, right) = _spans(window.touched, window, region, region.map_size)
+    (top, bottom), (left, right) = _spans("touched", window, region, region.map_size)
     return np.stack([top, left, bottom, right], axis=1)
 
 
@@ -86,7 +88,7 @@ def needed(window: Window, region: Region, size: Size) -> Region:
     """What a region of outputs reads of an input of this size; it may stick out of it."""
     if window == POINTWISE:
         return replace(region, map_size=size)
-    spans = _spans(window.needed, window, region, size)
+    spans = _spans("needed", window, region, size)
     high, wide = (int((last - first).max()) for first, last in spans)
     return Region((high, wide), spans[0][0], spans[1][0], size)
 
@@ -105,24 +107,34 @@ def inward(read: Region, wanted: Region, origin: Callable[[Array, int], Array]) 
     return Region((lengths[0], lengths[1]), firsts[0], firsts[1], read.map_size)
 
 
-def _spans(
-    ask: Callable[[Box, Size], Box], window: Window, region: Region, size: Size
-) -> list[tuple[Array, Array]]:
+def _spans(kind: str, window: Window, region: Region, size: Size) -> list[tuple[Array, Array]]:
     """First and one past the last cell of each copy, along the rows and along the cols; neither
-    depends on the other, so both are asked for at once."""
-    (high, wide), starts = region.size, (region.top, region.left)
+    depends on the other."""
+    starts = (region.top, region.left)
     if window == POINTWISE:
-        return [(region.top, region.top + high), (region.left, region.left + wide)]
-    (tops, down), (lefts, along) = (np.unique(s, return_inverse=True) for s in starts)
-    pairs = zip_longest(tops.tolist(), lefts.tolist())
-    last_top, last_left = int(tops[-1]), int(lefts[-1])
+        return [(first, first + n) for first, n in zip(starts, region.size, strict=True)]
+    return [
+        _along(kind, window, axis, starts[axis].tobytes(), region.size, size)  # type: ignore[arg-type]
+        for axis in (0, 1)
+    ]
+
+
+@lru_cache(maxsize=1024)
+def _along(
+    kind: str, window: Window, axis: int, starts: bytes, lengths: Size, size: Size
+) -> tuple[Array, Array]:
+    """What a window answers for boxes that start there along one axis, at 0 along the other. A grid
+    of boxes asks the same for every picture, and many nodes ask the same."""
+    ask = window.touched if kind == "touched" else window.needed
+    places, back = np.unique(np.frombuffer(starts, np.int64), return_inverse=True)
     found = []
-    for top, left in pairs:
-        row = last_top if top is None else top
-        col = last_left if left is None else left
-        found.append(ask((row, col, row + high, col + wide), size))
-    ends = np.array(found)
-    return [(ends[down, 0], ends[down, 2]), (ends[along, 1], ends[along, 3])]
+    for start in places.tolist():
+        top, left = (start, 0) if axis == 0 else (0, start)
+        box = ask((top, left, top + lengths[0], left + lengths[1]), size)
+        found.append((box[axis], box[axis + 2]))
+    ends = np.array(found)[back]
+    ends.setflags(write=False)
+    return ends[:, 0], ends[:, 1]
 
 
 # Cutting and pasting ------------------------------------------------------------------------------
@@ -162,40 +174,43 @@ def parts(maps: Array, size: Size, writeable: bool) -> Array:
     )
 
 
-def paste(onto: Array, there: Region, values: Array, here: Region) -> None:
+def paste(onto: Array, there: Region, values: Array, here: Region, *, change: bool = False) -> None:
     """Write each copy's values, which lie at `here`, into its part of the map, which lies at
-    `there`; what sticks out of the part is left out."""
+    `there`; what sticks out of the part is left out. change: they are added to what is there."""
     down, along = here.top - there.top, here.left - there.left
     fits = all(
         by.min() >= 0 and by.max() + length <= room
         for by, length, room in zip((down, along), here.size, there.size, strict=True)
     )
-    if not fits:
-        _paste_clipped(onto, values, down, along)
+    ends = np.flatnonzero((np.diff(down) != 0) | (np.diff(along) != 0)) + 1
+    few = len(ends) < len(down) / MANY
+    if fits and not few:
+        views, at = parts(onto, here.size, writeable=True), (np.arange(len(onto)), down, along)
+        views[at] = values + views[at] if change else values
         return
-    high, wide = here.size
-    if (down == down[0]).all() and (along == along[0]).all():
-        row, col = int(down[0]), int(along[0])
-        onto[:, row : row + high, col : col + wide] = values
-        return
-    parts(onto, here.size, writeable=True)[np.arange(len(onto)), down, along] = values
+    for chosen in _runs(ends, len(down)) if few else _alike(down, along):
+        row, col = int(down[chosen][0]), int(along[chosen][0])
+        rows = _overlap(row, values.shape[1], onto.shape[1])
+        cols = _overlap(col, values.shape[2], onto.shape[2])
+        if rows is not None and cols is not None:
+            given, part = values[chosen, rows[1], cols[1]], onto[chosen, rows[0], cols[0]]
+            if few:  # both are views
+                np.add(part, given, out=part) if change else np.copyto(part, given)
+            else:
+                onto[chosen, rows[0], cols[0]] = part + given if change else given
 
 
-def _paste_clipped(onto: Array, values: Array, down: Array, along: Array) -> None:
-    """`paste` where some values stick out: one offset after the other."""
-    for row, picked in _alike(down):
-        for col, both in _alike(along[picked]):
-            chosen = picked[both]
-            rows = _overlap(row, values.shape[1], onto.shape[1])
-            cols = _overlap(col, values.shape[2], onto.shape[2])
-            if rows is not None and cols is not None:
-                onto[chosen, rows[0], cols[0]] = values[chosen, rows[1], cols[1]]
+def _runs(ends: Array, count: int) -> Iterator[slice]:
+    """Copies that follow each other, up to each of the ends."""
+    return map(slice, (0, *ends.tolist()), (*ends.tolist(), count))
 
 
-def _alike(offsets: Array) -> Iterator[tuple[int, Array]]:
-    """(offset, which copies have it) for each offset that occurs."""
-    for offset in np.unique(offsets).tolist():
-        yield offset, np.flatnonzero(offsets == offset)
+def _alike(down: Array, along: Array) -> Iterator[Array]:
+    """Which copies have each of the offsets that occur."""
+    for row in np.unique(down).tolist():
+        picked = np.flatnonzero(down == row)
+        for col in np.unique(along[picked]).tolist():
+            yield picked[along[picked] == col]
 
 
 def _overlap(offset: int, length: int, size: int) -> tuple[slice, slice] | None:

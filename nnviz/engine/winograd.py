@@ -74,6 +74,41 @@ TWO = Form(
     units=8,
 )
 """F(2, 3): a plain ground stays plain."""
+SIX = Form(
+    np.array(
+        [
+            [4, 0, -21, 0, 21, 0, -4, 0],
+            [0, 4, 4, -17, -17, 4, 4, 0],
+            [0, -4, 4, 17, -17, -4, 4, 0],
+            [0, 2, 1, -10, -5, 8, 4, 0],
+            [0, -2, 1, 10, -5, -8, 4, 0],
+            [0, 8, 16, -10, -20, 2, 4, 0],
+            [0, -8, 16, 10, -20, -2, 4, 0],
+            [0, -4, 0, 21, 0, -21, 0, 4],
+        ],
+        np.float64,
+    )
+    / 4,
+    np.array(
+        [
+            [90, 0, 0], [-20, -20, -20], [-20, 20, -20], [1, 2, 4], [1, -2, 4],
+            [64, 32, 16], [64, -32, 16], [0, 0, 90],
+        ]
+    )
+    / 90,
+    np.array(
+        [
+            [1, 1, 1, 1, 1, 1, 1, 0],
+            [0, 1, -1, 2, -2, 1 / 2, -1 / 2, 0],
+            [0, 1, 1, 4, 4, 1 / 4, 1 / 4, 0],
+            [0, 1, -1, 8, -8, 1 / 8, -1 / 8, 0],
+            [0, 1, 1, 16, 16, 1 / 16, 1 / 16, 0],
+            [0, 1, -1, 32, -32, 1 / 32, -1 / 32, 1],
+        ]
+    ),
+    units=4,
+)  # fmt: skip
+"""F(6, 3): eight products for six rows; for small regions, which it takes in one tile."""
 
 
 def suits(
@@ -123,10 +158,34 @@ def correlate(
 def scatter(dy: Array, weight: Array, *, pads: Pads, size: Size, mode: Mode) -> Array:
     """What `patches.scatter` gives: each of the steps of `correlate` transposed, from the last."""
     plan = Plan.of(FOUR, size, weight.shape[1], pads)
-    to_inputs = _ToInputs(plan, weight, len(dy), dy.dtype, mode)
-    for block, back, made in _answers(plan, dy, weight.shape[2], mode):
-        to_inputs.add(block, back, made)
-    return to_inputs.dx
+    return _scattered(plan, dy, _turned(weight), mode)
+
+
+def answer_to(change: Array, weight: Array, *, mode: Mode) -> Array:
+    """By how much the outputs move where a region (n, rows, cols, channels) moves by `change`, and
+    nothing around it: (n, rows + 2, cols + kw − 1, filters), from the first that reads the region.
+
+    All that a region reaches is larger than the region: it is scattered, not gathered, so that no
+    product meets the zeros around it.
+    """
+    rows, cols = change.shape[1:3]
+    kw, channels, filters = weight.shape[1:]
+    form = _least(rows)
+    plan = Plan.of(form, (rows + 2, cols + kw - 1), kw, ((0, 0), (0, 0)))
+    kernels = _transformed(form, weight[::-1]).reshape(form.read, 1, 1, kw * channels, filters)
+    return _scattered(plan, change, kernels, mode)
+
+
+def share(rows: int, cols: int, kw: int) -> float:
+    """The products of `answer_to` over those of `correlate` for all that a region reaches."""
+    form = _least(rows)
+    moved = form.read * -(-rows // form.step) * (cols + kw - 1)
+    return moved / (FOUR.read * -(-(rows + 2) // FOUR.step) * (cols + 2 * kw - 2))
+
+
+def _least(rows: int) -> Form:
+    """The form with the fewest products for so many rows that move."""
+    return min((FOUR, SIX), key=lambda form: form.read * -(-rows // form.step))
 
 
 def kernel_gradient(x: Array, dy: Array, *, kernel: Size, pads: Pads, mode: Mode) -> Array:
@@ -141,7 +200,7 @@ def kernel_gradient(x: Array, dy: Array, *, kernel: Size, pads: Pads, mode: Mode
 def gradients(x: Array, dy: Array, weight: Array, *, pads: Pads, mode: Mode) -> tuple[Array, Array]:
     """`scatter` and `kernel_gradient` in one walk: what comes back is transformed once for both."""
     plan = Plan.of(FOUR, x.shape[1:3], weight.shape[1], pads)
-    to_inputs = _ToInputs(plan, weight, len(x), dy.dtype, mode)
+    to_inputs = _ToInputs(plan, _turned(weight), len(x), dy.dtype, mode)
     to_kernels = _ToKernels(plan, x, dy.shape[3], mode)
     for block, back, cells in _answers(plan, dy, x.shape[3], mode):
         to_inputs.add(block, back, cells)
@@ -153,35 +212,41 @@ def _answers(
     plan: Plan, dy: Array, channels: int, mode: Mode
 ) -> Iterator[tuple[Block, Cells, Cells]]:
     """Block by block: what comes back, transformed, and cells for what has gone in."""
-    dy = np.ascontiguousarray(dy)
+    dy, form = np.ascontiguousarray(dy), plan.form
     for block, (inside, back) in blocks(plan, len(dy), (channels, dy.shape[3]), dy.dtype, mode):
-        back.lay(FOUR.output.T, block.strips(dy, 0, FOUR.step), 0, dy.shape[2])
+        back.lay(form.output.T, block.strips(dy, 0, form.step), 0, dy.shape[2])
         yield block, back, inside
+
+
+def _scattered(plan: Plan, dy: Array, kernels: Array, mode: Mode) -> Array:
+    """All that dy reaches through kernels as `_ToInputs` has them."""
+    to_inputs = _ToInputs(plan, kernels, len(dy), dy.dtype, mode)
+    for block, back, made in _answers(plan, dy, kernels.shape[4], mode):
+        to_inputs.add(block, back, made)
+    return to_inputs.dx
 
 
 class _ToInputs:
     """The way back to the inputs, dx (n, *size, channels).
 
-    A tile gives to six rows. Its last four begin where the tile before it ended, so they are
-    written; its first two lie over that one's last, so they are added.
+    A tile gives to two rows more than it has. Its last rows begin where the tile before it ended,
+    so they are written; its first two lie over that one's last, so they are added.
+
+    kernels: (read, 1, 1, kw · channels of what comes back, channels).
     """
 
-    def __init__(self, plan: Plan, weight: Array, n: int, dtype: np.dtype, mode: Mode) -> None:
-        kw, channels, filters = weight.shape[1:]
-        self.plan, (rows, cols) = plan, plan.size
-        self.dx = mode.new((n, rows, cols, channels), dtype)
-        self.dx[:, : max(0, 2 - plan.top)] = 0  # above the first tile's last four
-        # What a cell gets comes from the kw places before it: the kernels lie turned.
-        turned = _transformed(FOUR, weight)[:, ::-1].swapaxes(2, 3)
-        self.turned = turned.reshape(FOUR.read, 1, 1, kw * filters, channels)
+    def __init__(self, plan: Plan, kernels: Array, n: int, dtype: np.dtype, mode: Mode) -> None:
+        self.plan, self.kernels, (rows, cols) = plan, kernels, plan.size
+        self.dx = mode.new((n, rows, cols, kernels.shape[4]), dtype)
+        self.dx[:, : max(0, 2 - plan.top)] = 0  # above the first tile's last rows
         self.room = Room(mode, dtype)
 
     def add(self, block: Block, back: Cells, made: Cells) -> None:
         """Add what a block gives; `made` is overwritten."""
-        np.matmul(back.windows(0), self.turned, out=made.places())
-        dx, plan, matrix = self.dx, self.plan, FOUR.input.T.astype(self.dx.dtype)
-        grid = made.grid(plan.left, dx.shape[2])
-        for strip, rows, tiles in block.strips(dx, plan.top - 2, 4):
+        np.matmul(back.windows(0), self.kernels, out=made.places())
+        dx, plan, form = self.dx, self.plan, self.plan.form
+        grid, matrix = made.grid(plan.left, dx.shape[2]), form.input.T.astype(dx.dtype)
+        for strip, rows, tiles in block.strips(dx, plan.top - 2, form.step):
             np.matmul(matrix[2:][rows], grid[:, tiles], out=strip)
         for strip, rows, tiles in block.strips(dx, plan.top, 2):
             strip += np.matmul(matrix[:2][rows], grid[:, tiles], out=self.room.of(strip.shape))
@@ -208,6 +273,13 @@ class _ToKernels:
         """The gradient, from that of the six products."""
         flat = FOUR.kernel.T.astype(self.total.dtype) @ self.total.reshape(FOUR.read, -1)
         return flat.reshape(self.shape)
+
+
+def _turned(weight: Array) -> Array:
+    """The kernels of the way back: what a cell gets comes from the kw places before it."""
+    kw, channels, filters = weight.shape[1:]
+    turned = _transformed(FOUR, weight)[:, ::-1].swapaxes(2, 3)
+    return turned.reshape(FOUR.read, 1, 1, kw * filters, channels)
 
 
 def _transformed(form: Form, weight: Array) -> Array:
