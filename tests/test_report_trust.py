@@ -194,7 +194,7 @@ def test_readings_that_are_one_take_one_row():
     layers = [nv.Conv2D(4, 3, activation="relu"), nv.GlobalAveragePooling2D(),
               nv.Dense(3, activation="softmax")]  # fmt: skip
     model = nv.Sequential(layers, (8, 8, 1))
-    data = nv.data.Dataset(np.random.default_rng(0).random((4, 8, 8, 1), np.float32), "noise")
+    data = nv.data.Dataset(np.random.default_rng(0).random((4, 8, 8, 1), np.float32))
     study = Study(model, data, 0, "one", "", "")
     figure = why.matrix(study, "cam")
     assert len(figure.cells) == len(figure.row_heads) == 2

@@ -20,7 +20,7 @@ DPI = 168
 LINES = ("#1f77b4", "#e1701a", "#2f9e44", "#c2255c")
 
 
-MULTIPLES = ((2.0, 5.0), (2.0, 3.0, 5.0, 7.0))
+MULTIPLES = ((1.0, 2.0, 5.0), (1.0, 2.0, 3.0, 5.0, 7.0))
 """Of a power of ten: which of its multiples get words, the fewest that are enough."""
 
 
@@ -125,24 +125,20 @@ def histograms(
 def _powers(ax: Any) -> None:
     """A logarithmic scale upwards, with words at the powers of ten; where there is one of them or
     none, with plain numbers at a few multiples of it as well, which then tell the scale."""
-    from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
     ax.set_yscale("log")
     low, high = ax.get_ylim()
     if sum(low <= tick <= high for tick in ax.get_yticks()) > 1:
         ax.yaxis.set_minor_locator(NullLocator())
         return
+    powers = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+    several = [np.outer(powers, multiples).ravel() for multiples in MULTIPLES]
+    several.append(low + np.array([0.1, 0.9]) * (high - low))  # hardly any difference
+    inside = [ticks[(low <= ticks) & (ticks <= high)] for ticks in several]
     short = FuncFormatter(lambda value, _: f"{value:.3g}")
-    for multiples in MULTIPLES:
-        ax.yaxis.set_minor_locator(LogLocator(subs=multiples))
-        ticks = (*ax.get_yticks(), *ax.yaxis.get_minorticklocs())
-        if sum(low <= tick <= high for tick in ticks) > 1:
-            break
-    else:  # hardly any difference: near both ends
-        ends = [float(f"{low + share * (high - low):.3g}") for share in (0.1, 0.9)]
-        ax.yaxis.set_minor_locator(FixedLocator(ends))
-        ax.yaxis.set_major_locator(NullLocator())
-    ax.yaxis.set_major_formatter(short)
+    ax.yaxis.set_major_locator(NullLocator())
+    ax.yaxis.set_minor_locator(FixedLocator(next(ticks for ticks in inside if len(ticks) > 1)))
     ax.yaxis.set_minor_formatter(short)
     ax.tick_params(which="minor", colors=INK, labelsize=9)
 

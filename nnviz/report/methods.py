@@ -27,7 +27,7 @@ ZOOM = 96
 """Five pictures of 28, 32 or 45 pixels fit side by side into half of the page, each pixel whole."""
 CONTRAST = "integrated_gradients"
 LARGE_PATH = 24
-"""Gradients along its path where pictures are large; what that leaves over stands under the maps."""
+"""Gradients along its path where pictures are large; what is left over stands under the maps."""
 
 
 def shown(study: Study) -> tuple[str, ...]:
