@@ -97,7 +97,7 @@ UNHURRIED = ("digits",)
 class Page(HTMLParser):
     """A page's tags, texts and pictures; an error where tags do not match."""
 
-    VOID = ("meta", "img", "br", "hr", "link", "input")
+    VOID = ("meta", "img", "br", "hr", "link", "input", "wbr")
 
     def __init__(self, text):
         super().__init__()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import fields, replace
+from itertools import pairwise
 from types import SimpleNamespace
 from xml.etree import ElementTree
 
@@ -17,11 +18,12 @@ import nnviz as nv
 from nnviz.draw import diagram as draw_diagram
 from nnviz.draw import image, judged, picture, results, save_picture
 from nnviz.draw.chart import confusion, curves, histograms
-from nnviz.draw.colour import CATEGORIES, class_colours, colours, limits, table
+from nnviz.draw.colour import CATEGORIES, REST, class_colours, coloured, colours, limits, table
 from nnviz.draw.image import below, beside, factor_for, number, pixels, scale_bar, sheet, text
 from nnviz.draw.png import write_png
 from nnviz.draw.results import answers, legend
 from nnviz.draw.scores import class_changes, precision_recall
+from nnviz.draw.spreads import ranges
 from nnviz.errors import ArgumentError, FileError
 from nnviz.inspection.anatomy import Filters
 from nnviz.inspection.anatomy.health import Spread
@@ -157,6 +159,44 @@ def test_ten_answers_have_ten_colours():
         got = class_colours(classes)[classes]
         assert len(np.unique(got, axis=0)) == len(classes)
     np.testing.assert_array_equal(class_colours(np.array([7, 2]))[[7, 2]], CATEGORIES[[7, 2]])
+
+
+def test_no_colour_means_two_classes():
+    """Of more than ten classes the most frequent have a colour each; the others share the grey."""
+    answers = np.repeat(np.arange(100, 117), [1] * 7 + [2] * 10)
+    palette = class_colours(answers)
+    own = coloured(answers)
+    assert own.tolist() == list(range(107, 117))
+    assert len(np.unique(palette[own], axis=0)) == 10
+    assert (palette[100:107] == REST).all()
+    assert not (palette[own] == REST).all(axis=1).any()
+
+
+@pytest.mark.parametrize("counts", [(60, 40, 70), (100, 60), (49, 51), (3, 1000, 30), (5, 5)])
+def test_the_words_of_a_logarithmic_scale_stand_apart(monkeypatch, counts):
+    monkeypatch.setattr("nnviz.draw.chart._drawn", lambda figure: figure)
+    spread = SimpleNamespace(name="a", counts=counts, edges=np.arange(len(counts) + 1.0))
+    figure = histograms([spread], "weight", logarithmic=True)
+    figure.canvas.draw()
+    axis = figure.axes[0].yaxis
+    low, high = figure.axes[0].get_ylim()
+    words = [label for label in (*axis.get_majorticklabels(), *axis.get_minorticklabels())
+             if low <= label.get_position()[1] <= high and label.get_text()]  # fmt: skip
+    assert len(words) > 1
+    ends = sorted((box.y0, box.y1) for box in (label.get_window_extent() for label in words))
+    assert all(upper[0] >= lower[1] for lower, upper in pairwise(ends))
+
+
+def test_the_words_of_a_scale_that_bends_at_zero_stand_apart(monkeypatch):
+    monkeypatch.setattr("nnviz.draw.spreads._drawn", lambda figure: figure)
+    one = Spread("a", (1,), (0.0, 1.0), 0.0, 1.0, 0.1)
+    spreads = [replace(one, std=s, low=-30.0 * s, high=40.0 * s) for s in (70.0, 900.0, 50.0)]
+    figure = ranges([], spreads)
+    figure.canvas.draw()
+    words = [label for label in figure.axes[0].get_xticklabels() if label.get_text()]
+    ends = sorted((box.x0, box.x1) for box in (label.get_window_extent() for label in words))
+    assert len(words) > 2
+    assert all(right[0] >= left[1] for left, right in pairwise(ends))
 
 
 def test_an_unknown_colour_map():
@@ -296,7 +336,7 @@ def test_names_are_text_never_markup():
     assert said[3] == HOSTILE[0]
     assert HOSTILE[1] in said
     assert HOSTILE[2] in said
-    assert "x" * 31 + "…" in said
+    assert "x" * 46 + "…" in said
     assert "<script" not in written
     kinds = {element.tag.split("}")[1] for element in root.iter()}
     assert kinds == {"svg", "title", "polyline", "polygon", "g", "rect", "text"}
