@@ -57,7 +57,7 @@ def binary():
 
 def deep():
     """100 nodes: a stem, 24 residual blocks of four, a pool, a dense layer and its softmax."""
-    x = nv.Input((8, 8, 1))
+    x = nv.Input((16, 16, 1))
     y = nv.Conv2D(4, 3, padding="same", name="stem")(x)
     for i in range(24):
         way = nv.ReLU(name=f"block{i}/relu")(nv.BatchNormalization(name=f"block{i}/norm")(y))
