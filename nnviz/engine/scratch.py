@@ -32,8 +32,8 @@ def _room(size: int) -> int:
 
 def owner(array: Any) -> Any:
     """What owns an array's memory."""
-    while getattr(array, "base", None) is not None:
-        array = array.base
+    while (below := getattr(array, "base", None)) is not None:
+        array = below
     return array
 
 
@@ -80,6 +80,11 @@ class Scratch:
         later = self._kept[mark:]
         self._kept[mark:] = [buffer for buffer in later if id(buffer) in alive]
         self._give_back([buffer for buffer in later if id(buffer) not in alive])
+
+    def freed(self, array: Array) -> Array:
+        """The array, as a copy where its memory is lent."""
+        own = owner(array)
+        return array.copy() if any(own is buffer for buffer in self._kept) else array
 
     def alone(self, array: Array, others: Iterable[Array], mark: int = 0) -> bool:
         """Whether `keep` gave the memory of this array after the mark, and none of the others lies
