@@ -229,8 +229,7 @@ def backward(
     sums, wanted, learned = Sums(seeds, scratch.keep), dict[str, Array](), Sums()
     mark = scratch.mark
     for node in reversed(nodes):
-        got = sums.pop(node.name)
-        if got is None:
+        if (got := sums.pop(node.name)) is None:
             continue
         if node.name in until:
             wanted[node.name] = got
@@ -263,8 +262,7 @@ def backward(
         for name, array in zip(node.inputs, as_tuple(dx, node), strict=True):
             if name in live:
                 sums.add(name, array)
-        # What was taken back is still in cache: the next gradients lie in its place.
-        scratch.keep_only([*sums.arrays.values(), *wanted.values()], mark)
+        scratch.keep_only([*sums.arrays.values(), *wanted.values()], mark)  # the rest is in cache
     if INPUT in until and (got := sums.pop(INPUT)) is not None:
         wanted[INPUT] = got
     return wanted, learned.arrays
