@@ -24,16 +24,28 @@ PATIENCE = 8
 """After so many programs that had no use for a size, its buffers are let go."""
 
 
+HUGE = 1 << 21
+"""Bytes of a large page of memory. What is as long begins on one: walks over large arrays are
+quicker by a twentieth where the system gives such pages."""
+
+
 def _room(size: int) -> int:
-    """`size` bytes rounded up by an eighth at most: chunks of nearly one size share buffers."""
+    """`size` bytes rounded up by an eighth at most: chunks of nearly one size share buffers. From
+    a large page on there is room for a begin on one; what is never touched costs nothing."""
     step = max(64, 1 << max(0, size.bit_length() - 4))
-    return -(-size // step) * step
+    room = -(-size // step) * step
+    return room + HUGE if room >= HUGE else room
+
+
+def _begin(buffer: Array) -> int:
+    """Where in a buffer its array begins."""
+    return -buffer.ctypes.data % HUGE if buffer.nbytes >= 2 * HUGE else 0
 
 
 def owner(array: Any) -> Any:
     """What owns an array's memory."""
-    while getattr(array, "base", None) is not None:
-        array = array.base
+    while (below := getattr(array, "base", None)) is not None:
+        array = below
     return array
 
 
@@ -55,7 +67,8 @@ class Scratch:
         free = self._free[room]
         buffer = free.pop() if free else np.empty(room, np.uint8)
         lent.append(buffer)
-        return buffer[:size].view(dtype).reshape(shape)
+        begin = _begin(buffer)
+        return buffer[begin : begin + size].view(dtype).reshape(shape)
 
     def temp(self, shape: Sequence[int], dtype: Any) -> Array:
         """An uninitialised array until `layer_done`."""
@@ -80,6 +93,11 @@ class Scratch:
         later = self._kept[mark:]
         self._kept[mark:] = [buffer for buffer in later if id(buffer) in alive]
         self._give_back([buffer for buffer in later if id(buffer) not in alive])
+
+    def freed(self, array: Array) -> Array:
+        """The array, as a copy where its memory is lent."""
+        own = owner(array)
+        return array.copy() if any(own is buffer for buffer in self._kept) else array
 
     def alone(self, array: Array, others: Iterable[Array], mark: int = 0) -> bool:
         """Whether `keep` gave the memory of this array after the mark, and none of the others lies

@@ -82,7 +82,7 @@ class Block(NamedTuple):
     def rows(self, plan: Plan) -> tuple[int, int]:
         """How many products there are, and how many rows each of their matrices has."""
         tiles = self.shape[0] * self.shape[1]
-        units = max(1, tiles // self.unit)
+        units = -(-tiles // self.unit)
         return units, -(-tiles * plan.length // (units * plan.kw))
 
     @property
@@ -135,10 +135,10 @@ def _even(total: int, most: int) -> int:
 
 
 def _cuts(total: int, unit: int, units: int) -> list[slice]:
-    """Slices of `total` things in whole units, `units` at once; what is left over comes last."""
-    whole = total - total % unit
-    starts = [*range(0, whole, units * unit), *([whole] if whole < total else [])]
-    return [slice(a, b) for a, b in itertools.pairwise([*starts, total])]
+    """Slices of `total` things, as alike as may be, of about so many units each."""
+    count = max(1, round(-(-total // unit) / units))
+    size = -(-total // count)
+    return [slice(i, min(total, i + size)) for i in range(0, total, size)]
 
 
 @functools.lru_cache(maxsize=4096)

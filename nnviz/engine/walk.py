@@ -227,10 +227,9 @@ def backward(
     `gather` has taken; rows: the chunk's own of the batch.
     """
     sums, wanted, learned = Sums(seeds, scratch.keep), dict[str, Array](), Sums()
-    held, mark = (sums.arrays, wanted, learned.arrays), scratch.mark
+    mark = scratch.mark
     for node in reversed(nodes):
-        got = sums.pop(node.name)
-        if got is None:
+        if (got := sums.pop(node.name)) is None:
             continue
         if node.name in until:
             wanted[node.name] = got
@@ -239,43 +238,40 @@ def backward(
         needs_grads = params and layer.trainable and bool(layer.params)
         if not (needs_dx or needs_grads):
             continue
-        spare = rule_for is None and scratch.alone(got, _arrays(held), mark)
-        call = _with(calls[node.name], scratch=scratch, spare=spare)
+        held = [*sums.arrays.values(), *wanted.values()]
+        spare = rule_for is None and scratch.alone(got, held, mark)
+        call = _for(calls[node.name], scratch, spare)
         if couples := call.mode.train and layer.couples:
             part = layer.backward_part(got, call)
             scratch.layer_done()
-            call = _with(call, totals=part)
+            call = _for(call, scratch, spare, part)
         learns = needs_grads and not (gather and gather.put(node, rows, got, call))
         together = learns and needs_dx and rule_for is None and not couples
         if learns:
             dx, found = layer.gradients(got, call) if together else (None, layer.grads(got, call))
             scratch.layer_done()
             for key, grad in found.items():
-                learned.add(f"{homes[node.name]}/{key}", grad)
+                learned.add(f"{homes[node.name]}/{key}", scratch.freed(grad))
         if not needs_dx:
             continue
         if couples:
-            call = _with(call, totals=(yield layer.backward_total, part))
+            call = _for(call, scratch, spare, (yield layer.backward_total, part))
         if not together:
             dx = _rule(node, rule_for)(layer, got, call)
         scratch.layer_done()
         for name, array in zip(node.inputs, as_tuple(dx, node), strict=True):
             if name in live:
                 sums.add(name, array)
-        scratch.keep_only(_arrays(held), mark)  # what was taken back is still in cache
+        scratch.keep_only([*sums.arrays.values(), *wanted.values()], mark)  # the rest is in cache
     if INPUT in until and (got := sums.pop(INPUT)) is not None:
         wanted[INPUT] = got
     return wanted, learned.arrays
 
 
-def _arrays(held: Iterable[Mapping[str, Array]]) -> list[Array]:
-    """All arrays of several tables."""
-    return [array for table in held for array in table.values()]
-
-
-def _with(call: Call, **mode: Any) -> Call:
-    """The call with other settings of its mode."""
-    return replace(call, mode=replace(call.mode, **mode))
+def _for(call: Call, scratch: Scratch, spare: bool, totals: Any = None) -> Call:
+    """The call as the way back has it."""
+    mode = Mode(train=call.mode.train, scratch=scratch, spare=spare, totals=totals)
+    return Call(call.xs, call.y, call.saved, mode, call.chunk)
 
 
 def _rule(node: Node, rule_for: RuleFor | None) -> Callable[..., Any]:
