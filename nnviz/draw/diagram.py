@@ -123,7 +123,7 @@ def raster(diagram: Diagram, factor: int = 2) -> Array:
     width, height = geometry.width, geometry.height
     canvas = Image.new("RGB", (width * factor, height * factor), "white")
     draw = ImageDraw.Draw(canvas, "RGBA")  # on an RGB picture, see-through colours are mixed
-    font = cache(lambda height: ImageFont.load_default(height * factor))
+    font = cache(lambda letters: ImageFont.load_default(letters * factor))
 
     def scaled(points: object) -> list[tuple[float, float]]:
         return [(x * factor, y * factor) for x, y in points]  # type: ignore[attr-defined]
@@ -142,6 +142,6 @@ def raster(diagram: Diagram, factor: int = 2) -> Array:
         for dy, text, bold in ((6, block.name, True), (22, what, False), (38, out, False)):
             ink = (40, 40, 40) if bold else (85, 85, 85)
             place = ((x + 14) * factor, (y + dy) * factor)
-            fitted, height = _fitted(plain(text), bold)
-            draw.text(place, fitted.replace("…", "..."), font=font(height), fill=ink)
+            fitted, letters = _fitted(plain(text), bold)
+            draw.text(place, fitted.replace("…", "..."), font=font(letters), fill=ink)
     return np.asarray(canvas.convert("RGBA"))

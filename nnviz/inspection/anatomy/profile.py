@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from ...engine.boundary import of_model
 from ...engine.executor import chunk_slices, thread_count
 from ...engine.layer import Array, Shape, whole
 from ...engine.model import Model
@@ -123,6 +124,7 @@ def _cells(node: NodeTime) -> tuple[str, ...]:
     return (f"{node.name} ({node.kind})", *times, count, rate, f"{node.share:.1%}")
 
 
+@of_model
 def profile(model: Model, x: Any, *, repeats: int = 7, backward: bool = True) -> Profile:
     """How long each node takes for pictures `x`, and how fast it computes.
 

@@ -214,7 +214,7 @@ def pad(imp: Importer, step: Step) -> Value:
     amounts = imp.ints(step, 1, "pads")
     axes = imp.ints(step, 3, "", range(value.rank))
     filler = imp.const(step, 2)
-    number = float(step.get("value", 0.0) if filler is None else filler)
+    number = float(step.get("value", 0.0) if filler is None else filler.reshape(-1)[0])
     if amounts is None or len(amounts) != 2 * len(axes):
         raise ArgumentError(f"its pads {amounts} do not fit {len(axes)} axes")
     pairs = dict.fromkeys(range(value.rank), (0, 0))
