@@ -34,15 +34,18 @@ import numpy as np
 from .graph import Node
 from .layer import Array, Layer, Mode, Shape
 from .layers.reshape import Flatten
-from .region import Region, Sheet, hull, inward, needed, parts, paste, touched
+from .region import Region, Sheet, ends, hull, inward, needed, parts, paste, touched, union
 from .scratch import owner
 from .window import POINTWISE
 
 if TYPE_CHECKING:
     from .model import Model
 
-WORTH = 0.6
-"""From this share of the map's cells on, a region is no cheaper than the whole map."""
+WORTH = 0.6, 0.95
+"""From this share of the map's cells on, a region is no cheaper than the whole map: at least, and
+at most, where a layer has much to multiply."""
+CUT = 200
+"""What cutting out one number and pasting it in costs, in multiply-adds."""
 
 
 @dataclass(frozen=True)
@@ -120,12 +123,12 @@ class Plan:
 def plan(model: Model, source: str, boxes: Array, want: Sequence[str]) -> Plan:
     """The plan for boxes (P, 4) on the source's map."""
     shape = model.shapes[source]
-    start = hull(boxes, (shape[0], shape[1]))
+    start = hull(ends(boxes), (shape[0], shape[1]))
     regions: dict[str, Region | None] = {source: start}
     steps: list[Step] = []
-    between = _between(model, source, want)
-    last = {name: i for i, node in enumerate(between) for name in node.inputs}
-    for i, node in enumerate(between):
+    nodes = between(model, source, want)
+    last = {name: i for i, node in enumerate(nodes) for name in node.inputs}
+    for i, node in enumerate(nodes):
         step = _step(node, model.shapes, regions)
         regions[node.name] = step.region
         done = {n for n in (*node.inputs, node.name) if last.get(n, i) == i and n not in want}
@@ -133,7 +136,7 @@ def plan(model: Model, source: str, boxes: Array, want: Sequence[str]) -> Plan:
     return Plan(source, start, tuple(steps), tuple(want), model.shapes)
 
 
-def _between(model: Model, source: str, want: Sequence[str]) -> list[Node]:
+def between(model: Model, source: str, want: Sequence[str]) -> list[Node]:
     """The nodes that read the source, directly or by others, and lead to a node wanted."""
     after, leads = {source}, set(want)
     for node in model.nodes:
@@ -152,41 +155,49 @@ def _step(node: Node, shapes: Mapping[str, Shape], regions: Mapping[str, Region 
     known = [(i, region) for i, region in changed if region is not None]
     if len(known) < len(changed):
         return whole
-    first = known[0][1]
-    if first.share >= WORTH and not (first.flat or layer.window() == POINTWISE):
+    first, shape = known[0][1], shapes[node.name]
+    windows = [layer.window(i) for i in range(len(node.inputs))]
+    by_cell = all(window == POINTWISE for window in windows)
+    worth = math.inf if by_cell else _worth(layer, shapes[node.inputs[0]])
+    if first.share >= worth and not first.flat:
         return whole
     if isinstance(layer, Flatten) and len(shapes[node.inputs[0]]) == 3:
         return Step(node, "flatten", replace(first, flat=True))
-    if len(node.inputs) == 1 and layer.linear and (first.flat or layer.window() is None):
+    if len(windows) == 1 and layer.linear and (first.flat or windows[0] is None):
         return Step(node, "difference", None)
     if first.flat and layer.elementwise:
         return Step(node, "patches", first, (first,))
-    shape = shapes[node.name]
-    windows = [layer.window(i) for i in range(len(node.inputs))]
     if first.flat or len(shape) != 3 or not layer.has_patches:
         return whole
+    alike = len(known) == len(windows) and all(region.same_place(first) for _, region in known)
+    if by_cell and alike:
+        return Step(node, "patches", first, (first,) * len(known))
     map_size = (shape[0], shape[1])
     seen = []
     for i, region in known:
         window = windows[i]
         if window is None:
             return whole
-        seen.append(touched(window, region))
-    union = np.empty_like(seen[0])
-    union[:, :2] = np.minimum.reduce([box[:, :2] for box in seen])
-    union[:, :2] = np.minimum(union[:, :2], np.array(map_size) - 1)
-    # A region is never empty, also where a stride passes over all that has changed.
-    union[:, 2:] = np.maximum.reduce([union[:, :2] + 1, *(box[:, 2:] for box in seen)])
-    region, read = hull(union, map_size), []
+        seen.append(touched(window, region.spans, region.map_size))
+    region, read = hull(union(seen, map_size), map_size), []
     for window, name in zip(windows, node.inputs, strict=True):
         if window is None:
             return whole
         read.append(needed(window, region, (shapes[name][0], shapes[name][1])))
-    if region.share >= WORTH:
+    if region.share >= worth:
         return whole
     if layer.grows:
         read = [inward(read[0], region, layer.origin)]
     return Step(node, "patches", region, tuple(read))
+
+
+def _worth(layer: Layer, shape: Shape) -> float:
+    """The share of the map's cells from which on a layer goes over the whole map as quickly.
+
+    shape: of its input. What goes cell by cell cuts nothing out, so it is never quicker there."""
+    by_cell = sum(array.size for array in layer.params.values())
+    least, most = WORTH
+    return min(most, max(least, 1 - CUT * shape[-1] / max(1, by_cell)))
 
 
 # Running a plan -----------------------------------------------------------------------------------

@@ -6,15 +6,17 @@ All that does not read the changed values is taken from the trace of the first r
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import ArgumentError
-from .boxes import Run, plan
+from .alike import kinds
+from .boxes import Run, between, plan
 from .executor import Program, each, lockstep, shelf, thread_count, threads
 from .graph import INPUT
 from .layer import Array, Call, Mode, Shape
@@ -103,31 +105,24 @@ def rerun_boxes(
     Equal to full recomputation to rounding; see `boxes` for how. The copies are cut into batches by
     their number and the memory alone, so the bits are the same for any number of threads.
     """
-    if trace.train or not trace.whole:
-        raise ArgumentError(
-            "rerun_boxes needs a whole trace (keep=None) of a run without mode.train"
-        )
-    if isinstance(memory, bool) or not isinstance(memory, int | np.integer) or memory < 1:
-        raise ArgumentError(f"memory must be a whole number of bytes, at least 1, got {memory!r}")
-    if not 0 <= sample < len(trace.input):
-        raise ArgumentError(f"no picture {sample} in a trace of {len(trace.input)}")
-    for name in {*want, source} - {INPUT}:
-        model.node(name)
+    _check(model, trace, {*want, source}, sample, memory)
     boxes = _checked_boxes(boxes, model.shapes[source], source)
     # Down the cols: neighbours then read the same cols of a dense layer's weights.
     order = np.lexsort((boxes[:, 0], boxes[:, 1]))
+    sorts = kinds(between(model, source, want), model.shapes, source, boxes[order])
+    order = order[np.concatenate(sorts)]
     boxes = boxes[order]
-    made = plan(model, source, boxes, want)
-    base = {name: _one(trace, name, sample) for name in made.reads}
+    ends = np.cumsum([0, *map(len, sorts)]).tolist()
+    plans = [plan(model, source, boxes[a:b], want) for a, b in pairwise(ends)]
+    base = {name: _one(trace, name, sample) for name in plans[0].reads}
     fills = _checked_values(values, boxes, base[source])
     fills = fills[order] if fills.ndim == 4 and len(fills) > 1 else fills
-    run = Run.of(made, base)
-    parts, at_once = _batches(len(boxes), made.numbers, base[source].itemsize, memory)
 
-    def outputs(copies: slice) -> dict[str, Array]:
-        with shelf.borrow(arena=True) as scratch:
-            region = made.start.part(copies)
-            fresh, old = _filled(base[source], region, boxes[copies], copies, fills)
+    def outputs(run: Run, begin: int, copies: slice) -> dict[str, Array]:
+        here = slice(begin + copies.start, begin + copies.stop)
+        with shelf.borrow(arena=True, roomy=True) as scratch:
+            region = run.plan.start.part(copies)
+            fresh, old = _filled(base[source], region, boxes[here], here, fills)
             # A quick way's last digits must not pass for a change where there is none.
             alike = (fresh == old).all(axis=(1, 2, 3))
             found = run.outputs(fresh, copies, Mode(scratch=scratch, private=True))
@@ -136,10 +131,31 @@ def rerun_boxes(
                 found[name][alike] = base[name]
             return found
 
-    with threads(min(thread_count(), at_once)):
-        done = each([partial(outputs, part) for part in parts])
+    # An even number of one size, so that all threads of a small machine end together.
+    by, work, at_once = 2 if len(plans) == 1 else 1, [], thread_count()
+    for made, (first, stop) in zip(plans, pairwise(ends), strict=True):
+        run = Run.of(made, base)
+        parts, fit = _batches(stop - first, made.numbers, base[source].itemsize, memory, by)
+        work += [partial(outputs, run, first, part) for part in parts]
+        at_once = min(at_once, fit)
+    with threads(at_once):
+        done = each(work)
     back = np.argsort(order)
     return {name: np.concatenate([part[name] for part in done])[back] for name in want}
+
+
+def _check(model: Model, trace: Trace, names: Collection[str], sample: int, memory: Any) -> None:
+    """An error where `rerun_boxes` is asked for what is not there."""
+    if trace.train or not trace.whole:
+        raise ArgumentError(
+            "rerun_boxes needs a whole trace (keep=None) of a run without mode.train"
+        )
+    if isinstance(memory, bool) or not isinstance(memory, int | np.integer) or memory < 1:
+        raise ArgumentError(f"memory must be a whole number of bytes, at least 1, got {memory!r}")
+    if not 0 <= sample < len(trace.input):
+        raise ArgumentError(f"no picture {sample} in a trace of {len(trace.input)}")
+    for name in {*names} - {INPUT}:
+        model.node(name)
 
 
 def _one(trace: Trace, name: str, sample: int) -> Array:
@@ -149,13 +165,14 @@ def _one(trace: Trace, name: str, sample: int) -> Array:
 
 
 def _batches(
-    count: int, numbers: tuple[int, int], itemsize: int, memory: int
+    count: int, numbers: tuple[int, int], itemsize: int, memory: int, by: int
 ) -> tuple[list[slice], int]:
-    """The cut of the copies into batches, and how many batches may be worked on at once."""
+    """The cut of the copies into batches, and how many batches may be worked on at once.
+
+    by: what their number is a multiple of, where there are so many copies."""
     step, every = (max(1, n * itemsize) for n in numbers)
-    # An even number of one size, so that all threads of a small machine end together.
-    by_step = 2 * max(1, round(count * step / CHUNK / 2))
-    by_memory = 2 * -(-count // (2 * max(1, memory // (2 * every))))
+    by_step = by * max(1, round(count * step / CHUNK / by))
+    by_memory = by * -(-count // (by * max(1, memory // (2 * every))))
     size = -(-count // max(by_step, by_memory))
     parts = [slice(i, min(count, i + size)) for i in range(0, count, size)]
     return parts, max(1, memory // (every * size))

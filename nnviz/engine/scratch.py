@@ -45,15 +45,18 @@ class Scratch:
         self._temps: list[Array] = []
         self._kept: list[Array] = []
         self._idle: dict[int, int] = {}
-        self.arena = False
+        self.arena = self.roomy = False
 
     def _take(self, shape: Sequence[int], dtype: Any, lent: list[Array]) -> Array:
         dtype = np.dtype(dtype)
         size = math.prod(shape) * dtype.itemsize
         room = _room(size)
-        self._idle[room] = 0
         free = self._free[room]
+        if not free and self.roomy:
+            larger = [r for r, some in self._free.items() if some and room < r <= 2 * room]
+            free = self._free[min(larger)] if larger else free
         buffer = free.pop() if free else np.empty(room, np.uint8)
+        self._idle[buffer.nbytes] = 0
         lent.append(buffer)
         return buffer[:size].view(dtype).reshape(shape)
 
@@ -101,11 +104,14 @@ class ScratchShelf:
         self._lock = threading.Lock()
 
     @contextmanager
-    def borrow(self, arena: bool) -> Iterator[Scratch]:
-        """A scratch for one program; with an arena its `keep` arrays die with the program."""
+    def borrow(self, arena: bool, roomy: bool = False) -> Iterator[Scratch]:
+        """A scratch for one program; with an arena its `keep` arrays die with the program.
+
+        roomy: an array may be lent a buffer of up to twice its size, where none is free that fits:
+            for programs of which each needs other sizes."""
         with self._lock:
             scratch = self._spare.pop() if self._spare else Scratch()
-        scratch.arena = arena
+        scratch.arena, scratch.roomy = arena, roomy
         try:
             yield scratch
         finally:

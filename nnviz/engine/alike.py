@@ -1,0 +1,99 @@
+"""Which copies of a picture go together, so that a plan of one region's size wastes little on them.
+
+All regions of a plan (see `boxes`) have the size of the largest. But a change near the border
+reaches less far than one in the middle: deep in a network, where a change has spread over half of
+the map, a corner's is a quarter as large. So the copies are sorted by how far their changes reach,
+down and along, and each kind gets a plan of its own, as long as that costs less than it saves.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from .graph import Node
+from .layer import Array, Layer, Shape
+from .region import Span, ends, touched, union
+
+PLAN = 3e8
+"""What another plan costs, in multiply-adds that could be done in its time."""
+PASS = 30
+"""What walking over one number costs, in the same measure."""
+TOLERANCES = (0.95, 0.85, 0.7, 0.5)
+"""How much less far than another of its kind a change may reach, in turn."""
+
+
+def kinds(
+    nodes: Sequence[Node], shapes: Mapping[str, Shape], source: str, boxes: Array
+) -> list[Array]:
+    """The numbers of the copies with boxes (P, 4) on the source's map, kind by kind, ascending.
+
+    nodes: those between the source and the nodes wanted, in order. Depends on them, on the shapes
+    and on the boxes alone.
+    """
+    unlike, where = [], []
+    for span in ends(boxes):
+        some, of_copy = np.unique(np.stack(span, axis=1), axis=0, return_inverse=True)
+        unlike.append((some[:, 0], some[:, 1]))
+        where.append(of_copy.reshape(-1))
+    weights, lengths = _reaches(nodes, shapes, source, unlike)
+    best, found = math.inf, np.zeros(len(boxes), np.int64)
+    for tolerance in (0.0, *TOLERANCES) if len(weights) else ():
+        parts = [_parts(some @ weights, tolerance) for some in lengths]
+        down, along = map(_longest, lengths, parts)
+        kind = parts[0][where[0]] * len(along) + parts[1][where[1]]
+        counts = np.bincount(kind, minlength=len(down) * len(along))
+        work = ((down * weights) @ along.T).reshape(-1)
+        cost = float(counts @ work + PLAN * (counts > 0).sum())
+        if cost < best:
+            best, found = cost, kind
+        if best < 2 * PLAN:  # another plan cannot pay
+            break
+    return [np.flatnonzero(found == kind) for kind in np.unique(found)]
+
+
+def _reaches(
+    nodes: Iterable[Node], shapes: Mapping[str, Shape], source: str, spans: Sequence[Span]
+) -> tuple[Array, list[Array]]:
+    """What a cell costs at each of S steps, (S,), and how long the changes are there along both
+    axes, each (U, S)."""
+    reached, weights, lengths = {source: spans}, [], []
+    for node in nodes:
+        layer, shape = node.layer, shapes[node.name]
+        changed = [(layer.window(i), n) for i, n in enumerate(node.inputs) if n in reached]
+        if not changed or len(shape) != 3 or not layer.has_patches:
+            continue
+        seen = [
+            touched(window, reached[name], (shapes[name][0], shapes[name][1]))
+            for window, name in changed
+            if window is not None
+        ]
+        if len(seen) == len(changed):
+            reached[node.name] = union(seen, (shape[0], shape[1]))
+            weights.append(_by_cell(layer, shape))
+            lengths.append([end - first for first, end in reached[node.name]])
+    by_axis = [np.array([step[a] for step in lengths], np.float64).T for a in (0, 1)]
+    return np.array(weights, np.float64), by_axis
+
+
+def _by_cell(layer: Layer, shape: Shape) -> float:
+    """What one cell of a layer's output costs."""
+    return sum(array.size for array in layer.params.values()) + PASS * shape[2]
+
+
+def _parts(reach: Array, tolerance: float) -> Array:
+    """(U,): the kind of each change along one axis; from the furthest on, a new kind begins where
+    one reaches less far than this share of the kind's furthest."""
+    found, kind, furthest = np.zeros(len(reach), np.int64), 0, reach.max()
+    for i in np.argsort(-reach, kind="stable"):
+        if reach[i] < tolerance * furthest:
+            kind, furthest = kind + 1, reach[i]
+        found[i] = kind
+    return found
+
+
+def _longest(lengths: Array, part: Array) -> Array:
+    """(kinds, S): the longest change of each kind at each step."""
+    return np.array([lengths[part == kind].max(axis=0) for kind in range(part.max() + 1)])
