@@ -39,7 +39,7 @@ def kinds(
         unlike.append((some[:, 0], some[:, 1]))
         where.append(of_copy.reshape(-1))
     weights, lengths = _reaches(nodes, shapes, source, unlike)
-    best, found = math.inf, np.zeros(len(boxes), np.int64)
+    best, found, order = math.inf, np.zeros(len(boxes), np.int64), np.zeros(1, np.int64)
     for tolerance in (0.0, *TOLERANCES) if len(weights) else ():
         parts = [_parts(some @ weights, tolerance) for some in lengths]
         down, along = map(_longest, lengths, parts)
@@ -48,10 +48,11 @@ def kinds(
         work = ((down * weights) @ along.T).reshape(-1)
         cost = float(counts @ work + PLAN * (counts > 0).sum())
         if cost < best:
-            best, found = cost, kind
+            best, found, order = cost, kind, np.argsort(-counts * work, kind="stable")
         if best < 2 * PLAN:  # another plan cannot pay
             break
-    return [np.flatnonzero(found == kind) for kind in np.unique(found)]
+    sorts = (np.flatnonzero(found == kind) for kind in order)
+    return [some for some in sorts if len(some)]
 
 
 def _reaches(

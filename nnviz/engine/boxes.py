@@ -24,8 +24,8 @@ number is either computed from what it reads, or it reads nothing that has chang
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -102,6 +102,19 @@ class Plan:
             most |= alive
             alive.subtract((framed, *(sizes.get(gone, 0) for gone in step.done)))
         return largest, passing + sum(size * count for size, count in most.items())
+
+    def cuts(self) -> Iterator[tuple[Step, int, Region]]:
+        """The steps that cut something out of their i-th input's unchanged map, i, and where."""
+        regions: dict[str, Region | None] = {self.source: self.start}
+        for step in self.steps:
+            regions[step.node.name] = step.region
+            here = regions.get(step.node.inputs[0])
+            if step.how == "difference" and here is not None:
+                yield step, 0, here
+            for i, (name, read) in enumerate(zip(step.node.inputs, step.needed, strict=False)):
+                here = regions.get(name)
+                if here is None or not here.same_place(read):
+                    yield step, i, read
 
     def _makes(self, step: Step) -> int:
         """How many numbers a step leaves behind for one copy."""
@@ -215,23 +228,22 @@ class Run:
     sheets: Mapping[tuple[str, int], Sheet]
 
     @classmethod
-    def of(cls, plan: Plan, base: Mapping[str, Array]) -> Run:
-        """Every map that patches are cut from is framed once."""
-        regions: dict[str, Region | None] = {plan.source: plan.start}
-        sheets = {}
-        for step in plan.steps:
-            regions[step.node.name] = step.region
-            for i, (name, read) in enumerate(zip(step.node.inputs, step.needed, strict=False)):
-                here = regions.get(name)
-                if here is None or not here.same_place(read):
-                    sheets[step.node.name, i] = Sheet.of(base[name], read, step.node.layer.beside)
-            if step.how == "difference":
-                name = step.node.inputs[0]
-                here = regions[name]
-                assert here is not None
-                old = base[name].reshape(*here.map_size, -1)
-                sheets[step.node.name, 0] = Sheet.of(old, here, 0.0)
-        return cls(plan, base, sheets)
+    def several(cls, plans: Sequence[Plan], base: Mapping[str, Array]) -> list[Run]:
+        """Runs of plans for the same nodes. Every map that they cut patches from is framed once."""
+        cuts: dict[tuple[str, int], list[tuple[int, Step, Region]]] = defaultdict(list)
+        for k, made in enumerate(plans):
+            for step, i, region in made.cuts():
+                cuts[step.node.name, i].append((k, step, region))
+        sheets: list[dict[tuple[str, int], Sheet]] = [{} for _ in plans]
+        for (name, i), some in cuts.items():
+            _, step, region = some[0]
+            old = base[step.node.inputs[i]].reshape(*region.map_size, -1)
+            beside = step.node.layer.beside
+            for (k, *_), sheet in zip(
+                some, Sheet.several(old, [region for *_, region in some], beside), strict=True
+            ):
+                sheets[k][name, i] = sheet
+        return [cls(made, base, some) for made, some in zip(plans, sheets, strict=True)]
 
     def outputs(self, fresh: Array, copies: slice, mode: Mode) -> dict[str, Array]:
         """The outputs wanted, (copies, …), where the source's region holds `fresh`."""

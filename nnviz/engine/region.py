@@ -168,11 +168,18 @@ class Sheet:
     @classmethod
     def of(cls, base: Array, region: Region, beside: float) -> Sheet:
         """base: (rows, cols, channels); `beside` stands where there is no map."""
-        beyond = region.beyond
-        if any(map(any, beyond)):
-            base = np.pad(base, (*beyond, (0, 0)), constant_values=beside)
-        view = parts(np.ascontiguousarray(base)[None], region.size, writeable=False)[0]
-        return cls(view, (beyond[0][0], beyond[1][0]))
+        return cls.several(base, [region], beside)[0]
+
+    @classmethod
+    def several(cls, base: Array, regions: Sequence[Region], beside: float) -> list[Sheet]:
+        """Sheets for regions of several sizes, from one frame around the map."""
+        beyond = np.max([region.beyond for region in regions], axis=0)
+        if beyond.any():
+            base = np.pad(base, (*beyond.tolist(), (0, 0)), constant_values=beside)
+        base, (above, before) = np.ascontiguousarray(base)[None], beyond[:, 0].tolist()
+        return [
+            cls(parts(base, region.size, writeable=False)[0], (above, before)) for region in regions
+        ]
 
     def cut(self, region: Region) -> Array:
         """(P, *size, channels): each copy's part, a new array."""

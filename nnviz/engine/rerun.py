@@ -77,7 +77,7 @@ def _checked(model: Model, trace: Trace, changed: Mapping[str, Array]) -> dict[s
 
 MEMORY = 256 << 20
 """What `rerun_boxes` may take at a time, in bytes, where nothing else is said."""
-CHUNK = 16 << 20
+CHUNK = 12 << 20
 """The largest step of one batch of copies should take about this much; smaller ones would stay in
 cache but cost more calls than they save, and threads wait for each other at every call."""
 
@@ -133,9 +133,8 @@ def rerun_boxes(
 
     # An even number of one size, so that all threads of a small machine end together.
     by, work, at_once = 2 if len(plans) == 1 else 1, [], thread_count()
-    for made, (first, stop) in zip(plans, pairwise(ends), strict=True):
-        run = Run.of(made, base)
-        parts, fit = _batches(stop - first, made.numbers, base[source].itemsize, memory, by)
+    for run, (first, stop) in zip(Run.several(plans, base), pairwise(ends), strict=True):
+        parts, fit = _batches(stop - first, run.plan.numbers, base[source].itemsize, memory, by)
         work += [partial(outputs, run, first, part) for part in parts]
         at_once = min(at_once, fit)
     with threads(at_once):

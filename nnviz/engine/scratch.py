@@ -53,7 +53,7 @@ class Scratch:
         room = _room(size)
         free = self._free[room]
         if not free and self.roomy:
-            larger = [r for r, some in self._free.items() if some and room < r <= 2 * room]
+            larger = [r for r, some in self._free.items() if some and room < r <= 4 * room]
             free = self._free[min(larger)] if larger else free
         buffer = free.pop() if free else np.empty(room, np.uint8)
         self._idle[buffer.nbytes] = 0
@@ -107,8 +107,8 @@ class ScratchShelf:
     def borrow(self, arena: bool, roomy: bool = False) -> Iterator[Scratch]:
         """A scratch for one program; with an arena its `keep` arrays die with the program.
 
-        roomy: an array may be lent a buffer of up to twice its size, where none is free that fits:
-            for programs of which each needs other sizes."""
+        roomy: where none is free that fits, an array may be lent a buffer of up to four times its
+            size: for programs of which each needs other sizes."""
         with self._lock:
             scratch = self._spare.pop() if self._spare else Scratch()
         scratch.arena, scratch.roomy = arena, roomy
