@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
 from html.parser import HTMLParser
@@ -16,6 +17,15 @@ from nnviz.draw import chart, scores, spreads
 from nnviz.report import excited, works, write_report
 
 HOSTILE = ["<script>alert(1)</script>", "\"'`&{{x}}{% x %}😀", "שלום עולם", "x" * 300]
+
+
+def until(page, expression, arg=None, seconds=30):
+    """Waits until the expression holds on the page. Playwright's own waiting evaluates text inside
+    of the page as soon as it has to wait, which the page's security policy forbids."""
+    end = time.monotonic() + seconds
+    while not page.evaluate(expression, arg):
+        assert time.monotonic() < end, f"never true: {expression}"
+        page.wait_for_timeout(10)
 
 
 def cnn(shape, classes, activation="softmax", names=None):

@@ -4,6 +4,7 @@ light and dark, keyboard and paper."""
 from __future__ import annotations
 
 import pytest
+from pages import until
 
 WIDTHS = (360, 800, 1600)
 
@@ -153,7 +154,7 @@ def test_the_first_tab_skips_to_the_chapters(opened):
     assert opened.evaluate("document.activeElement.className") == "skip"
     assert opened.evaluate("document.activeElement.getBoundingClientRect().top >= 0")
     opened.keyboard.press("Enter")
-    opened.wait_for_function("scrollY > 300")
+    until(opened, "scrollY > 300")
 
 
 def test_all_that_can_be_pressed_has_a_name(opened):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from pages import CASES, dataset
+from pages import CASES, dataset, until
 from test_browser import STICKING_OUT
 
 SUM = """name => {
@@ -35,7 +35,8 @@ class Panel:
 
     def layer(self, name):
         self.page.select_option("#walk select", name)
-        self.page.wait_for_function(
+        until(
+            self.page,
             "name => document.querySelector('#walk select')?.value === name && "
             "document.activeElement === document.querySelector('#walk select')",
             arg=name,
@@ -46,13 +47,14 @@ class Panel:
         for key, value in (("row", row), ("col", col)):
             self.page.fill(f"#walk-{key}", str(value))
             self.page.press(f"#walk-{key}", "Enter")
-            self.page.wait_for_function(
-                "key => document.activeElement.id === 'walk-' + key", arg=key
-            )
-        self.page.wait_for_function(
+            until(self.page, "key => document.activeElement.id === 'walk-' + key", arg=key)
+        until(
+            self.page,
             "([row, col]) => document.querySelector('#walk .here').style.top !== '' && "
             "document.querySelector('#walk-row').value == row && "
-            "document.querySelector('#walk-col').value == col", arg=[row, col])  # fmt: skip
+            "document.querySelector('#walk-col').value == col",
+            arg=[row, col],
+        )
 
     def channel(self):
         chosen = "#walk [data-channel][aria-pressed=true]"
@@ -123,10 +125,10 @@ def test_a_click_chooses_a_place_and_a_picture(opened):
     box = frame.bounding_box()
     at = {"x": box["width"] * 2.5 / cols, "y": box["height"] * 3.5 / rows}
     frame.click(position=at)
-    panel.page.wait_for_function("document.querySelector('#walk-row').value === '3'")
+    until(panel.page, "document.querySelector('#walk-row').value === '3'")
     assert panel.page.input_value("#walk-col") == "2"
     panel.page.click("#walk [data-picture='1']")
-    panel.page.wait_for_function("document.activeElement.dataset.picture === '1'")
+    until(panel.page, "document.activeElement.dataset.picture === '1'")
     made, said, _ = panel.step(name)
     row, col = (int(panel.page.input_value(f"#walk-{key}")) for key in ("row", "col"))
     close(made, said, float(trace[name].y[panel.picture(), row, col, panel.channel()]))
@@ -141,8 +143,7 @@ def test_the_diagram_is_the_map_by_keyboard_alone(opened):
     groups.nth(2).focus()
     wanted = groups.nth(2).get_attribute("data-node")
     page.keyboard.press("Enter")
-    page.wait_for_function("name => document.querySelector('#walk select').value === name",
-                           arg=wanted)  # fmt: skip
+    until(page, "name => document.querySelector('#walk select').value === name", arg=wanted)
     assert groups.nth(2).get_attribute("aria-pressed") == "true"
     assert page.locator(".drawing:visible [aria-pressed=true]").count() == 1
     for _ in range(40):  # from the diagram on, to the first channel
@@ -152,7 +153,7 @@ def test_the_diagram_is_the_map_by_keyboard_alone(opened):
     before = panel.step(wanted)
     page.keyboard.press("Tab")
     page.keyboard.press("Space")
-    page.wait_for_function("document.activeElement.getAttribute('aria-pressed') === 'true'")
+    until(page, "document.activeElement.getAttribute('aria-pressed') === 'true'")
     assert before
     assert panel.said == []
 
@@ -177,8 +178,7 @@ def test_ways_that_join_again_and_crops(opened, case):
     reads = page.locator("#walk .row").first.locator("button")
     assert reads.count() == 2
     reads.first.click()
-    page.wait_for_function("name => document.querySelector('#walk select').value !== name",
-                           arg=joined.name)  # fmt: skip
+    until(page, "name => document.querySelector('#walk select').value !== name", arg=joined.name)
     assert panel.said == []
 
 
