@@ -17,8 +17,10 @@ The idea: carry along only the region of each node's map that may have changed.
 | the whole map                    | run the layer                                                 |
 
 All regions of one node have one size; at the border they are slid inward and then hold some numbers
-that did not change. So all copies go through a layer as one batch. Nothing is approximated: a
-number is either computed from what it reads, or it reads nothing that has changed.
+that did not change. So all copies go through a layer as one batch. Where a change spreads over much
+of the maps, one near the border reaches less far: `alike` sorts the copies into kinds, each with a
+plan of its own. Nothing is approximated: a number is either computed from what it reads, or it reads
+nothing that has changed.
 """
 
 from __future__ import annotations
@@ -45,7 +47,8 @@ WORTH = 0.6, 0.95
 """From this share of the map's cells on, a region is no cheaper than the whole map: at least, and
 at most, where a layer has much to multiply."""
 CUT = 200
-"""What cutting out one number and pasting it in costs, in multiply-adds."""
+"""What cutting out one number and pasting it in costs, in multiply-adds: also what goes back to the
+whole map later has to be pasted in then."""
 
 
 @dataclass(frozen=True)
