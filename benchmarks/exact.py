@@ -29,8 +29,8 @@ from typing import Any
 import numpy as np
 
 import nnviz as nv
-from nnviz.engine.alike import kinds
-from nnviz.engine.boxes import Plan, between, plan
+from nnviz.engine.alike import together
+from nnviz.engine.boxes import Plan, plan
 from nnviz.engine.executor import thread_count
 from nnviz.engine.graph import INPUT
 from nnviz.engine.rerun import rerun_boxes
@@ -73,7 +73,7 @@ def mult_adds(made: Plan) -> int:
 def shares(model: nv.Model, boxes: np.ndarray) -> tuple[float, int]:
     """Multiply-adds for one place: of the plans, in the mean, and of a full pass."""
     want = [model.output_name]
-    sorts = kinds(between(model, INPUT, want), model.shapes, INPUT, boxes)
+    sorts = together(model, INPUT, boxes, want)
     plans = [plan(model, INPUT, boxes[some], want) for some in sorts]
     done = sum(len(some) * mult_adds(made) for some, made in zip(sorts, plans, strict=True))
     ours = done / len(boxes)

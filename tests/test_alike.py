@@ -11,8 +11,8 @@ from test_boxes import MODELS, TOLERANCE, agree, drawn, full, some_boxes
 
 import nnviz as nv
 from nnviz.engine import alike, rerun
-from nnviz.engine.alike import kinds
-from nnviz.engine.boxes import between, plan
+from nnviz.engine.alike import together
+from nnviz.engine.boxes import plan
 from nnviz.engine.graph import INPUT
 from nnviz.engine.layers import Conv2D, Dense, Flatten, GlobalAveragePooling2D
 from nnviz.engine.model import Model
@@ -29,8 +29,7 @@ def cheap_plans(monkeypatch):
 
 
 def sorted_out(model: Model, boxes: np.ndarray) -> list[np.ndarray]:
-    nodes = between(model, INPUT, [model.output_name])
-    return kinds(nodes, model.shapes, INPUT, boxes)
+    return together(model, INPUT, boxes, [model.output_name])
 
 
 def deep(filters: int = 4) -> Model:

@@ -10,12 +10,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .boxes import between
 from .graph import Node
 from .layer import Array, Layer, Shape
 from .region import Span, ends, touched, union
+
+if TYPE_CHECKING:
+    from .model import Model
 
 PLAN = 6e8
 """What another kind costs, in multiply-adds that could be done in its time: two to three
@@ -26,14 +31,12 @@ TOLERANCES = (0.95, 0.85, 0.7, 0.5)
 """How much less far than another of its kind a change may reach, in turn."""
 
 
-def kinds(
-    nodes: Sequence[Node], shapes: Mapping[str, Shape], source: str, boxes: Array
-) -> list[Array]:
+def together(model: Model, source: str, boxes: Array, want: Sequence[str]) -> list[Array]:
     """The numbers of the copies with boxes (P, 4) on the source's map, kind by kind, ascending.
 
-    nodes: those between the source and the nodes wanted, in order. Depends on them, on the shapes
-    and on the boxes alone.
+    Depends on the model's shapes, the boxes and the nodes wanted alone.
     """
+    nodes, shapes = between(model, source, want), model.shapes
     unlike, where = [], []
     for span in ends(boxes):
         some, of_copy = np.unique(np.stack(span, axis=1), axis=0, return_inverse=True)

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ArgumentError
-from .alike import kinds
-from .boxes import Run, between, plan
+from .alike import together
+from .boxes import Run, plan
 from .executor import Program, each, lockstep, shelf, thread_count, threads
 from .graph import INPUT
 from .layer import Array, Call, Mode, Shape
@@ -109,7 +109,7 @@ def rerun_boxes(
     boxes = _checked_boxes(boxes, model.shapes[source], source)
     # Down the cols: neighbours then read the same cols of a dense layer's weights.
     order = np.lexsort((boxes[:, 0], boxes[:, 1]))
-    sorts = kinds(between(model, source, want), model.shapes, source, boxes[order])
+    sorts = together(model, source, boxes[order], want)
     order = order[np.concatenate(sorts)]
     boxes = boxes[order]
     ends = np.cumsum([0, *map(len, sorts)]).tolist()
