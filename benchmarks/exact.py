@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import statistics
 import subprocess
@@ -116,17 +115,15 @@ def theirs(
 
 
 def seconds(run: Callable[[], Any]) -> float:
-    """The best of a few runs, within half a second, after a rest: PyTorch's threads go on spinning
-    for a while when their work is done, and would take ours' processors."""
+    """The median of the runs that half a second has room for, after a rest: PyTorch's threads go on
+    spinning for a while when their work is done, and would take ours' processors."""
     time.sleep(0.1)
-    best, end = math.inf, time.perf_counter() + 0.5
-    for _ in range(3):
+    took, end = [], time.perf_counter() + 0.5
+    while not took or time.perf_counter() < end:
         start = time.perf_counter()
         run()
-        best = min(best, time.perf_counter() - start)
-        if time.perf_counter() > end:
-            break
-    return best
+        took.append(time.perf_counter() - start)
+    return statistics.median(took)
 
 
 def compare(name: str, repeats: int, batchings: tuple[int, ...]) -> dict:

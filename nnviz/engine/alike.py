@@ -36,7 +36,7 @@ def together(model: Model, source: str, boxes: Array, want: Sequence[str]) -> li
 
     Depends on the model's shapes, the boxes and the nodes wanted alone.
     """
-    nodes, shapes = between(model, source, want), model.shapes
+    nodes, shapes = between(model, source, want)
     unlike, where = [], []
     for span in ends(boxes):
         some, of_copy = np.unique(np.stack(span, axis=1), axis=0, return_inverse=True)

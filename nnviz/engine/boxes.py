@@ -11,6 +11,8 @@ The idea: carry along only the region of each node's map that may have changed.
 |                                  | map, paste the region in, run the layer on these patches (of  |
 |                                  | what a transposed convolution or an upsampling makes of them, |
 |                                  | the touched outputs are kept)                                 |
+| the same, and it is a 3-row      | run it on the change of the region alone: what it reaches     |
+| convolution on a small region    | moves by that much; added where the next layer cuts           |
 | a region, and it is linear       | add the layer's answer to the difference (dense, global       |
 |                                  | average pooling)                                              |
 | a region, and it is neither      | copy the whole map, paste the region in, run the layer        |
@@ -19,26 +21,26 @@ The idea: carry along only the region of each node's map that may have changed.
 All regions of one node have one size; at the border they are slid inward and then hold some numbers
 that did not change. So all copies go through a layer as one batch. Where a change spreads over much
 of the maps, one near the border reaches less far: `alike` sorts the copies into kinds, each with a
-plan of its own. Nothing is approximated: a number is either computed from what it reads, or it reads
-nothing that has changed.
+plan of its own. Nothing is approximated: a number is either computed from what it reads, or it
+reads nothing that has changed.
 """
 
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .folding import pooled_first
 from .graph import Node
-from .layer import Array, Layer, Mode, Shape
+from .layer import Array, Layer, Shape
 from .layers.reshape import Flatten
-from .region import Region, Sheet, ends, hull, inward, needed, parts, paste, touched, union
-from .scratch import owner
-from .window import POINTWISE
+from .region import Region, ends, hull, inward, needed, touched, union
+from .window import POINTWISE, SlidingWindow
 
 if TYPE_CHECKING:
     from .model import Model
@@ -57,13 +59,15 @@ class Step:
 
     how: "patches", "difference", "flatten" or "whole". region: of its output; None where the whole
     map is computed. needed: for each input, what the patches read (it may lie beside the map).
-    done: the values that nobody reads after this step.
+    moves: where the change of its output lies (it may stick out), if that is what is computed, from
+    the change of its input. done: the values that nobody reads after this step.
     """
 
     node: Node
     how: str
     region: Region | None
     needed: tuple[Region, ...] = ()
+    moves: Region | None = None
     done: tuple[str, ...] = ()
 
 
@@ -106,22 +110,43 @@ class Plan:
             alive.subtract((framed, *(sizes.get(gone, 0) for gone in step.done)))
         return largest, passing + sum(size * count for size, count in most.items())
 
+    @property
+    def moving(self) -> set[str]:
+        """The nodes whose values are changes."""
+        return {step.node.name for step in self.steps if step.moves is not None}
+
     def cuts(self) -> Iterator[tuple[Step, int, Region]]:
         """The steps that cut something out of their i-th input's unchanged map, i, and where."""
         regions: dict[str, Region | None] = {self.source: self.start}
+        moving = self.moving
         for step in self.steps:
             regions[step.node.name] = step.region
             here = regions.get(step.node.inputs[0])
-            if step.how == "difference" and here is not None:
+            if here is not None and (step.how == "difference" or step.moves is not None):
                 yield step, 0, here
+                continue
             for i, (name, read) in enumerate(zip(step.node.inputs, step.needed, strict=False)):
                 here = regions.get(name)
-                if here is None or not here.same_place(read):
+                if here is None or name in moving or not here.same_place(read):
                     yield step, i, read
+
+    @property
+    def kinds(self) -> Array:
+        """(P,): the same number for copies whose changes lie at one place in what is cut out for
+        the next step, wherever changes are added: those that follow each other are added at once.
+        """
+        alike, moves = np.zeros(len(self.start.top), np.int64), dict[str, Region]()
+        for step in self.steps:
+            if step.moves is not None:
+                moves[step.node.name] = step.moves
+            for name, read in zip(step.node.inputs, step.needed, strict=False):
+                for offset in _offsets(moves.get(name), read):
+                    alike = np.unique(alike << 32 | offset, return_inverse=True)[1]
+        return alike
 
     def _makes(self, step: Step) -> int:
         """How many numbers a step leaves behind for one copy."""
-        numbers, region = math.prod(self.shapes[step.node.name]), step.region
+        numbers, region = math.prod(self.shapes[step.node.name]), step.moves or step.region
         if region is None:
             return numbers
         rows, cols = region.map_size
@@ -136,24 +161,41 @@ class Plan:
         return 0 if step.region is not None else sum(map(math.prod, shapes))
 
 
+def _offsets(here: Region | None, read: Region) -> Iterator[Array]:
+    """How far a region lies from what is read, down and along, where that differs."""
+    for offset in () if here is None else (here.top - read.top, here.left - read.left):
+        offset -= offset.min()
+        if offset.any():
+            yield offset
+
+
 def plan(model: Model, source: str, boxes: Array, want: Sequence[str]) -> Plan:
     """The plan for boxes (P, 4) on the source's map."""
     shape = model.shapes[source]
     start = hull(ends(boxes), (shape[0], shape[1]))
     regions: dict[str, Region | None] = {source: start}
     steps: list[Step] = []
-    nodes = between(model, source, want)
+    nodes, shapes = between(model, source, want)
     last = {name: i for i, node in enumerate(nodes) for name in node.inputs}
     for i, node in enumerate(nodes):
-        step = _step(node, model.shapes, regions)
+        step = _step(node, shapes, regions)
         regions[node.name] = step.region
         done = {n for n in (*node.inputs, node.name) if last.get(n, i) == i and n not in want}
         steps.append(replace(step, done=tuple(done)))
-    return Plan(source, start, tuple(steps), tuple(want), model.shapes)
+    moving: set[str] = set()
+    for i, step in enumerate(steps):
+        if step.node.inputs[0] not in moving:
+            steps[i] = _lighter(step, steps, regions)
+        if steps[i].moves is not None:
+            moving.add(step.node.name)
+    return Plan(source, start, tuple(steps), tuple(want), shapes)
 
 
-def between(model: Model, source: str, want: Sequence[str]) -> list[Node]:
-    """The nodes that read the source, directly or by others, and lead to a node wanted."""
+def between(
+    model: Model, source: str, want: Sequence[str]
+) -> tuple[list[Node], Mapping[str, Shape]]:
+    """The nodes that read the source, directly or by others, and lead to a node wanted; and all
+    shapes."""
     after, leads = {source}, set(want)
     for node in model.nodes:
         if any(name in after for name in node.inputs):
@@ -161,7 +203,12 @@ def between(model: Model, source: str, want: Sequence[str]) -> list[Node]:
     for node in reversed(model.nodes):
         if node.name in leads:
             leads |= set(node.inputs)
-    return [n for n in model.nodes if n.name in after and n.name in leads and n.name != source]
+    found = [n for n in model.nodes if n.name in after and n.name in leads and n.name != source]
+    nodes = [node for _, node in pooled_first(list(enumerate(found)), {source, *want})]
+    shapes = dict(model.shapes)
+    for node in nodes:  # those of pools that have changed places with their ReLUs
+        shapes[node.name] = node.layer.out_shape(*(shapes[name] for name in node.inputs))
+    return nodes, shapes
 
 
 def _step(node: Node, shapes: Mapping[str, Shape], regions: Mapping[str, Region | None]) -> Step:
@@ -216,150 +263,25 @@ def _worth(layer: Layer, shape: Shape) -> float:
     return min(most, max(least, 1 - CUT * shape[-1] / max(1, by_cell)))
 
 
-# Running a plan -----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Run:
-    """A plan with the unchanged picture's values, ready for any of its copies.
-
-    base: each node's output (and the source's value), without N.
-    """
-
-    plan: Plan
-    base: Mapping[str, Array]
-    sheets: Mapping[tuple[str, int], Sheet]
-
-    @classmethod
-    def several(cls, plans: Sequence[Plan], base: Mapping[str, Array]) -> list[Run]:
-        """Runs of plans for the same nodes. Every map that they cut patches from is framed once."""
-        cuts: dict[tuple[str, int], list[tuple[int, Step, Region]]] = defaultdict(list)
-        for k, made in enumerate(plans):
-            for step, i, region in made.cuts():
-                cuts[step.node.name, i].append((k, step, region))
-        sheets: list[dict[tuple[str, int], Sheet]] = [{} for _ in plans]
-        for (name, i), some in cuts.items():
-            _, step, region = some[0]
-            old = base[step.node.inputs[i]].reshape(*region.map_size, -1)
-            beside = step.node.layer.beside
-            for (k, *_), sheet in zip(
-                some, Sheet.several(old, [region for *_, region in some], beside), strict=True
-            ):
-                sheets[k][name, i] = sheet
-        return [cls(made, base, some) for made, some in zip(plans, sheets, strict=True)]
-
-    def outputs(self, fresh: Array, copies: slice, mode: Mode) -> dict[str, Array]:
-        """The outputs wanted, (copies, …), where the source's region holds `fresh`."""
-        modes = (mode, replace(mode, spare=True))
-        values: dict[str, Array] = {self.plan.source: fresh}
-        regions: dict[str, Region | None] = {self.plan.source: self.plan.start.part(copies)}
-        for step in self.plan.steps:
-            name = step.node.name
-            values[name] = self._run(step, values, regions, copies, modes)
-            regions[name] = None if step.region is None else step.region.part(copies)
-            for gone in step.done:
-                values.pop(gone, None)
-            if mode.scratch is not None:
-                mode.scratch.layer_done()
-                mode.scratch.keep_only(values.values())
-        return {name: self._whole(name, values, regions, len(fresh)) for name in self.plan.want}
-
-    def _run(
-        self,
-        step: Step,
-        values: Mapping[str, Array],
-        regions: Mapping[str, Region | None],
-        copies: slice,
-        modes: tuple[Mode, Mode],
-    ) -> Array:
-        """One step's new values: of its output's region, or of the whole map.
-
-        modes: the second is for a layer that may write over its input."""
-        node, layer = step.node, step.node.layer
-        name, alone = node.inputs[0], len(node.inputs) == 1
-        ours = name in step.done and _alone(name, values)  # so that it may be written over
-        if step.how == "flatten":
-            return values[name]
-        if step.how == "difference":
-            region = regions[name]
-            assert region is not None
-            change = self.sheets[node.name, 0].cut(region)
-            np.subtract(values[name], change, out=change)
-            moved = layer.answer_to(change, region.top, region.left, region.map_size)
-            moved += self.base[node.name]
-            return moved
-        if step.how == "patches":
-            reads = [read.part(copies) for read in step.needed]
-            xs = [self._patch(node, i, read, values, regions) for i, read in enumerate(reads)]
-            mode = modes[alone and (ours or (node.name, 0) in self.sheets)]
-            made = layer.on_patches(*xs, inside=reads[-1].inside, mode=mode)
-            assert step.region is not None
-            return _inner(layer, made, reads[0], step.region.part(copies)) if layer.grows else made
-        count = copies.stop - copies.start
-        xs = [self._whole(n, values, regions, count) for n in node.inputs]
-        mode = modes[alone and ours]
-        if layer.has_patches and layer.window() == POINTWISE:  # cell by cell, without a backward
-            return layer.on_patches(*xs, inside=_everywhere, mode=mode)
-        return layer.forward(*xs, mode=mode)[0]
-
-    def _patch(
-        self,
-        node: Node,
-        i: int,
-        read: Region,
-        values: Mapping[str, Array],
-        regions: Mapping[str, Region | None],
-    ) -> Array:
-        """What a layer reads of its i-th input: cut out of the unchanged map, the new pasted in."""
-        name, sheet = node.inputs[i], self.sheets.get((node.name, i))
-        if sheet is None:
-            return values[name]
-        patch = sheet.cut(read)
-        if name in values:
-            region = regions[name]
-            assert region is not None
-            paste(patch, read, values[name], region)
-        return patch
-
-    def _whole(
-        self,
-        name: str,
-        values: Mapping[str, Array],
-        regions: Mapping[str, Region | None],
-        count: int,
-    ) -> Array:
-        """A node's whole output for each copy, (count, …)."""
-        base = self.base[name]
-        if name not in values:
-            return np.broadcast_to(base, (count, *base.shape))
-        region = regions[name]
-        if region is None:
-            return values[name]
-        if region.size == region.map_size:
-            return values[name].reshape(count, *base.shape)
-        rows, cols = region.map_size
-        full = np.empty((count, rows, cols, values[name].shape[3]), values[name].dtype)
-        full[...] = base.reshape(full.shape[1:])
-        zeros = np.zeros(count, np.int64)
-        paste(full, Region((rows, cols), zeros, zeros, (rows, cols)), values[name], region)
-        return full.reshape(count, *base.shape)
-
-
-def _inner(layer: Layer, made: Array, read: Region, wanted: Region) -> Array:
-    """The region wanted of what a layer that grows has made of the region it read."""
-    down, along = wanted.top - layer.origin(read.top, 0), wanted.left - layer.origin(read.left, 1)
-    views = parts(np.ascontiguousarray(made), wanted.size, writeable=False)
-    return views[np.arange(len(made)), down, along]
-
-
-def _alone(name: str, values: Mapping[str, Array]) -> bool:
-    """Whether no other value lies in the same memory, as after a layer that hands on its input."""
-    if name not in values:
-        return False
-    mine = owner(values[name])
-    return all(owner(array) is not mine for other, array in values.items() if other != name)
-
-
-def _everywhere() -> None:
-    """All cells lie on the map."""
-    return None
+def _lighter(step: Step, steps: Sequence[Step], regions: Mapping[str, Region | None]) -> Step:
+    """The step on the change of its input alone, where that is less work and whoever reads it cuts
+    out of the map."""
+    node, layer = step.node, step.node.layer
+    read = regions.get(node.inputs[0])
+    if step.how != "patches" or read is None or len(node.inputs) > 1:
+        return step
+    readers = [other.how for other in steps if node.name in other.node.inputs]
+    if not layer.moves_by(read.size) or not {*readers} <= {"patches", "whole"}:
+        return step
+    assert step.region is not None
+    window = layer.window()
+    assert isinstance(window, SlidingWindow)
+    (top, _), (left, _) = window.padding(read.map_size)
+    more, beyond = window.reach
+    moves = Region(
+        (read.size[0] + more - 1, read.size[1] + beyond - 1),
+        read.top + top - more + 1,
+        read.left + left - beyond + 1,
+        step.region.map_size,
+    )
+    return replace(step, moves=moves)

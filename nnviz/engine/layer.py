@@ -222,6 +222,15 @@ class Layer:
         (P, h, w, channels), which begins at (top, left) of a map of this size."""
         raise NotImplementedError(f"{type(self).__name__} has no answer_to")
 
+    def moves_by(self, size: tuple[int, int]) -> bool:
+        """Whether `moved_by` is quicker than `on_patches` for a region of this size."""
+        return False
+
+    def moved_by(self, change: Array, mode: Mode) -> Array:
+        """By how much all outputs that read a region (P, h, w, channels) move where the region
+        moves by `change`; with a window, at stride 1."""
+        raise NotImplementedError(f"{type(self).__name__} has no moved_by")
+
     # Layers that couple the samples of a batch: each chunk gives a part, the parts become a total.
 
     def forward_part(self, *xs: Array, mode: Mode) -> Any:

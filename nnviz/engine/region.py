@@ -17,6 +17,8 @@ from .window import POINTWISE, Box, Size, SlidingWindow, Window
 Array = np.ndarray
 Span = tuple[Array, Array]
 """First and one past the last cell along one axis, of each of many boxes."""
+MANY = 4
+"""Where so many copies follow each other that lie alike, they are written in one call by slices."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Region:
     map_size: Size
     flat: bool = False
 
-    def part(self, copies: slice) -> Region:
+    def part(self, copies: slice | Array) -> Region:
         """The same for some of the copies."""
         return Region(self.size, self.top[copies], self.left[copies], self.map_size, self.flat)
 
@@ -198,40 +200,43 @@ def parts(maps: Array, size: Size, writeable: bool) -> Array:
     )
 
 
-def paste(onto: Array, there: Region, values: Array, here: Region) -> None:
+def paste(onto: Array, there: Region, values: Array, here: Region, *, change: bool = False) -> None:
     """Write each copy's values, which lie at `here`, into its part of the map, which lies at
-    `there`; what sticks out of the part is left out."""
+    `there`; what sticks out of the part is left out. change: they are added to what is there."""
     down, along = here.top - there.top, here.left - there.left
     fits = all(
         by.min() >= 0 and by.max() + length <= room
         for by, length, room in zip((down, along), here.size, there.size, strict=True)
     )
-    if not fits:
-        _paste_clipped(onto, values, down, along)
+    ends = np.flatnonzero((np.diff(down) != 0) | (np.diff(along) != 0)) + 1
+    few = len(ends) < len(down) / MANY
+    if fits and not few:
+        views, at = parts(onto, here.size, writeable=True), (np.arange(len(onto)), down, along)
+        views[at] = values + views[at] if change else values
         return
-    high, wide = here.size
-    if (down == down[0]).all() and (along == along[0]).all():
-        row, col = int(down[0]), int(along[0])
-        onto[:, row : row + high, col : col + wide] = values
-        return
-    parts(onto, here.size, writeable=True)[np.arange(len(onto)), down, along] = values
+    for chosen in _runs(ends, len(down)) if few else _alike(down, along):
+        row, col = int(down[chosen][0]), int(along[chosen][0])
+        rows = _overlap(row, values.shape[1], onto.shape[1])
+        cols = _overlap(col, values.shape[2], onto.shape[2])
+        if rows is not None and cols is not None:
+            given, part = values[chosen, rows[1], cols[1]], onto[chosen, rows[0], cols[0]]
+            if few:  # both are views
+                np.add(part, given, out=part) if change else np.copyto(part, given)
+            else:
+                onto[chosen, rows[0], cols[0]] = part + given if change else given
 
 
-def _paste_clipped(onto: Array, values: Array, down: Array, along: Array) -> None:
-    """`paste` where some values stick out: one offset after the other."""
-    for row, picked in _alike(down):
-        for col, both in _alike(along[picked]):
-            chosen = picked[both]
-            rows = _overlap(row, values.shape[1], onto.shape[1])
-            cols = _overlap(col, values.shape[2], onto.shape[2])
-            if rows is not None and cols is not None:
-                onto[chosen, rows[0], cols[0]] = values[chosen, rows[1], cols[1]]
+def _runs(ends: Array, count: int) -> Iterator[slice]:
+    """Copies that follow each other, up to each of the ends."""
+    return map(slice, (0, *ends.tolist()), (*ends.tolist(), count))
 
 
-def _alike(offsets: Array) -> Iterator[tuple[int, Array]]:
-    """(offset, which copies have it) for each offset that occurs."""
-    for offset in np.unique(offsets).tolist():
-        yield offset, np.flatnonzero(offsets == offset)
+def _alike(down: Array, along: Array) -> Iterator[Array]:
+    """Which copies have each of the offsets that occur."""
+    for row in np.unique(down).tolist():
+        picked = np.flatnonzero(down == row)
+        for col in np.unique(along[picked]).tolist():
+            yield picked[along[picked] == col]
 
 
 def _overlap(offset: int, length: int, size: int) -> tuple[slice, slice] | None:

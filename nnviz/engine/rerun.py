@@ -16,11 +16,12 @@ import numpy as np
 
 from ..errors import ArgumentError
 from .alike import together
-from .boxes import Run, plan
+from .boxes import plan
 from .executor import Program, each, lockstep, shelf, thread_count, threads
 from .graph import INPUT
 from .layer import Array, Call, Mode, Shape
 from .region import Region, Sheet, paste
+from .replay import Run
 from .trace import Trace
 from .walk import Draw, descendants, forward
 
@@ -111,18 +112,16 @@ def rerun_boxes(
     order = np.lexsort((boxes[:, 0], boxes[:, 1]))
     sorts = together(model, source, boxes[order], want)
     order = order[np.concatenate(sorts)]
-    boxes = boxes[order]
     ends = np.cumsum([0, *map(len, sorts)]).tolist()
-    plans = [plan(model, source, boxes[a:b], want) for a, b in pairwise(ends)]
+    plans = [plan(model, source, boxes[order[a:b]], want) for a, b in pairwise(ends)]
     base = {name: _one(trace, name, sample) for name in plans[0].reads}
     fills = _checked_values(values, boxes, base[source])
-    fills = fills[order] if fills.ndim == 4 and len(fills) > 1 else fills
 
-    def outputs(run: Run, begin: int, copies: slice) -> dict[str, Array]:
-        here = slice(begin + copies.start, begin + copies.stop)
+    def outputs(run: Run, copies: Array, here: Array) -> dict[str, Array]:
         with shelf.borrow(arena=True, roomy=True) as scratch:
             region = run.plan.start.part(copies)
-            fresh, old = _filled(base[source], region, boxes[here], here, fills)
+            given = fills[here] if fills.ndim == 4 and len(fills) > 1 else fills
+            fresh, old = _filled(base[source], region, boxes[here], given)
             # A quick way's last digits must not pass for a change where there is none.
             alike = (fresh == old).all(axis=(1, 2, 3))
             found = run.outputs(fresh, copies, Mode(scratch=scratch, private=True))
@@ -134,12 +133,15 @@ def rerun_boxes(
     # An even number of one size, so that all threads of a small machine end together.
     by, work, at_once = 2 if len(plans) == 1 else 1, [], thread_count()
     for run, (first, stop) in zip(Run.several(plans, base), pairwise(ends), strict=True):
-        parts, fit = _batches(stop - first, run.plan.numbers, base[source].itemsize, memory, by)
-        work += [partial(outputs, run, first, part) for part in parts]
+        count, alike = stop - first, run.plan.kinds
+        size, fit = _batch(count, run.plan.numbers, base[source].itemsize, memory, by)
+        for i in range(0, count, size):
+            part = i + np.argsort(alike[i : i + size], kind="stable")
+            work.append(partial(outputs, run, part, order[first + part]))
         at_once = min(at_once, fit)
     with threads(at_once):
         done = each(work)
-    back = np.argsort(order)
+    back = np.argsort(np.concatenate([some.args[2] for some in work]))
     return {name: np.concatenate([part[name] for part in done])[back] for name in want}
 
 
@@ -163,18 +165,17 @@ def _one(trace: Trace, name: str, sample: int) -> Array:
     return trace.values(name, chunk)[sample - trace.chunks[chunk].start]
 
 
-def _batches(
+def _batch(
     count: int, numbers: tuple[int, int], itemsize: int, memory: int, by: int
-) -> tuple[list[slice], int]:
-    """The cut of the copies into batches, and how many batches may be worked on at once.
+) -> tuple[int, int]:
+    """How many copies make a batch, and how many batches may be worked on at once.
 
-    by: what their number is a multiple of, where there are so many copies."""
+    by: what the number of batches is a multiple of, where there are so many copies."""
     step, every = (max(1, n * itemsize) for n in numbers)
     by_step = by * max(1, round(count * step / CHUNK / by))
     by_memory = by * -(-count // (by * max(1, memory // (2 * every))))
     size = -(-count // max(by_step, by_memory))
-    parts = [slice(i, min(count, i + size)) for i in range(0, count, size)]
-    return parts, max(1, memory // (every * size))
+    return size, max(1, memory // (every * size))
 
 
 def _checked_boxes(boxes: Any, shape: Shape, source: str) -> Array:
@@ -212,12 +213,9 @@ def _checked_values(values: Any, boxes: Array, base: Array) -> Array:
     return fills
 
 
-def _filled(
-    base: Array, region: Region, boxes: Array, copies: slice, fills: Array
-) -> tuple[Array, Array]:
+def _filled(base: Array, region: Region, boxes: Array, fills: Array) -> tuple[Array, Array]:
     """The source's regions (copies, *region.size, channels), with the boxes filled and as it is."""
-    given = fills[copies] if fills.ndim == 4 and len(fills) > 1 else fills
-    old = Sheet.of(base, region, 0.0).cut(region)
+    given, old = fills, Sheet.of(base, region, 0.0).cut(region)
     if fills.shape == base.shape:
         given = Sheet.of(fills, region, 0.0).cut(region)
     sizes = boxes[:, 2:] - boxes[:, :2]

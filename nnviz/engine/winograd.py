@@ -102,6 +102,41 @@ TWO = Form(
     units=8,
 )
 """F(2, 3): a plain ground stays plain."""
+SIX = Form(
+    np.array(
+        [
+            [4, 0, -21, 0, 21, 0, -4, 0],
+            [0, 4, 4, -17, -17, 4, 4, 0],
+            [0, -4, 4, 17, -17, -4, 4, 0],
+            [0, 2, 1, -10, -5, 8, 4, 0],
+            [0, -2, 1, 10, -5, -8, 4, 0],
+            [0, 8, 16, -10, -20, 2, 4, 0],
+            [0, -8, 16, 10, -20, -2, 4, 0],
+            [0, -4, 0, 21, 0, -21, 0, 4],
+        ],
+        np.float64,
+    )
+    / 4,
+    np.array(
+        [
+            [90, 0, 0], [-20, -20, -20], [-20, 20, -20], [1, 2, 4], [1, -2, 4],
+            [64, 32, 16], [64, -32, 16], [0, 0, 90],
+        ]
+    )
+    / 90,
+    np.array(
+        [
+            [1, 1, 1, 1, 1, 1, 1, 0],
+            [0, 1, -1, 2, -2, 1 / 2, -1 / 2, 0],
+            [0, 1, 1, 4, 4, 1 / 4, 1 / 4, 0],
+            [0, 1, -1, 8, -8, 1 / 8, -1 / 8, 0],
+            [0, 1, 1, 16, 16, 1 / 16, 1 / 16, 0],
+            [0, 1, -1, 32, -32, 1 / 32, -1 / 32, 1],
+        ]
+    ),
+    units=4,
+)  # fmt: skip
+"""F(6, 3): eight products for six rows; for small regions, which it takes in one tile."""
 
 
 def suits(
@@ -150,19 +185,55 @@ def correlate(
 
 def scatter(dy: Array, weight: Array, *, pads: Pads, size: Size, mode: Mode) -> Array:
     """What `patches.scatter` gives: each of the steps of `correlate` transposed, from the last."""
-    dy = np.ascontiguousarray(dy)
-    n, (kw, channels, filters) = len(dy), weight.shape[1:]
-    plan = _Plan.of(FOUR, size, kw, pads)
-    dx = mode.new((n, *size, channels), dy.dtype)
-    dx[...] = 0
+    kw, channels, filters = weight.shape[1:]
     # What a cell gets comes from the kw places before it: the kernels lie turned.
     turned = _transformed(FOUR, weight)[:, ::-1].swapaxes(2, 3)
-    turned = turned.reshape(FOUR.read, 1, 1, kw * filters, channels)
-    for block, (made, given) in _blocks(plan, n, (channels, filters), dy.dtype, mode):
-        given.lay(FOUR.output.T, block.strips(dy, 0, FOUR.step), 0, dy.shape[2])
-        np.matmul(given.windows(0), turned, out=made.places())
-        grid, inputs = made.grid(plan.left, size[1]), FOUR.input.T.astype(dy.dtype)
-        for strip, rows, tiles in block.strips(dx, plan.top, FOUR.read):
+    kernels = turned.reshape(FOUR.read, 1, 1, kw * filters, channels)
+    return _scattered(dy, kernels, _Plan.of(FOUR, size, kw, pads), size, mode)
+
+
+def answer_to(change: Array, weight: Array, *, mode: Mode) -> Array:
+    """By how much the outputs move where a region (n, rows, cols, channels) moves by `change`, and
+    nothing around it: (n, rows + 2, cols + kw − 1, filters), from the first that reads the region.
+
+    All that a region reaches is larger than the region: it is scattered, not gathered, so that no
+    product meets the zeros around it.
+    """
+    kw, channels, filters = weight.shape[1:]
+    size = (change.shape[1] + 2, change.shape[2] + kw - 1)
+    form = _least(change.shape[1])
+    kernels = _transformed(form, weight[::-1]).reshape(form.read, 1, 1, kw * channels, filters)
+    plan = _Plan.of(form, size, kw, ((0, 0), (0, 0)))
+    return _scattered(change, kernels, plan, size, mode)
+
+
+def _least(rows: int) -> Form:
+    """The form with the fewest products for so many rows that move."""
+    return min((FOUR, SIX), key=lambda form: form.read * -(-rows // form.step))
+
+
+def share(rows: int, cols: int, kw: int) -> float:
+    """The products of `answer_to` over those of `correlate` for all that a region reaches."""
+    form = _least(rows)
+    moved = form.read * -(-rows // form.step) * (cols + kw - 1)
+    return moved / (FOUR.read * -(-(rows + 2) // FOUR.step) * (cols + 2 * kw - 2))
+
+
+def _scattered(dy: Array, kernels: Array, plan: _Plan, size: Size, mode: Mode) -> Array:
+    """`correlate`'s steps transposed, from the last; kernels: (read, 1, 1, kw · from, to)."""
+    dy, form = np.ascontiguousarray(dy), plan.form
+    n, channels = len(dy), kernels.shape[-1]
+    dx = mode.new((n, *size, channels), dy.dtype)
+    if plan.tiles > 1:
+        dx[...] = 0
+    for block, (made, given) in _blocks(plan, n, (channels, dy.shape[3]), dy.dtype, mode):
+        given.lay(form.output.T, block.strips(dy, 0, form.step), 0, dy.shape[2])
+        np.matmul(given.windows(0), kernels, out=made.places())
+        grid, inputs = made.grid(plan.left, size[1]), form.input.T.astype(dy.dtype)
+        for strip, rows, tiles in block.strips(dx, plan.top, form.read):
+            if plan.tiles == 1:
+                np.matmul(inputs[rows], grid[:, tiles], out=strip)
+                continue
             shares = inputs[rows] @ grid[:, tiles]
             for i in range(2):  # neighbours overlap, every other tile does not
                 strip[:, i::2] += shares[:, i::2]

@@ -18,6 +18,9 @@ Padding = str | Sequence[Sequence[int]]
 UNPADDED = ("valid", "same", ((0, 0), (0, 0)))
 """What leaves a window of one cell without padding."""
 
+LIGHTER = 0.8
+"""From this share of the products on it is no use to look at what moves alone."""
+
 
 def check_padding(value: Any) -> str | Pads:
     """`"valid"`, `"same"`, or `((top, bottom), (left, right))` as a tuple of tuples."""
@@ -119,6 +122,17 @@ class Conv2D(Layer):
             return winograd.correlate(x, weight, pads=pads, mode=mode, form=form, bias=bias), None
         out = self.window().out_size(size)
         return patches.correlate(x, weight, **kind, out=out, mode=mode, bias=bias), None
+
+    def moves_by(self, size: tuple[int, int]) -> bool:
+        weight = self.params["weight"].shape
+        none, rest = ((0, 0), (0, 0)), {k: v for k, v in self._kind(size).items() if k != "pads"}
+        reached = size[0] + 4, size[1] + 2 * weight[1] - 2
+        fits = winograd.suits(weight, **rest, pads=none, size=reached)
+        return fits and winograd.share(*size, weight[1]) <= LIGHTER
+
+    def moved_by(self, change: Array, mode: Mode) -> Array:
+        weight = self.laid(self.param("weight", change.dtype))
+        return winograd.answer_to(change, weight, mode=mode)
 
     def backward(self, dy: Array, call: Call) -> Array:
         size, weight = call.x.shape[1:3], self.laid(self.param("weight", dy.dtype))
