@@ -38,22 +38,29 @@ def together(model: Model, source: str, boxes: Array, want: Sequence[str]) -> li
     """
     nodes, shapes = between(model, source, want), model.shapes
     unlike, where = [], []
-    for span in ends(boxes):
-        some, of_copy = np.unique(np.stack(span, axis=1), axis=0, return_inverse=True)
-        unlike.append((some[:, 0], some[:, 1]))
+    for first, end in ends(boxes):
+        some, of_copy = np.unique(first << 32 | end, return_inverse=True)
+        unlike.append((some >> 32, some & (1 << 32) - 1))
         where.append(of_copy.reshape(-1))
-    weights, lengths = _reaches(nodes, shapes, source, unlike)
-    best, found, order = math.inf, np.zeros(len(boxes), np.int64), np.zeros(1, np.int64)
-    for tolerance in (0.0, *TOLERANCES) if len(weights) else ():
-        parts = [_parts(some @ weights, tolerance) for some in lengths]
-        down, along = map(_longest, lengths, parts)
-        kind = parts[0][where[0]] * len(along) + parts[1][where[1]]
-        counts = np.bincount(kind, minlength=len(down) * len(along))
-        work = ((down * weights) @ along.T).reshape(-1)
-        cost = float(counts @ work + PLAN * (counts > 0).sum())
-        if cost < best:
-            best, found, order = cost, kind, np.argsort(-counts * work, kind="stable")
-        if best < 2 * PLAN:  # another plan cannot pay
+    weights, (down, along) = _reaches(nodes, shapes, source, unlike)
+    if not len(weights):
+        return [np.arange(len(boxes))]
+
+    def work(rows: Array, cols: Array, parts: Sequence[Array]) -> tuple[Array, Array]:
+        """What each kind costs in all, and the kind of each copy."""
+        kind = parts[0] * len(cols) + parts[1]
+        counts = np.bincount(kind, minlength=len(rows) * len(cols))
+        return counts * ((rows * weights) @ cols.T).reshape(-1), kind
+
+    least = work(down, along, where)[0].sum()
+    best, found, order = math.inf, where[0], np.zeros(1, np.int64)
+    for tolerance in (0.0, *TOLERANCES):
+        parts = [_parts(some @ weights, tolerance) for some in (down, along)]
+        tops = _longest(down, parts[0]), _longest(along, parts[1])
+        cost, kind = work(*tops, [p[of_copy] for p, of_copy in zip(parts, where, strict=True)])
+        if (total := cost.sum() + PLAN * np.count_nonzero(cost)) < best:
+            best, found, order = total, kind, np.argsort(-cost, kind="stable")
+        if total - least < 2 * PLAN:  # another kind cannot pay
             break
     sorts = (np.flatnonzero(found == kind) for kind in order)
     return [some for some in sorts if len(some)]
