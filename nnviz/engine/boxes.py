@@ -19,8 +19,8 @@ The idea: carry along only the region of each node's map that may have changed.
 All regions of one node have one size; at the border they are slid inward and then hold some numbers
 that did not change. So all copies go through a layer as one batch. Where a change spreads over much
 of the maps, one near the border reaches less far: `alike` sorts the copies into kinds, each with a
-plan of its own. Nothing is approximated: a number is either computed from what it reads, or it reads
-nothing that has changed.
+plan of its own. Nothing is approximated: a number is either computed from what it reads, or it
+reads nothing that has changed.
 """
 
 from __future__ import annotations
