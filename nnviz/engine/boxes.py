@@ -11,8 +11,8 @@ The idea: carry along only the region of each node's map that may have changed.
 |                                  | map, paste the region in, run the layer on these patches (of  |
 |                                  | what a transposed convolution or an upsampling makes of them, |
 |                                  | the touched outputs are kept)                                 |
-| the same, and it is a 3-row      | run it on the change of the region alone: what it reaches     |
-| convolution on a small region    | moves by that much; added where the next layer cuts           |
+| the same, and `moves` says so    | run it on the change of the region alone: what it reaches     |
+|                                  | moves by that much; added where the next layer cuts           |
 | a region, and it is linear       | add the layer's answer to the difference (dense, global       |
 |                                  | average pooling)                                              |
 | a region, and it is neither      | copy the whole map, paste the region in, run the layer        |
@@ -33,14 +33,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from .folding import pooled_first
 from .graph import Node
 from .layer import Array, Layer, Shape
 from .layers.reshape import Flatten
 from .region import Region, ends, hull, inward, needed, touched, union
-from .window import POINTWISE, SlidingWindow
+from .window import POINTWISE
 
 if TYPE_CHECKING:
     from .model import Model
@@ -130,20 +128,6 @@ class Plan:
                 if here is None or name in moving or not here.same_place(read):
                     yield step, i, read
 
-    @property
-    def kinds(self) -> Array:
-        """(P,): the same number for copies whose changes lie at one place in what is cut out for
-        the next step, wherever changes are added: those that follow each other are added at once.
-        """
-        alike, moves = np.zeros(len(self.start.top), np.int64), dict[str, Region]()
-        for step in self.steps:
-            if step.moves is not None:
-                moves[step.node.name] = step.moves
-            for name, read in zip(step.node.inputs, step.needed, strict=False):
-                for offset in _offsets(moves.get(name), read):
-                    alike = np.unique(alike << 32 | offset, return_inverse=True)[1]
-        return alike
-
     def _makes(self, step: Step) -> int:
         """How many numbers a step leaves behind for one copy."""
         numbers, region = math.prod(self.shapes[step.node.name]), step.moves or step.region
@@ -161,14 +145,6 @@ class Plan:
         return 0 if step.region is not None else sum(map(math.prod, shapes))
 
 
-def _offsets(here: Region | None, read: Region) -> Iterator[Array]:
-    """How far a region lies from what is read, down and along, where that differs."""
-    for offset in () if here is None else (here.top - read.top, here.left - read.left):
-        offset -= offset.min()
-        if offset.any():
-            yield offset
-
-
 def plan(model: Model, source: str, boxes: Array, want: Sequence[str]) -> Plan:
     """The plan for boxes (P, 4) on the source's map."""
     shape = model.shapes[source]
@@ -182,12 +158,6 @@ def plan(model: Model, source: str, boxes: Array, want: Sequence[str]) -> Plan:
         regions[node.name] = step.region
         done = {n for n in (*node.inputs, node.name) if last.get(n, i) == i and n not in want}
         steps.append(replace(step, done=tuple(done)))
-    moving: set[str] = set()
-    for i, step in enumerate(steps):
-        if step.node.inputs[0] not in moving:
-            steps[i] = _lighter(step, steps, regions)
-        if steps[i].moves is not None:
-            moving.add(step.node.name)
     return Plan(source, start, tuple(steps), tuple(want), shapes)
 
 
@@ -261,27 +231,3 @@ def _worth(layer: Layer, shape: Shape) -> float:
     by_cell = sum(array.size for array in layer.params.values())
     least, most = WORTH
     return min(most, max(least, 1 - CUT * shape[-1] / max(1, by_cell)))
-
-
-def _lighter(step: Step, steps: Sequence[Step], regions: Mapping[str, Region | None]) -> Step:
-    """The step on the change of its input alone, where that is less work and whoever reads it cuts
-    out of the map."""
-    node, layer = step.node, step.node.layer
-    read = regions.get(node.inputs[0])
-    if step.how != "patches" or read is None or len(node.inputs) > 1:
-        return step
-    readers = [other.how for other in steps if node.name in other.node.inputs]
-    if not layer.moves_by(read.size) or not {*readers} <= {"patches", "whole"}:
-        return step
-    assert step.region is not None
-    window = layer.window()
-    assert isinstance(window, SlidingWindow)
-    (top, _), (left, _) = window.padding(read.map_size)
-    more, beyond = window.reach
-    moves = Region(
-        (read.size[0] + more - 1, read.size[1] + beyond - 1),
-        read.top + top - more + 1,
-        read.left + left - beyond + 1,
-        step.region.map_size,
-    )
-    return replace(step, moves=moves)

@@ -20,6 +20,7 @@ from .boxes import plan
 from .executor import Program, each, lockstep, shelf, thread_count, threads
 from .graph import INPUT
 from .layer import Array, Call, Mode, Shape
+from .moves import lightened, lined_up
 from .region import Region, Sheet, paste
 from .replay import Run
 from .trace import Trace
@@ -113,7 +114,7 @@ def rerun_boxes(
     sorts = together(model, source, boxes[order], want)
     order = order[np.concatenate(sorts)]
     ends = np.cumsum([0, *map(len, sorts)]).tolist()
-    plans = [plan(model, source, boxes[order[a:b]], want) for a, b in pairwise(ends)]
+    plans = [lightened(plan(model, source, boxes[order[a:b]], want)) for a, b in pairwise(ends)]
     base = {name: _one(trace, name, sample) for name in plans[0].reads}
     fills = _checked_values(values, boxes, base[source])
 
@@ -133,7 +134,7 @@ def rerun_boxes(
     # An even number of one size, so that all threads of a small machine end together.
     by, work, at_once = 2 if len(plans) == 1 else 1, [], thread_count()
     for run, (first, stop) in zip(Run.several(plans, base), pairwise(ends), strict=True):
-        count, alike = stop - first, run.plan.kinds
+        count, alike = stop - first, lined_up(run.plan)
         size, fit = _batch(count, run.plan.numbers, base[source].itemsize, memory, by)
         for i in range(0, count, size):
             part = i + np.argsort(alike[i : i + size], kind="stable")

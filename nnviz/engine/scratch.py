@@ -72,12 +72,25 @@ class Scratch:
         """All temporaries are free again."""
         self._give_back(self._temps)
 
-    def keep_only(self, arrays: Iterable[Array]) -> None:
-        """What `keep` gave is free again, but for the memory behind these arrays."""
+    @property
+    def mark(self) -> int:
+        """What `keep` gives from now on comes after this mark."""
+        return len(self._kept)
+
+    def keep_only(self, arrays: Iterable[Array], mark: int = 0) -> None:
+        """What `keep` gave after the mark is free again, but for the memory behind these arrays."""
         alive = {id(owner(array)) for array in arrays}
-        dead = [buffer for buffer in self._kept if id(buffer) not in alive]
-        self._kept = [buffer for buffer in self._kept if id(buffer) in alive]
-        self._give_back(dead)
+        later = self._kept[mark:]
+        self._kept[mark:] = [buffer for buffer in later if id(buffer) in alive]
+        self._give_back([buffer for buffer in later if id(buffer) not in alive])
+
+    def alone(self, array: Array, others: Iterable[Array], mark: int = 0) -> bool:
+        """Whether `keep` gave the memory of this array after the mark, and none of the others lies
+        in it: whoever has the array may write over it."""
+        own = owner(array)
+        whole = array.flags.c_contiguous and array.flags.writeable
+        mine = whole and any(own is buffer for buffer in self._kept[mark:])
+        return mine and all(owner(other) is not own for other in others)
 
     def let_go(self) -> None:
         """Everything is free again: the trace is gone."""

@@ -57,13 +57,17 @@ class Sums:
     """Gradients by name, added in one place.
 
     The first array is kept as it came and never written to (it may be somebody's); a second one
-    makes a new array; from then on it is ours and is added to in place. Adding in place at once
-    would count an array that came by two ways more than once.
+    makes a new array (from `new`); from then on it is ours and is added to in place. Adding in
+    place at once would count an array that came by two ways more than once.
     """
 
-    def __init__(self) -> None:
-        self.arrays: dict[str, Array] = {}
-        self._ours: set[str] = set()
+    def __init__(
+        self,
+        arrays: Mapping[str, Array] | None = None,
+        new: Callable[[Shape, Any], Array] = np.empty,
+    ) -> None:
+        self.arrays: dict[str, Array] = dict(arrays or {})
+        self._new, self._ours = new, set[str]()
 
     def add(self, name: str, array: Array) -> None:
         """Add `array` to what is there under `name`."""
@@ -72,7 +76,9 @@ class Sums:
         elif name in self._ours:
             self.arrays[name] += array
         else:
-            self.arrays[name] = self.arrays[name] + array
+            there = self.arrays[name]
+            dtype = np.result_type(there, array)
+            self.arrays[name] = np.add(there, array, out=self._new(there.shape, dtype))
             self._ours.add(name)
 
     def pop(self, name: str) -> Array | None:
@@ -220,43 +226,51 @@ def backward(
     named in `until` and (with `params`) of the parameters, keyed `home/param`, save those that
     `gather` has taken; rows: the chunk's own of the batch.
     """
-    sums, wanted, learned = Sums(), {}, Sums()
-    for name, dy in seeds.items():
-        sums.add(name, dy)
+    sums, wanted, learned = Sums(seeds, scratch.keep), dict[str, Array](), Sums()
+    held, mark = (sums.arrays, wanted, learned.arrays), scratch.mark
     for node in reversed(nodes):
         got = sums.pop(node.name)
         if got is None:
             continue
         if node.name in until:
             wanted[node.name] = got
-        layer = node.layer
+        layer, part = node.layer, None
         needs_dx = any(name in live for name in node.inputs)
         needs_grads = params and layer.trainable and bool(layer.params)
         if not (needs_dx or needs_grads):
             continue
-        call = _with(calls[node.name], scratch=scratch)
-        part, couples = None, call.mode.train and layer.couples
-        if couples:
+        spare = rule_for is None and scratch.alone(got, _arrays(held), mark)
+        call = _with(calls[node.name], scratch=scratch, spare=spare)
+        if couples := call.mode.train and layer.couples:
             part = layer.backward_part(got, call)
             scratch.layer_done()
             call = _with(call, totals=part)
-        if needs_grads and not (gather and gather.put(node, rows, got, call)):
-            for key, grad in layer.grads(got, call).items():
-                learned.add(f"{homes[node.name]}/{key}", grad)
+        learns = needs_grads and not (gather and gather.put(node, rows, got, call))
+        together = learns and needs_dx and rule_for is None and not couples
+        if learns:
+            dx, found = layer.gradients(got, call) if together else (None, layer.grads(got, call))
             scratch.layer_done()
+            for key, grad in found.items():
+                learned.add(f"{homes[node.name]}/{key}", grad)
         if not needs_dx:
             continue
-        rule = _rule(node, rule_for)
         if couples:
             call = _with(call, totals=(yield layer.backward_total, part))
-        dx = rule(layer, got, call)
+        if not together:
+            dx = _rule(node, rule_for)(layer, got, call)
         scratch.layer_done()
         for name, array in zip(node.inputs, as_tuple(dx, node), strict=True):
             if name in live:
                 sums.add(name, array)
+        scratch.keep_only(_arrays(held), mark)  # what was taken back is still in cache
     if INPUT in until and (got := sums.pop(INPUT)) is not None:
         wanted[INPUT] = got
     return wanted, learned.arrays
+
+
+def _arrays(held: Iterable[Mapping[str, Array]]) -> list[Array]:
+    """All arrays of several tables."""
+    return [array for table in held for array in table.values()]
 
 
 def _with(call: Call, **mode: Any) -> Call:

@@ -152,6 +152,15 @@ class Conv2D(Layer):
             weight = patches.kernel_gradient(call.x, dy, kernel=kernel, **kind, mode=call.mode)
         return self._with_bias(self.laid(weight), dy)
 
+    def gradients(self, dy: Array, call: Call) -> tuple[Any, dict[str, Array]]:
+        size, weight = call.x.shape[1:3], self.laid(self.param("weight", dy.dtype))
+        kind = self._kind(size)
+        plain = type(self).backward is Conv2D.backward and type(self).grads is Conv2D.grads
+        if not plain or not winograd.suits(weight.shape, **kind, size=size):
+            return super().gradients(dy, call)
+        dx, of_weight = winograd.gradients(call.x, dy, weight, pads=kind["pads"], mode=call.mode)
+        return dx, self._with_bias(self.laid(of_weight), dy)
+
     def _with_bias(self, weight: Array, dy: Array) -> dict[str, Array]:
         """The gradients: the weight's, and the bias's where there is one."""
         bias = {"bias": channel_sums(dy)} if self.use_bias else {}

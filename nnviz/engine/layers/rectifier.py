@@ -25,13 +25,12 @@ class ReLU(Pointwise):
     elementwise = True
 
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
-        y = xs[0] if mode.spare else mode.new(xs[0].shape, xs[0].dtype)
-        return np.maximum(xs[0], 0, out=y), None
+        return np.maximum(xs[0], 0, out=mode.over(xs[0])), None
 
     def backward(self, dy: Array, call: Call) -> Array:
         # Where y was written over x, it says the same: y > 0 where x > 0.
         passes = np.greater(call.x, 0, out=call.mode.temp(dy.shape, bool))
-        return np.multiply(dy, passes, out=call.mode.new(dy.shape, dy.dtype))
+        return np.multiply(dy, passes, out=call.mode.over(dy))
 
 
 class LeakyReLU(Pointwise):

@@ -132,7 +132,8 @@ def profile(model: Model, x: Any, *, repeats: int = 7, backward: bool = True) ->
         that belongs to the head, back to the parameters) that change nothing: neither parameters
         nor running statistics, and there is no optimizer. As in training, the loss takes the head's
         softmax or sigmoid together with itself, and nobody asks for the first layer's gradient of
-        the input, so these take no time. False runs forward alone, as `model.predict` does.
+        the input, so these take no time. A convolution's two gradients, which training may take at
+        once, are taken one by one. False runs forward alone, as `model.predict` does.
 
     Where chunks run on T threads at once, a node's time is the sum over its chunks divided by T:
     its part of the time that passes. Memory is that of a training step. Times vary from run to run
