@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 
 import nnviz as nv
+from nnviz.engine.alike import together
 from nnviz.engine.boxes import Plan, plan
 from nnviz.engine.executor import thread_count
 from nnviz.engine.graph import INPUT
@@ -68,9 +69,13 @@ def mult_adds(made: Plan) -> int:
     return total
 
 
-def shares(model: nv.Model, boxes: np.ndarray) -> tuple[int, int]:
-    """Multiply-adds for one place: of the plan, and of a full pass."""
-    ours = mult_adds(plan(model, INPUT, boxes, [model.output_name]))
+def shares(model: nv.Model, boxes: np.ndarray) -> tuple[float, int]:
+    """Multiply-adds for one place: of the plans, in the mean, and of a full pass."""
+    want = [model.output_name]
+    sorts = together(model, INPUT, boxes, want)
+    plans = [plan(model, INPUT, boxes[some], want) for some in sorts]
+    done = sum(len(some) * mult_adds(made) for some, made in zip(sorts, plans, strict=True))
+    ours = done / len(boxes)
     every = 0
     for node in model.nodes:
         counted = operations(

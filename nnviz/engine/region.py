@@ -6,15 +6,17 @@ recomputation does besides arithmetic, so it is done for all copies in one index
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from itertools import zip_longest
 
 import numpy as np
 
-from .window import POINTWISE, Size, Window
+from .window import POINTWISE, Box, Size, SlidingWindow, Window
 
 Array = np.ndarray
+Span = tuple[Array, Array]
+"""First and one past the last cell along one axis, of each of many boxes."""
 MANY = 4
 """Where so many copies follow each other that lie alike, they are written in one call by slices."""
 
@@ -35,6 +37,12 @@ class Region:
     def part(self, copies: slice | Array) -> Region:
         """The same for some of the copies."""
         return Region(self.size, self.top[copies], self.left[copies], self.map_size, self.flat)
+
+    @property
+    def spans(self) -> tuple[Span, Span]:
+        """First and one past the last cell of each copy, along the rows and along the cols."""
+        (high, wide), top, left = self.size, self.top, self.left
+        return (top, top + high), (left, left + wide)
 
     @property
     def share(self) -> float:
@@ -70,25 +78,51 @@ class Region:
         return (on[0][:, :, None] & on[1][:, None, :])[..., None]
 
 
-def hull(boxes: Array, map_size: Size) -> Region:
-    """Regions of the largest box's size that hold each box, slid inward at the borders."""
-    high, wide = (int((boxes[:, a + 2] - boxes[:, a]).max()) for a in (0, 1))
-    top = np.minimum(boxes[:, 0], map_size[0] - high)
-    left = np.minimum(boxes[:, 1], map_size[1] - wide)
+def hull(spans: Sequence[Span], map_size: Size) -> Region:
+    """Regions of the largest size that hold what lies in the spans along the rows and along the
+    cols, slid inward at the borders."""
+    high, wide = (int((end - first).max()) for first, end in spans)
+    top = np.minimum(spans[0][0], map_size[0] - high)
+    left = np.minimum(spans[1][0], map_size[1] - wide)
     return Region((high, wide), top, left, map_size)
 
 
-def touched(window: Window, region: Region) -> Array:
-    """(P, 4): the outputs that may change with each copy's region."""
-    (top, bottom), (left, right) = _spans("touched", window, region, region.map_size)
-    return np.stack([top, left, bottom, right], axis=1)
+def ends(boxes: Array) -> tuple[Span, Span]:
+    """The spans of boxes (P, 4)."""
+    return (boxes[:, 0], boxes[:, 2]), (boxes[:, 1], boxes[:, 3])
+
+
+def union(seen: Sequence[Sequence[Span]], map_size: Size) -> list[Span]:
+    """The spans that hold all that was seen of one change; never empty, also where a stride passes
+    over all of it."""
+    found = []
+    for axis, cells in enumerate(map_size):
+        first, end = seen[0][axis]
+        for spans in seen[1:]:
+            first, end = np.minimum(first, spans[axis][0]), np.maximum(end, spans[axis][1])
+        first = np.minimum(first, cells - 1)
+        found.append((first, np.maximum(end, first + 1)))
+    return found
+
+
+def touched(window: Window, spans: Sequence[Span], size: Size) -> list[Span]:
+    """What changes along the rows and along the cols touch, each axis for itself."""
+    if window == POINTWISE:
+        return list(spans)
+    if isinstance(window, SlidingWindow):
+        return [window.touched_along(a, *spans[a], size) for a in (0, 1)]  # type: ignore[misc]
+    return _one_by_one(window.touched, spans, size)
 
 
 def needed(window: Window, region: Region, size: Size) -> Region:
     """What a region of outputs reads of an input of this size; it may stick out of it."""
     if window == POINTWISE:
         return replace(region, map_size=size)
-    spans = _spans("needed", window, region, size)
+    spans: Sequence[Span]
+    if isinstance(window, SlidingWindow):
+        spans = [window.needed_along(a, *region.spans[a], size) for a in (0, 1)]  # type: ignore[misc]
+    else:
+        spans = _one_by_one(window.needed, region.spans, size)
     high, wide = (int((last - first).max()) for first, last in spans)
     return Region((high, wide), spans[0][0], spans[1][0], size)
 
@@ -107,34 +141,19 @@ def inward(read: Region, wanted: Region, origin: Callable[[Array, int], Array]) 
     return Region((lengths[0], lengths[1]), firsts[0], firsts[1], read.map_size)
 
 
-def _spans(kind: str, window: Window, region: Region, size: Size) -> list[tuple[Array, Array]]:
-    """First and one past the last cell of each copy, along the rows and along the cols; neither
-    depends on the other."""
-    starts = (region.top, region.left)
-    if window == POINTWISE:
-        return [(first, first + n) for first, n in zip(starts, region.size, strict=True)]
-    return [
-        _along(kind, window, axis, starts[axis].tobytes(), region.size, size)  # type: ignore[arg-type]
-        for axis in (0, 1)
-    ]
-
-
-@lru_cache(maxsize=1024)
-def _along(
-    kind: str, window: Window, axis: int, starts: bytes, lengths: Size, size: Size
-) -> tuple[Array, Array]:
-    """What a window answers for boxes that start there along one axis, at 0 along the other. A grid
-    of boxes asks the same for every picture, and many nodes ask the same."""
-    ask = window.touched if kind == "touched" else window.needed
-    places, back = np.unique(np.frombuffer(starts, np.int64), return_inverse=True)
+def _one_by_one(ask: Callable[[Box, Size], Box], spans: Sequence[Span], size: Size) -> list[Span]:
+    """The answers for spans along the rows and along the cols: neither axis depends on the other,
+    so one of each is asked for at once."""
+    unlike = [np.unique(np.stack(span, axis=1), axis=0, return_inverse=True) for span in spans]
+    rows, cols = (some.tolist() for some, _ in unlike)
     found = []
-    for start in places.tolist():
-        top, left = (start, 0) if axis == 0 else (0, start)
-        box = ask((top, left, top + lengths[0], left + lengths[1]), size)
-        found.append((box[axis], box[axis + 2]))
-    ends = np.array(found)[back]
-    ends.setflags(write=False)
-    return ends[:, 0], ends[:, 1]
+    for row, col in zip_longest(rows, cols):
+        (top, bottom), (left, right) = row or rows[-1], col or cols[-1]
+        found.append(ask((top, left, bottom, right), size))
+    ends = np.array(found)
+    return [
+        (ends[at.reshape(-1), a], ends[at.reshape(-1), a + 2]) for a, (_, at) in enumerate(unlike)
+    ]
 
 
 # Cutting and pasting ------------------------------------------------------------------------------
@@ -151,11 +170,18 @@ class Sheet:
     @classmethod
     def of(cls, base: Array, region: Region, beside: float) -> Sheet:
         """base: (rows, cols, channels); `beside` stands where there is no map."""
-        beyond = region.beyond
-        if any(map(any, beyond)):
-            base = np.pad(base, (*beyond, (0, 0)), constant_values=beside)
-        view = parts(np.ascontiguousarray(base)[None], region.size, writeable=False)[0]
-        return cls(view, (beyond[0][0], beyond[1][0]))
+        return cls.several(base, [region], beside)[0]
+
+    @classmethod
+    def several(cls, base: Array, regions: Sequence[Region], beside: float) -> list[Sheet]:
+        """Sheets for regions of several sizes, from one frame around the map."""
+        beyond = np.max([region.beyond for region in regions], axis=0)
+        if beyond.any():
+            base = np.pad(base, (*beyond.tolist(), (0, 0)), constant_values=beside)
+        base, (above, before) = np.ascontiguousarray(base)[None], beyond[:, 0].tolist()
+        return [
+            cls(parts(base, region.size, writeable=False)[0], (above, before)) for region in regions
+        ]
 
     def cut(self, region: Region) -> Array:
         """(P, *size, channels): each copy's part, a new array."""

@@ -9,17 +9,20 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import ArgumentError
-from .boxes import Run, plan
+from .alike import together
+from .boxes import plan
 from .executor import Program, each, lockstep, shelf, thread_count, threads
 from .graph import INPUT
 from .layer import Array, Call, Mode, Shape
 from .moves import lightened, lined_up
 from .region import Region, Sheet, paste
+from .replay import Run
 from .trace import Trace
 from .walk import Draw, descendants, forward
 
@@ -76,7 +79,7 @@ def _checked(model: Model, trace: Trace, changed: Mapping[str, Array]) -> dict[s
 
 MEMORY = 256 << 20
 """What `rerun_boxes` may take at a time, in bytes, where nothing else is said."""
-CHUNK = 16 << 20
+CHUNK = 12 << 20
 """The largest step of one batch of copies should take about this much; smaller ones would stay in
 cache but cost more calls than they save, and threads wait for each other at every call."""
 
@@ -108,18 +111,16 @@ def rerun_boxes(
     boxes = _checked_boxes(boxes, model.shapes[source], source)
     # Down the cols: neighbours then read the same cols of a dense layer's weights.
     order = np.lexsort((boxes[:, 0], boxes[:, 1]))
-    made = lightened(plan(model, source, boxes[order], want))
-    base = {name: _one(trace, name, sample) for name in made.reads}
+    sorts = together(model, source, boxes[order], want)
+    order = order[np.concatenate(sorts)]
+    ends = np.cumsum([0, *map(len, sorts)]).tolist()
+    plans = [lightened(plan(model, source, boxes[order[a:b]], want)) for a, b in pairwise(ends)]
+    base = {name: _one(trace, name, sample) for name in plans[0].reads}
     fills = _checked_values(values, boxes, base[source])
-    size, at_once = _batch(len(boxes), made.numbers, base[source].itemsize, memory)
 
-    run, kinds = Run.of(made, base), lined_up(made)
-    parts = [np.arange(i, min(len(boxes), i + size)) for i in range(0, len(boxes), size)]
-    parts = [part[np.argsort(kinds[part], kind="stable")] for part in parts]
-
-    def outputs(copies: Array) -> dict[str, Array]:
-        with shelf.borrow(arena=True) as scratch:
-            here, region = order[copies], made.start.part(copies)
+    def outputs(run: Run, copies: Array, here: Array) -> dict[str, Array]:
+        with shelf.borrow(arena=True, roomy=True) as scratch:
+            region = run.plan.start.part(copies)
             given = fills[here] if fills.ndim == 4 and len(fills) > 1 else fills
             fresh, old = _filled(base[source], region, boxes[here], given)
             # A quick way's last digits must not pass for a change where there is none.
@@ -130,9 +131,18 @@ def rerun_boxes(
                 found[name][alike] = base[name]
             return found
 
-    with threads(min(thread_count(), at_once)):
-        done = each([partial(outputs, part) for part in parts])
-    back = np.argsort(order[np.concatenate(parts)])
+    # An even number of one size, so that all threads of a small machine end together.
+    by, work, at_once = 2 if len(plans) == 1 else 1, [], thread_count()
+    for run, (first, stop) in zip(Run.several(plans, base), pairwise(ends), strict=True):
+        count, alike = stop - first, lined_up(run.plan)
+        size, fit = _batch(count, run.plan.numbers, base[source].itemsize, memory, by)
+        for i in range(0, count, size):
+            part = i + np.argsort(alike[i : i + size], kind="stable")
+            work.append(partial(outputs, run, part, order[first + part]))
+        at_once = min(at_once, fit)
+    with threads(at_once):
+        done = each(work)
+    back = np.argsort(np.concatenate([some.args[2] for some in work]))
     return {name: np.concatenate([part[name] for part in done])[back] for name in want}
 
 
@@ -156,12 +166,15 @@ def _one(trace: Trace, name: str, sample: int) -> Array:
     return trace.values(name, chunk)[sample - trace.chunks[chunk].start]
 
 
-def _batch(count: int, numbers: tuple[int, int], itemsize: int, memory: int) -> tuple[int, int]:
-    """How many copies make a batch, and how many batches may be worked on at once."""
+def _batch(
+    count: int, numbers: tuple[int, int], itemsize: int, memory: int, by: int
+) -> tuple[int, int]:
+    """How many copies make a batch, and how many batches may be worked on at once.
+
+    by: what the number of batches is a multiple of, where there are so many copies."""
     step, every = (max(1, n * itemsize) for n in numbers)
-    # An even number of one size, so that all threads of a small machine end together.
-    by_step = 2 * max(1, round(count * step / CHUNK / 2))
-    by_memory = 2 * -(-count // (2 * max(1, memory // (2 * every))))
+    by_step = by * max(1, round(count * step / CHUNK / by))
+    by_memory = by * -(-count // (by * max(1, memory // (2 * every))))
     size = -(-count // max(by_step, by_memory))
     return size, max(1, memory // (every * size))
 

@@ -12,9 +12,11 @@ from .. import patches, winograd
 from ..initializers import Spec, check_initializer, initializer
 from ..layer import Array, Call, Layer, Mode, Shape, need_picture, pair, whole
 from ..lines import channel_sums
-from ..window import Pads, SlidingWindow
+from ..window import POINTWISE, Pads, SlidingWindow
 
 Padding = str | Sequence[Sequence[int]]
+UNPADDED = ("valid", "same", ((0, 0), (0, 0)))
+"""What leaves a window of one cell without padding."""
 
 LIGHTER = 0.8
 """From this share of the products on it is no use to look at what moves alone."""
@@ -76,6 +78,8 @@ class Conv2D(Layer):
     forgets = True
 
     def window(self, i: int = 0) -> SlidingWindow:
+        if self.kernel_size == self.strides == (1, 1) and self.padding in UNPADDED:
+            return POINTWISE
         return SlidingWindow(self.kernel_size, self.strides, self.padding, self.dilation_rate)
 
     def out_shape(self, *shapes: Shape) -> Shape:
