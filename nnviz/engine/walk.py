@@ -69,12 +69,16 @@ class Sums:
         self.arrays: dict[str, Array] = dict(arrays or {})
         self._new, self._ours = new, set[str]()
 
-    def add(self, name: str, array: Array) -> None:
-        """Add `array` to what is there under `name`."""
+    def add(self, name: str, array: Array, spare: bool = False) -> None:
+        """Add `array` to what is there under `name`; spare: nobody else has the array."""
         if name not in self.arrays:
             self.arrays[name] = array
         elif name in self._ours:
             self.arrays[name] += array
+        elif spare and array.dtype == np.result_type(self.arrays[name], array):
+            array += self.arrays[name]
+            self.arrays[name] = array
+            self._ours.add(name)
         else:
             there = self.arrays[name]
             dtype = np.result_type(there, array)
@@ -227,7 +231,7 @@ def backward(
     `gather` has taken; rows: the chunk's own of the batch.
     """
     sums, wanted, learned = Sums(seeds, scratch.keep), dict[str, Array](), Sums()
-    mark = scratch.mark
+    ours = _Ours(scratch, sums.arrays, wanted)
     for node in reversed(nodes):
         if (got := sums.pop(node.name)) is None:
             continue
@@ -238,8 +242,7 @@ def backward(
         needs_grads = params and layer.trainable and bool(layer.params)
         if not (needs_dx or needs_grads):
             continue
-        held = [*sums.arrays.values(), *wanted.values()]
-        spare = rule_for is None and scratch.alone(got, held, mark)
+        spare = rule_for is None and ours.alone(got)
         call = _for(calls[node.name], scratch, spare)
         if couples := call.mode.train and layer.couples:
             part = layer.backward_part(got, call)
@@ -259,13 +262,33 @@ def backward(
         if not together:
             dx = _rule(node, rule_for)(layer, got, call)
         scratch.layer_done()
-        for name, array in zip(node.inputs, as_tuple(dx, node), strict=True):
+        dxs = as_tuple(dx, node)
+        for i, name in enumerate(node.inputs):
             if name in live:
-                sums.add(name, array)
-        scratch.keep_only([*sums.arrays.values(), *wanted.values()], mark)  # the rest is in cache
+                sums.add(name, dxs[i], spare=ours.alone(dxs[i], *dxs[:i], *dxs[i + 1 :]))
+        ours.settle()
     if INPUT in until and (got := sums.pop(INPUT)) is not None:
         wanted[INPUT] = got
     return wanted, learned.arrays
+
+
+class _Ours:
+    """Whose memory is whose on the way back: gradients lie in a scratch, from here on, and are
+    still wanted where one of the tables has them."""
+
+    def __init__(self, scratch: Scratch, *held: Mapping[str, Array]) -> None:
+        self._scratch, self._mark, self._held = scratch, scratch.mark, held
+
+    def _wanted(self) -> list[Array]:
+        return [array for table in self._held for array in table.values()]
+
+    def alone(self, array: Array, *others: Array) -> bool:
+        """Whether an array is nobody else's, neither a table's nor one of the others."""
+        return self._scratch.alone(array, [*self._wanted(), *others], self._mark)
+
+    def settle(self) -> None:
+        """What is no longer wanted is free; being in cache, it soon holds the next gradients."""
+        self._scratch.keep_only(self._wanted(), self._mark)
 
 
 def _for(call: Call, scratch: Scratch, spare: bool, totals: Any = None) -> Call:
