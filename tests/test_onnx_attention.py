@@ -267,3 +267,23 @@ def test_the_callers_own_model_stays_as_it_was():
     before = model.SerializeToString()
     nv.from_onnx(model)
     assert model.SerializeToString() == before
+
+
+def test_a_head_for_a_fixed_batch_is_freed():
+    """A detector's head for two pictures: (2, −1, 3) also fits the numbers of three."""
+    text = """<ir_version: 8, opset_import: ["" : 17]>
+    net (float[2, 3, 4, 4] x) => (float[2, 32, 3] y)
+    <float[6, 3, 1, 1] w, int64[3] rows = {2, -1, 3}>
+    { c = Conv (x, w)
+      t = Transpose <perm = [0, 2, 3, 1]> (c)
+      y = Reshape (t, rows) }"""
+    model = onnx.parser.parse_model(text)
+    w = np.random.default_rng(0).standard_normal((6, 3, 1, 1)).astype(np.float32)
+    model.graph.initializer.append(onnx.numpy_helper.from_array(w, "w"))
+    del model.graph.value_info[:]
+    x, mine = pictures(3)[:, :, :4, :4], nv.from_onnx(model)
+    np.testing.assert_allclose(mine.run_onnx(x[:2])[0], expected(model, x[:2]), atol=1e-5)
+    whole = mine.predict(x.transpose(0, 2, 3, 1))
+    for one, alone in zip(whole, x, strict=True):
+        two = expected(model, np.stack([alone, alone]))
+        np.testing.assert_allclose(one.reshape(two[0].shape), two[0], atol=1e-5)

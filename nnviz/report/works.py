@@ -115,7 +115,9 @@ def deep_filters(study: Study, node: str, ident: str = "filters-deep") -> Figure
     whole = sheet(tiles, len(shown), gap=1)
     alt = say("alt.sheet", n=len(tiles))
     caption = say("filters.caption.deep", n=len(shown), channels=shown.shape[-1])
-    if shown.shape != result.values.shape:
+    if shown.shape[-1] == result.values.shape[-1]:
+        caption += which(range(len(shown)), count)
+    else:
         caption += " " + say("limit.sheet", filters=len(shown), of=count, channels=shown.shape[-1],
                              all=result.values.shape[-1])  # fmt: skip
     return Figure(
