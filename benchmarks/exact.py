@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import statistics
 import subprocess
@@ -29,6 +28,7 @@ from typing import Any
 import numpy as np
 
 import nnviz as nv
+from nnviz.engine.alike import together
 from nnviz.engine.boxes import Plan, plan
 from nnviz.engine.executor import thread_count
 from nnviz.engine.graph import INPUT
@@ -69,9 +69,13 @@ def mult_adds(made: Plan) -> int:
     return total
 
 
-def shares(model: nv.Model, boxes: np.ndarray) -> tuple[int, int]:
-    """Multiply-adds for one place: of the plan, and of a full pass."""
-    ours = mult_adds(plan(model, INPUT, boxes, [model.output_name]))
+def shares(model: nv.Model, boxes: np.ndarray) -> tuple[float, int]:
+    """Multiply-adds for one place: of the plans, in the mean, and of a full pass."""
+    want = [model.output_name]
+    sorts = together(model, INPUT, boxes, want)
+    plans = [plan(model, INPUT, boxes[some], want) for some in sorts]
+    done = sum(len(some) * mult_adds(made) for some, made in zip(sorts, plans, strict=True))
+    ours = done / len(boxes)
     every = 0
     for node in model.nodes:
         counted = operations(
@@ -111,17 +115,15 @@ def theirs(
 
 
 def seconds(run: Callable[[], Any]) -> float:
-    """The best of a few runs, within half a second, after a rest: PyTorch's threads go on spinning
-    for a while when their work is done, and would take ours' processors."""
+    """The median of the runs that half a second has room for, after a rest: PyTorch's threads go on
+    spinning for a while when their work is done, and would take ours' processors."""
     time.sleep(0.1)
-    best, end = math.inf, time.perf_counter() + 0.5
-    for _ in range(3):
+    took, end = [], time.perf_counter() + 0.5
+    while not took or time.perf_counter() < end:
         start = time.perf_counter()
         run()
-        best = min(best, time.perf_counter() - start)
-        if time.perf_counter() > end:
-            break
-    return best
+        took.append(time.perf_counter() - start)
+    return statistics.median(took)
 
 
 def compare(name: str, repeats: int, batchings: tuple[int, ...]) -> dict:

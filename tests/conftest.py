@@ -35,6 +35,25 @@ def pytest_addoption(parser):
     )
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config):
+    """The whole suite runs on all cores (at most 4) where pytest-xdist is; files named on the
+    command line run in this process, as does everything with `-n 0`."""
+    if hasattr(config, "workerinput") or not config.pluginmanager.hasplugin("xdist"):
+        return  # one of the processes calls this as well: it must not start others
+    whole = config.args_source is config.ArgsSource.TESTPATHS
+    if whole and not (config.option.usepdb or config.option.regenerate):
+        if config.option.numprocesses is None:
+            config.option.numprocesses = min(4, os.cpu_count() or 1)
+        if config.option.dist == "no":
+            config.option.dist = "worksteal"
+
+
+def pytest_collection_modifyitems(items):
+    """What reads a gallery comes first, all of it beside each other: then one process makes it."""
+    items.sort(key=lambda item: "galleries" not in item.fixturenames)
+
+
 @pytest.fixture
 def golden(request):
     """`golden(name, text)`: the text is what the golden file says; a missing file fails."""

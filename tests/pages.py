@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack, contextmanager, nullcontext
-from functools import partial
 from html.parser import HTMLParser
 from unittest.mock import patch
 
@@ -13,7 +12,7 @@ from networks import SEEN
 
 import nnviz as nv
 from nnviz.data import Dataset
-from nnviz.draw import chart, scores, spreads
+from nnviz.draw import chart, scores, spreads, trust
 from nnviz.report import excited, works, write_report
 
 HOSTILE = ["<script>alert(1)</script>", "\"'`&{{x}}{% x %}😀", "שלום עולם", "x" * 300]
@@ -97,7 +96,7 @@ UNHURRIED = ("digits",)
 class Page(HTMLParser):
     """A page's tags, texts and pictures; an error where tags do not match."""
 
-    VOID = ("meta", "img", "br", "hr", "link", "input")
+    VOID = ("meta", "img", "br", "hr", "link", "input", "wbr")
 
     def __init__(self, text):
         super().__init__()
@@ -139,11 +138,14 @@ def _plain(figure, *, drawn=chart._drawn):
 def hurried():
     """Reports are written in half the time: ideal pictures climb a few steps, and charts are drawn
     without making room for their labels. What stands where on the page is the same."""
-    few = partial(nv.maximize, steps=4)
+
+    def few(*args, **options):
+        return nv.maximize(*args, **options | {"steps": 4})
+
     with ExitStack() as stack:
         stack.enter_context(patch.object(works, "maximize", few))
         stack.enter_context(patch.object(excited, "STEPS", 2))
-        for module in (chart, scores, spreads):
+        for module in (chart, scores, spreads, trust):
             stack.enter_context(patch.object(module, "_drawn", _plain))
         yield
 

@@ -128,8 +128,9 @@ def test_a_click_chooses_a_place_and_a_picture(opened):
     until(panel.page, "document.querySelector('#walk-row').value === '3'")
     assert panel.page.input_value("#walk-col") == "2"
     panel.page.click("#walk [data-picture='1']")
-    until(panel.page, "document.activeElement.dataset.picture === '1'")
+    panel.page.wait_for_selector("#walk [data-picture='1'][aria-pressed=true]")  # drawn anew
     made, said, _ = panel.step(name)
+    until(panel.page, "document.activeElement.dataset.picture === '1'")
     row, col = (int(panel.page.input_value(f"#walk-{key}")) for key in ("row", "col"))
     close(made, said, float(trace[name].y[panel.picture(), row, col, panel.channel()]))
     assert panel.said == []

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import io
 from dataclasses import fields, replace
-from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from networks import ALL, SEEN, pictures
+from networks import SEEN, pictures
 from PIL import Image
 from test_results import RESULTS
 
 import nnviz as nv
-from nnviz.draw import diagram as draw_diagram
-from nnviz.draw import image, judged, picture, results, save_picture
-from nnviz.draw.chart import confusion, curves, histograms
-from nnviz.draw.colour import CATEGORIES, class_colours, colours, limits, table
+from nnviz.draw import picture, save_picture
+from nnviz.draw.colour import CATEGORIES, REST, class_colours, coloured, colours, limits, table
 from nnviz.draw.image import below, beside, factor_for, number, pixels, scale_bar, sheet, text
 from nnviz.draw.png import write_png
 from nnviz.draw.results import answers, legend
 from nnviz.draw.scores import class_changes, precision_recall
 from nnviz.errors import ArgumentError, FileError
 from nnviz.inspection.anatomy import Filters
-from nnviz.inspection.anatomy.health import Spread
 from nnviz.inspection.evaluation import (
     Change,
     ClassScore,
@@ -35,7 +31,6 @@ from nnviz.inspection.evaluation import (
     explain_mistakes,
     flips,
 )
-from nnviz.inspection.maximize import Maximized
 from nnviz.inspection.results import Attribution, Provenance
 
 MADE = Provenance("m", "test")
@@ -159,6 +154,17 @@ def test_ten_answers_have_ten_colours():
     np.testing.assert_array_equal(class_colours(np.array([7, 2]))[[7, 2]], CATEGORIES[[7, 2]])
 
 
+def test_no_colour_means_two_classes():
+    """Of more than ten classes the most frequent have a colour each; the others share the grey."""
+    answers = np.repeat(np.arange(100, 117), [1] * 7 + [2] * 10)
+    palette = class_colours(answers)
+    own = coloured(answers)
+    assert own.tolist() == list(range(107, 117))
+    assert len(np.unique(palette[own], axis=0)) == 10
+    assert (palette[100:107] == REST).all()
+    assert not (palette[own] == REST).all(axis=1).any()
+
+
 def test_an_unknown_colour_map():
     with pytest.raises(ArgumentError, match="no colour map named 'rainbows'; matplotlib's names"):
         picture(RESULTS["Attribution"], cmap="rainbows")
@@ -280,96 +286,6 @@ def test_the_answers_map_and_its_legend():
     assert legend(many)[0].shape[1] > lines[0].shape[1], "cut after a few, and says so"
 
 
-# The diagram ----------------------------------------------------------------------------------
-
-
-def hostile_model():
-    layers = [nv.Conv2D(2, 3, name=HOSTILE[0]), nv.Flatten(name=HOSTILE[1])]
-    rest = [nv.Dense(3, name=name) for name in HOSTILE[2:]]
-    return nv.Sequential([*layers, *rest], (8, 8, 1))
-
-
-def test_names_are_text_never_markup():
-    written = draw_diagram.svg(nv.diagram(hostile_model()))
-    root = ElementTree.fromstring(written)
-    said = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
-    assert said[3] == HOSTILE[0]
-    assert HOSTILE[1] in said
-    assert HOSTILE[2] in said
-    assert "x" * 31 + "…" in said
-    assert "<script" not in written
-    kinds = {element.tag.split("}")[1] for element in root.iter()}
-    assert kinds == {"svg", "title", "polyline", "polygon", "g", "rect", "text"}
-
-
-@pytest.mark.parametrize("name", [*ALL, *SEEN])
-def test_the_boxes_lie_inside_and_apart(name):
-    drawn = nv.diagram({**ALL, **SEEN}[name]())
-    root = ElementTree.fromstring(draw_diagram.svg(drawn))
-    width, height = draw_diagram.size(drawn)
-    boxes = []
-    for element in root.iter("{http://www.w3.org/2000/svg}rect"):
-        if element.get("fill-opacity"):
-            x, y, w, h = (float(element.get(key)) for key in ("x", "y", "width", "height"))
-            boxes.append((x, y, x + w, y + h))
-            assert 0 <= x < x + w <= width
-            assert 0 <= y < y + h <= height
-    assert len(boxes) == len(drawn.blocks)
-    for i, a in enumerate(boxes):
-        for b in boxes[:i]:
-            assert a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
-    lines = root.findall("{http://www.w3.org/2000/svg}polyline")
-    assert len(lines) == len(drawn.arrows)
-    corners = [p.split(",") for line in lines for p in line.get("points").split()]
-    assert all(0 <= float(x) <= width and 0 <= float(y) <= height for x, y in corners)
-
-
-def test_the_diagrams_picture_has_the_same_size():
-    drawn = nv.diagram(hostile_model())
-    width, height = draw_diagram.size(drawn)
-    got = picture(drawn)
-    assert got.shape == (2 * height, 2 * width, 4)
-    assert (got[..., 3] == 255).all(), "what is behind it would show through the boxes"
-    assert np.median(got[..., :3]) > 200, "boxes are pale, so that dark words can be read on them"
-
-
-# Charts ---------------------------------------------------------------------------------------
-
-
-def spread(name):
-    return Spread(name, (1, 0, 3), (0.0, 1.0, 2.0, 3.0), 1.0, 0.5, 0.1)
-
-
-def test_charts_touch_no_global_setting():
-    import matplotlib as mpl
-
-    before = dict(mpl.rcParams)
-    confusion(np.array([[3, 1], [0, 2]]))
-    curves({"a": [0.1, 0.2], "b": [0.3]}, "accuracy", percent=True)
-    histograms([spread("a"), spread("b"), spread("c")], "weight", logarithmic=True)
-    assert dict(mpl.rcParams) == before
-    import sys
-
-    pyplot = sys.modules.get("matplotlib.pyplot")
-    assert pyplot is None or not pyplot.get_fignums()
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-def test_charts_take_any_name(name):
-    got = histograms([spread(name), spread("b")], "weight", columns=4)
-    same = histograms([spread("aaa"), spread("b")], "weight", columns=4)
-    assert got.shape == same.shape
-
-
-@pytest.mark.parametrize("classes", [2, 10, 25])
-def test_confusion_matrices_of_any_size(classes):
-    matrix = np.random.default_rng(0).integers(0, 9, (classes, classes))
-    got = confusion(matrix)
-    assert got.shape[2] == 4
-    np.testing.assert_array_equal(got, confusion(matrix))
-    assert confusion(np.diag(np.arange(classes) + 1)).any()
-
-
 # Files ----------------------------------------------------------------------------------------
 
 
@@ -393,91 +309,3 @@ def test_pictures_that_cannot_be_saved(tmp_path):
     with pytest.raises(FileError, match=r"cannot write .*nowhere.*: No such file"):
         save_picture(RESULTS["Filters"], tmp_path / "nowhere" / "a.png")
     assert list(tmp_path.iterdir()) == []
-
-
-# What a figure says of its own result -----------------------------------------------------------
-
-
-@pytest.fixture
-def said(monkeypatch):
-    """The words that stand in the pictures drawn."""
-    words = []
-
-    def listening(line, *args):
-        words.append(line)
-        return text(line, *args)
-
-    for module in (image, results, judged):
-        monkeypatch.setattr(module, "text", listening)
-    return words
-
-
-def climbed(**numbers):
-    """A `Maximized` of three pictures with these numbers."""
-    start = np.zeros(3, np.float32)
-    values = np.random.default_rng(0).random((3, 28, 28, 1), np.float32)
-    reached = np.array([2.0, 0.5, -1.0], np.float32)
-    return Maximized(values, reached, start, np.zeros((1, 3)), MADE, **numbers)
-
-
-def test_a_maximized_picture_says_what_it_reaches(said):
-    picture(climbed(probability=np.array([0.9, 0.25, 0.1])))
-    assert said == [
-        *("0: reaches 2", "p = 0.9"),
-        *("1: reaches 0.5", "p = 0.25"),
-        *("2: reaches -1", "p = 0.1", "did NOT rise"),
-    ]
-
-
-def test_beside_real_pictures_it_says_whether_it_is_above_them(said):
-    best, high = np.array([1.5, 0.75, 2.0]), np.array([1.25, 0.5, 1.0])
-    got = picture(climbed(best=best, high=high, warnings=("picture 1: try more steps",)))
-    assert said == [
-        *("0: reaches 2", "above real ones", "best 1.5", "99 % 1.25"),
-        *("1: reaches 0.5", "NOT above real ones", "best 0.75", "99 % 0.5"),
-        *("2: reaches -1", "NOT above real ones", "best 2", "99 % 1"),
-        "picture 1: try more steps",
-    ]
-    assert got.shape[1] >= 3 * 112
-
-
-def test_degenerate_maps_are_named_on_every_figure(said):
-    model = SEEN["digits"]()
-    x = np.zeros((2, *model.input.shape), np.float32)
-    zero = np.zeros((2, 28, 28), np.float32)
-    zero[1, 3, 3] = 1
-    cause = "no reason"
-    empty = (f"picture 0: the map is zero everywhere: {cause}",)
-    twice = (*empty, empty[0].replace("0", "2"), "all are one")
-    picture(Attribution(zero, np.zeros(2), MADE, warnings=empty))
-    assert said[-1] == f"line 1: the map is zero everywhere: {cause}"
-    picture(Attribution(zero, np.zeros(2), MADE, warnings=twice))
-    assert said[-2:] == [f"lines 1, 3: the map is zero everywhere: {cause}", "all are one"]
-    both = compare(model, model, x, maps=2)
-    picture(replace(both, warnings=(f"model b: {empty[0]}",)))
-    assert said[-1] == f"model b: line 1: the map is zero everywhere: {cause}"
-    found = explain_mistakes(model, x, (model.predict(x).argmax(axis=1) + 1) % 3)
-    picture(replace(found, answer_warnings=empty, truth_warnings=("constant",)))
-    assert said[-2:] == [f"answered: line 1: the map is zero everywhere: {cause}", "true: constant"]
-
-
-def test_of_many_warnings_the_first_are_shown_and_wrapped(said):
-    long = "word " * 60
-    drawn = image.notes([long, *map(str, range(9))], 100)
-    assert max(line.shape[1] for line in drawn) < 480
-    assert " ".join(said[: -image.NOTES]) == long.strip()
-    assert said[-1] == "and 4 more: see the result's warnings"
-
-
-@pytest.mark.parametrize(("counts", "labelled"), [((2, 3, 7), True), ((1, 100, 10_000), False)])
-def test_a_logarithmic_histogram_always_tells_its_scale(monkeypatch, counts, labelled):
-    """Within one power of ten the small ticks carry the numbers; beyond it they are left out."""
-    monkeypatch.setattr("nnviz.draw.chart._drawn", lambda figure: figure)
-    spread = SimpleNamespace(name="a", counts=counts, edges=np.arange(4.0))
-    figure = histograms([spread], "weight", logarithmic=True)
-    figure.canvas.draw()
-    axis = figure.axes[0].yaxis
-    assert any(label.get_text() for label in axis.get_minorticklabels()) == labelled
-    low, high = figure.axes[0].get_ylim()
-    told = [*axis.get_majorticklabels(), *axis.get_minorticklabels()]
-    assert sum(low <= label.get_position()[1] <= high and label.get_text() != "" for label in told)

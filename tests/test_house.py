@@ -10,6 +10,7 @@ import ast
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -125,7 +126,12 @@ def imports_of(path: Path) -> list[Imported]:
 
 
 FILES = sorted(ROOT.rglob("*.py"))
-EVERY = [one for path in FILES for one in imports_of(path)]
+
+
+@cache
+def every() -> list[Imported]:
+    """All imports of the package."""
+    return [one for path in FILES for one in imports_of(path)]
 
 
 def is_excepted(one: Imported) -> bool:
@@ -136,16 +142,16 @@ def is_excepted(one: Imported) -> bool:
 
 
 def test_the_imports_are_found():
-    assert len(EVERY) > 100
-    found = {str(one).split(" ", 1)[1] for one in EVERY if one.file == "engine/rerun.py"}
+    assert len(every()) > 100
+    found = {str(one).split(" ", 1)[1] for one in every() if one.file == "engine/rerun.py"}
     assert "imports nnviz.engine.walk" in found
-    assert [one for one in EVERY if one.file == "engine/model.py" and one.function == "fit"]
-    assert [one for one in EVERY if one.typing]
+    assert [one for one in every() if one.file == "engine/model.py" and one.function == "fit"]
+    assert [one for one in every() if one.typing]
 
 
 def test_a_file_imports_only_from_its_own_package_and_from_the_left():
     wrong = []
-    for one in EVERY:
+    for one in every():
         if not one.target.startswith("nnviz") or is_excepted(one):
             continue
         package = part_of(one.target.split(".")[1]) if "." in one.target else "__init__"
@@ -156,7 +162,7 @@ def test_a_file_imports_only_from_its_own_package_and_from_the_left():
 
 def test_no_file_imports_in_a_circle():
     edges: dict[str, set[str]] = {}
-    for one in EVERY:
+    for one in every():
         if one.function is None and not one.typing and one.target.startswith("nnviz"):
             source = f"nnviz.{one.file.removesuffix('.py').replace('/', '.')}"
             source = source.removesuffix(".__init__")
@@ -180,7 +186,7 @@ def test_no_file_imports_in_a_circle():
 
 def test_third_party_packages_stay_in_their_places():
     wrong = []
-    for one in EVERY:
+    for one in every():
         name = one.target.split(".")[0]
         if name in sys.stdlib_module_names or name == "nnviz":
             continue
@@ -192,14 +198,14 @@ def test_third_party_packages_stay_in_their_places():
 def test_what_is_slow_to_import_is_imported_where_it_is_used():
     wrong = [
         str(one)
-        for one in EVERY
+        for one in every()
         if one.target.split(".")[0] in LATE and one.function is None and not one.typing
     ]
     assert not wrong, "\n".join(wrong)
 
 
 def test_every_named_exception_is_still_needed():
-    used = {(one.file, one.function) for one in EVERY}
+    used = {(one.file, one.function) for one in every()}
     assert not EXCEPTIONS - used
 
 
@@ -215,7 +221,7 @@ def test_importing_loads_nothing_slow(first):
 
 
 def test_files_are_short_and_say_what_lives_in_them():
-    for path in FILES:
+    for path in [*FILES, *Path(__file__).parent.glob("*.py")]:
         text = path.read_text(encoding="utf-8")
         assert len(text.splitlines()) <= 400, f"{path} is too long"
         if text.strip():

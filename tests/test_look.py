@@ -78,7 +78,7 @@ def test_the_line_under_a_map_makes_it_again(galleries):
         again = eval(look["again"], scope)
         np.testing.assert_allclose(again, expected, atol=1e-5 * np.abs(expected).max(initial=1))
         checked.add((look["f"], key))
-    assert {("methods", "occlusion"), ("cam", "guided"), ("mistakes", "for_truth")} <= checked
+    assert {("methods", "occlusion"), ("saliency", "guided"), ("mistakes", "for_truth")} <= checked
 
 
 def test_any_class_can_be_asked_about(galleries):

@@ -15,7 +15,7 @@ from nnviz.engine.layers import Dense
 from nnviz.errors import ArgumentError, NnvizError
 from nnviz.inspection.attribution import METHODS, explain
 from nnviz.inspection.attribution.methods import FAMILIES
-from nnviz.inspection.results import degenerate, same_for_every_class
+from nnviz.inspection.results import same_for_every_class
 
 COARSE = {
     "blur_ig": {"steps": 4},
@@ -352,50 +352,3 @@ def test_explain_checks_what_it_passes_on():
     with pytest.raises(ArgumentError, match="no rule named 'guide'"):
         explain(model, x, 0, method="saliency", rule="guide")
     assert explain(model, x).provenance.method == "grad_cam"
-
-
-# Degenerate maps ------------------------------------------------------------------------------
-
-
-def test_each_way_of_saying_nothing_has_its_words():
-    fine = np.arange(6.0).reshape(1, 2, 3)
-    single = np.zeros((1, 2, 3))
-    single[0, 1, 1] = 2
-    cases = {
-        "2 of 6 values are NaN or infinite": np.array([[[1, np.nan, 3], [np.inf, 5, 6]]]),
-        "the map is zero everywhere": np.zeros((1, 2, 3)),
-        "the map has the same value everywhere": np.full((1, 2, 3), 0.5),
-        "all of the map lies in a single cell": single,
-    }
-    assert degenerate(fine, "why") == ()
-    for words, values in cases.items():
-        assert degenerate(values, "why") == (f"{words}: why",)
-    both = np.concatenate([fine, single])
-    assert degenerate(both, "why") == ("picture 1: all of the map lies in a single cell: why",)
-    assert degenerate(np.ones((1, 1, 1)), "why") == ()
-
-
-@pytest.mark.parametrize("method", [m.name for m in METHODS.values() if "node" in m.options])
-def test_a_node_with_a_single_place_is_the_cause_of_a_flat_map(method):
-    if method in POOLED:
-        pytest.skip("it takes its own node")
-    layers = [nv.Conv2D(4, 3, activation="relu"), nv.MaxPooling2D(2), nv.Conv2D(5, 3, name="one")]
-    model = nv.Sequential([*layers, nv.ReLU(name="last"), nv.Flatten(), nv.Dense(3)], (8, 8, 1),
-                          seed=2)  # fmt: skip
-    model.parameters()["one/bias"][:] = 0.3
-    got = explained(model, pictures(model, 1), None, method, node="last")
-    if np.ptp(got.values) == 0 and got.values.any():
-        assert (
-            "the map has the same value everywhere: node 'last' has a single place; try an "
-            "earlier node"
-        ) in got.warnings
-    else:
-        assert not any("same value" in text for text in got.warnings)
-
-
-def test_maps_that_do_not_depend_on_the_class():
-    one = np.random.default_rng(0).random((1, 4, 4))
-    assert same_for_every_class(np.repeat(one, 3, axis=0))
-    assert same_for_every_class(np.repeat(one, 3, axis=0) * (1 + 1e-9))
-    assert not same_for_every_class(np.concatenate([one, one[:, ::-1]]))
-    assert not same_for_every_class(one)

@@ -165,3 +165,125 @@ def test_an_output_that_ends_with_the_batch_elsewhere(shape, perm):
     )
     x = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
     np.testing.assert_array_equal(model.run_onnx(x)[0], x.transpose(perm))
+
+
+# Operators that ONNX says in simpler ones ---------------------------------------------------------
+
+RNG = np.random.default_rng(4)
+
+
+def one_node(op, opset, shapes, weights=(), outputs=1, **attributes):
+    """A node behind an addition, for any batch."""
+    helper, names = onnx.helper, [f"x{i}" for i in range(len(shapes))]
+    held = [RNG.standard_normal(shape).astype(np.float32) for shape in weights]
+    ports = [
+        helper.make_tensor_value_info(n, 1, ["N", *s]) for n, s in zip(names, shapes, strict=True)
+    ]
+    given = [f"s{i}" for i in range(len(shapes))] + [f"w{i}" for i in range(len(held))]
+    nodes = [helper.make_node("Add", [n, n], [f"s{i}"]) for i, n in enumerate(names)]
+    nodes.append(helper.make_node(op, given, ["y"], name="it", **attributes))
+    graph = helper.make_graph(
+        nodes, "g", ports, [helper.make_tensor_value_info("y", 1, None)],
+        [onnx.numpy_helper.from_array(a, f"w{i}") for i, a in enumerate(held)],
+    )  # fmt: skip
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=10)
+
+
+HEADS = {"q_num_heads": 2, "kv_num_heads": 2}
+GROUPS = {"q_num_heads": 4, "kv_num_heads": 2}
+
+
+@pytest.mark.parametrize("opset", [23, 24])
+@pytest.mark.parametrize(
+    ("shapes", "weights", "attributes"),
+    [
+        ([(5, 8)] * 3, (), HEADS),
+        ([(5, 8)] * 3, (), {**HEADS, "is_causal": 1}),
+        ([(5, 8)] * 3, (), {**HEADS, "scale": 0.3, "softcap": 2.0}),
+        ([(5, 8)] * 3, [(5, 5)], HEADS),
+        ([(5, 16), (7, 8), (7, 8)], (), GROUPS),
+        ([(2, 5, 4)] * 3, (), {}),
+        ([(2, 5, 4), (2, 6, 4), (2, 6, 3)], [(5, 6)], {"scale": 0.5}),
+    ],
+)
+def test_attention_is_read_for_any_batch(shapes, weights, attributes, opset):
+    model = one_node("Attention", opset, shapes, weights, **attributes)
+    mine = nv.from_onnx(model)
+    for n in (1, 3):
+        rows = [RNG.standard_normal((n, *shape)).astype(np.float32) for shape in shapes]
+        session = onnxruntime.InferenceSession(model.SerializeToString())
+        wanted = session.run(None, {f"x{i}": row for i, row in enumerate(rows)})[0]
+        np.testing.assert_allclose(mine.run_onnx(*rows)[0], wanted, atol=2e-5)
+
+
+@pytest.mark.parametrize(
+    ("op", "opset", "shapes", "weights", "attributes"),
+    [
+        ("RMSNormalization", 23, [(5, 8)], [(8,)], {"epsilon": 0.01}),
+        ("MeanVarianceNormalization", 13, [(3, 4, 5)], (), {"axes": [2, 3]}),
+        ("Shrink", 18, [(3, 4)], (), {"lambd": 0.5, "bias": 0.2}),
+    ],
+)
+def test_other_operators_with_a_body_are_read(op, opset, shapes, weights, attributes):
+    model = one_node(op, opset, shapes, weights, **attributes)
+    mine = nv.from_onnx(model)
+    for n in (1, 3):
+        row = RNG.standard_normal((n, *shapes[0])).astype(np.float32)
+        session = onnxruntime.InferenceSession(model.SerializeToString())
+        np.testing.assert_allclose(
+            mine.run_onnx(row)[0], session.run(None, {"x0": row})[0], atol=2e-5
+        )
+
+
+def test_gradients_go_through_attention():
+    model = nv.from_onnx(one_node("Attention", 23, [(2, 3, 4)] * 3)).astype(np.float64)
+    x, step = RNG.standard_normal((1, 72)), 1e-6
+    trace = model.run(x)
+    dy = RNG.standard_normal(trace.output.shape)
+    got = model.backward(trace, {model.output_name: dy})["input"]
+    for k in range(0, 72, 7):
+        moved = np.zeros_like(x)
+        moved[0, k] = step
+        slope = ((model.run(x + moved).output - model.run(x - moved).output) * dy).sum() / (
+            2 * step
+        )
+        np.testing.assert_allclose(got[0, k], slope, rtol=1e-6, atol=1e-8)
+
+
+def test_a_body_that_is_not_known_leaves_the_operator_named():
+    model = one_node("Bernoulli", 22, [(3,)])
+    with pytest.raises(nv.FileError, match="uses the operator Bernoulli, unknown to nnviz"):
+        nv.from_onnx(model)
+
+
+def test_bodies_that_unfold_to_too_much_are_refused(monkeypatch):
+    monkeypatch.setattr("nnviz.formats.onnx.graph.MOST_STEPS", 40)
+    with pytest.raises(nv.FileError, match="would unfold to more than 40 nodes: refused"):
+        nv.from_onnx(one_node("Attention", 23, [(2, 3, 4)] * 3))
+
+
+def test_the_callers_own_model_stays_as_it_was():
+    model = one_node("Attention", 23, [(2, 3, 4)] * 3)
+    before = model.SerializeToString()
+    nv.from_onnx(model)
+    assert model.SerializeToString() == before
+
+
+def test_a_head_for_a_fixed_batch_is_freed():
+    """A detector's head for two pictures: (2, −1, 3) also fits the numbers of three."""
+    text = """<ir_version: 8, opset_import: ["" : 17]>
+    net (float[2, 3, 4, 4] x) => (float[2, 32, 3] y)
+    <float[6, 3, 1, 1] w, int64[3] rows = {2, -1, 3}>
+    { c = Conv (x, w)
+      t = Transpose <perm = [0, 2, 3, 1]> (c)
+      y = Reshape (t, rows) }"""
+    model = onnx.parser.parse_model(text)
+    w = np.random.default_rng(0).standard_normal((6, 3, 1, 1)).astype(np.float32)
+    model.graph.initializer.append(onnx.numpy_helper.from_array(w, "w"))
+    del model.graph.value_info[:]
+    x, mine = pictures(3)[:, :, :4, :4], nv.from_onnx(model)
+    np.testing.assert_allclose(mine.run_onnx(x[:2])[0], expected(model, x[:2]), atol=1e-5)
+    whole = mine.predict(x.transpose(0, 2, 3, 1))
+    for one, alone in zip(whole, x, strict=True):
+        two = expected(model, np.stack([alone, alone]))
+        np.testing.assert_allclose(one.reshape(two[0].shape), two[0], atol=1e-5)

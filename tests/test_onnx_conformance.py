@@ -8,6 +8,8 @@ left out of them stands in `EXCLUDED`, with the reason.
 from __future__ import annotations
 
 import warnings
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -52,6 +54,11 @@ EXCLUDED = {
 """Case -> why it is left out."""
 
 
+NAMES = Path(__file__).parent / "golden" / f"onnx-{PINNED}-cases.txt"
+"""The cases' names: the tests are found by them, as building the cases takes seconds."""
+
+
+@cache
 def cases():
     """Name -> case, of all that are taken."""
     from onnx.backend.test.case.node import collect_testcases
@@ -68,7 +75,9 @@ def cases():
     return found
 
 
-CASES = cases() if onnx.__version__ == PINNED else {}
+of_this_version = pytest.mark.skipif(
+    onnx.__version__ != PINNED, reason=f"the cases are those of onnx {PINNED}"
+)
 
 
 def as_arrays(values):
@@ -77,10 +86,17 @@ def as_arrays(values):
     return [onnx.numpy_helper.to_array(v) if isinstance(v, tensor) else v for v in values]
 
 
-@pytest.mark.skipif(not CASES, reason=f"the cases are those of onnx {PINNED}")
-@pytest.mark.parametrize("name", [name for name in CASES if name not in EXCLUDED])
+@of_this_version
+def test_the_names_are_those_of_the_package(golden):
+    golden(NAMES.name, "\n".join(cases()))
+
+
+@of_this_version
+@pytest.mark.parametrize(
+    "name", [name for name in NAMES.read_text("utf-8").split() if name not in EXCLUDED]
+)
 def test_case(name):
-    case = CASES[name]
+    case = cases()[name]
     model = nv.from_onnx(case.model)
     for inputs, outputs in case.data_sets:
         inputs, outputs = [as_arrays(values) for values in (inputs, outputs)]
@@ -94,10 +110,10 @@ def test_case(name):
             np.testing.assert_allclose(one, wanted, rtol=case.rtol, atol=case.atol)
 
 
-@pytest.mark.skipif(not CASES, reason=f"the cases are those of onnx {PINNED}")
+@of_this_version
 def test_what_is_excluded_exists_and_says_why():
-    assert len(CASES) == 471
-    assert set(EXCLUDED) < set(CASES)
+    assert len(cases()) == 471
+    assert set(EXCLUDED) < set(cases())
     for name in (name for name, why in EXCLUDED.items() if why == VOLUMES):
         with pytest.raises(nv.FileError, match="works on volumes"):
-            nv.from_onnx(CASES[name].model).run_onnx(*as_arrays(CASES[name].data_sets[0][0]))
+            nv.from_onnx(cases()[name].model).run_onnx(*as_arrays(cases()[name].data_sets[0][0]))

@@ -122,7 +122,7 @@ def test_the_command_line_says_which_input_and_gives_the_others(tmp_path, capsys
     path, array = tmp_path / "twins.onnx", tmp_path / "right.npy"
     onnx.save(twins(), path)
     np.save(array, RIGHT[:1])
-    code, _, error = run(capsys, "summary", path)
+    code, _, error = run(capsys, "summary", path, "--input", "left")
     assert code != 0
     assert "until its input 'right' is known" in error
     assert "--value" in error
@@ -199,14 +199,131 @@ def test_places_of_maxima_count_through_the_batch(order):
         np.testing.assert_array_equal(places, where)
 
 
-def test_a_count_through_the_batch_is_not_computed_with():
+def counted(*tail):
+    """The places of maxima behind a convolution, and what is made of them."""
     node = helper.make_node
     nodes = [node("Conv", ["x", "w"], ["c"]),
-             node("MaxPool", ["c"], ["p", "places"], kernel_shape=[2, 2]),
-             node("Cast", ["places"], ["y"], to=1)]  # fmt: skip
-    model = file(nodes, {"w": RNG.standard_normal((2, 3, 3, 3), np.float32)},
-                 [port("x", "N", 3, 8, 9)], [port("y")])  # fmt: skip
+             node("MaxPool", ["c"], ["p", "places"], kernel_shape=[2, 2], strides=[2, 2]),
+             node("MaxPool", ["c"], ["same", "each"], kernel_shape=[1, 1]), *tail]  # fmt: skip
+    weights = {
+        "w": RNG.standard_normal((2, 3, 3, 3), np.float32),
+        "from": np.array([0, 0]),
+        "to": np.array([1, 1]),
+        "axes": np.array([2, 3]),
+        "two": np.float32([2]),
+    }
+    return file(nodes, weights, [port("x", "N", 3, 8, 9)], [port("y")])
+
+
+def test_places_within_a_channel_are_right_for_any_batch():
+    """As PyTorch's exporter makes them: less the place of each channel's first number."""
+    model = counted(
+        helper.make_node("Slice", ["each", "from", "to", "axes"], ["first"]),
+        helper.make_node("Sub", ["places", "first"], ["inside"]),
+        helper.make_node("Cast", ["inside"], ["real"], to=1),
+        helper.make_node("Mul", ["real", "two"], ["y"]),
+    )
+    read = nv.from_onnx(model)
+    for n in (1, 3):
+        np.testing.assert_array_equal(read.run_onnx(LEFT[:n])[0], theirs(model, x=LEFT[:n])[0])
+    assert isinstance(read.predict(LEFT.transpose(0, 2, 3, 1)), np.ndarray)
+
+
+def test_places_laid_out_otherwise_still_count_through_the_batch():
+    model = counted(
+        helper.make_node("Transpose", ["places"], ["t"], perm=[0, 2, 3, 1]),
+        helper.make_node("Cast", ["t"], ["y"], to=1),
+    )
+    read = nv.from_onnx(model)
+    for n in (1, 3):
+        np.testing.assert_array_equal(read.run_onnx(LEFT[:n])[0], theirs(model, x=LEFT[:n])[0])
+
+
+def test_a_count_through_the_batch_is_not_computed_with():
+    """Twice a place grows twice as fast from picture to picture: for one picture it is right."""
+    model = counted(
+        helper.make_node("Cast", ["places"], ["real"], to=1),
+        helper.make_node("Mul", ["real", "two"], ["y"]),
+    )
     (got,) = nv.from_onnx(model).run_onnx(LEFT[:1])
     np.testing.assert_array_equal(got, theirs(model, x=LEFT[:1])[0])
     with pytest.raises(nv.FileError, match="counted through the batch"):
         nv.from_onnx(model).run_onnx(LEFT)
+
+
+# Several inputs that each picture has a row of ----------------------------------------------------
+
+
+def test_a_model_of_several_inputs_is_saved_and_exported(tmp_path):
+    model, inputs = twins(), {"left": LEFT, "right": RIGHT, "shift": SHIFT}
+    mine = nv.from_onnx(model)
+    assert mine.input.shape == (3 * 8 * 9 * 2 + 5,)
+    mine.save(tmp_path / "net.npz")
+    again = nv.load(tmp_path / "net.npz")
+    again.to_onnx(tmp_path / "out.onnx")
+    written = onnx.load(tmp_path / "out.onnx")
+    assert [value.name for value in written.graph.input] == list(inputs)
+    for n in (1, 3):
+        rows = {name: array[:n] for name, array in inputs.items()}
+        wanted = theirs(model, **rows)[0]
+        for other in (mine, again, nv.load(tmp_path / "out.onnx")):
+            np.testing.assert_allclose(other.run_onnx(*rows.values())[0], wanted, atol=1e-5)
+        np.testing.assert_allclose(theirs(written, **rows)[0], wanted, atol=1e-5)
+    row = np.concatenate(
+        [
+            a.reshape(3, -1)
+            for a in (LEFT.transpose(0, 2, 3, 1), RIGHT.transpose(0, 2, 3, 1), SHIFT)
+        ],
+        axis=1,
+    )
+    np.testing.assert_allclose(mine.predict(row), theirs(model, **inputs)[0], atol=1e-5)
+    np.testing.assert_array_equal(mine.run(row)["left"].y, LEFT.transpose(0, 2, 3, 1))
+
+
+def test_what_was_cut_off_is_no_input_of_the_file(tmp_path):
+    """A part of the model that reads one of its inputs alone."""
+    from nnviz.engine.rewrite import up_to
+
+    model = twins()
+    part = up_to(nv.from_onnx(model), "br")
+    part.to_onnx(tmp_path / "part.onnx")
+    written = onnx.load(tmp_path / "part.onnx")
+    assert [value.name for value in written.graph.input] == ["right"]
+    wanted = theirs(model, left=LEFT, right=RIGHT, shift=SHIFT)[1]
+    np.testing.assert_allclose(theirs(written, right=RIGHT)[0], wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        [port("left", "N", 3, "rows", 9), port("right", "N", 3, "rows", 9), port("shift", "N", 5)],
+        [port("left", 2, 3, 8, 9), port("right", "N", 3, 8, 9), port("shift", "N", 5)],
+        [port("left", "N", 3, 8, 9), port("right", "N", 3, 8, 9), port("shift")],
+    ],
+    ids=["a size is not known", "the batches differ", "a shape is not known"],
+)
+def test_inputs_that_are_no_rows_wait_for_values(inputs):
+    model = twins()
+    del model.graph.input[:]
+    model.graph.input.extend(inputs)
+    waiting = nv.from_onnx(model)
+    with pytest.raises(nv.ArgumentError, match=r"until its input .* is known"):
+        waiting.summary()
+    n = inputs[0].type.tensor_type.shape.dim[0].dim_value or 3
+    rows = (LEFT[:n], RIGHT[:n], SHIFT[:n])
+    wanted = theirs(model, left=rows[0], right=rows[1], shift=rows[2])[0]
+    np.testing.assert_allclose(waiting.run_onnx(*rows)[0], wanted, atol=1e-5)
+
+
+def test_several_inputs_from_the_command_line_and_back(tmp_path, capsys):
+    onnx.save(twins(), tmp_path / "twins.onnx")
+    code, printed, _ = run(capsys, "summary", tmp_path / "twins.onnx")
+    assert code == 0
+    assert "left (Reshape)" in printed
+    assert run(capsys, "convert", tmp_path / "twins.onnx", tmp_path / "net.npz")[0] == 0
+    assert run(capsys, "convert", tmp_path / "net.npz", tmp_path / "out.onnx")[0] == 0
+    names = [value.name for value in onnx.load(tmp_path / "out.onnx").graph.input]
+    assert names == ["left", "right", "shift"]
+    code, _, error = run(capsys, "report", tmp_path / "twins.onnx", "--out", tmp_path / "g")
+    assert code == 2
+    assert "--input says which of left, right, shift are the pictures" in error

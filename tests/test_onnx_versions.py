@@ -4,6 +4,8 @@ settings, as onnxruntime has it: the conformance cases know only the newest vers
 
 from __future__ import annotations
 
+from collections import defaultdict
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -18,11 +20,19 @@ from onnx_cases import CASES, Case  # noqa: E402
 helper = onnx.helper
 
 
+@cache
+def since() -> dict[str, set[int]]:
+    """Operator -> the opsets at which it changed."""
+    found = defaultdict(set)
+    for schema in onnx.defs.get_all_schemas_with_history():
+        if schema.domain == "":
+            found[schema.name].add(schema.since_version)
+    return found
+
+
 def versions(one: Case) -> list[int]:
     """Each opset from 6 on at which the operator changed, among those that the case is for."""
-    every = onnx.defs.get_all_schemas_with_history()
-    since = {s.since_version for s in every if s.domain == "" and s.name == one.op}
-    return sorted({max(v, one.first) for v in since if v <= one.last})
+    return sorted({max(v, one.first) for v in since()[one.op] if v <= one.last})
 
 
 def graph(one: Case, opset: int) -> tuple[Any, dict[str, np.ndarray]]:

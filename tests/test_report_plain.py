@@ -75,7 +75,7 @@ class Foreign:
         object(), len, {1, 2}, b"raw", 1j, Foreign(3), [Foreign(3)], np.array([1j]),
         np.array([None], object), np.array([1], "datetime64[s]"),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,  # the same in every process
 )  # fmt: skip
 def test_what_is_no_plain_data_is_refused(value):
     with pytest.raises(TypeError, match="a report's data cannot hold"):

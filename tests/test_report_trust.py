@@ -11,6 +11,7 @@ import nnviz as nv
 from nnviz.inspection.evaluation import score
 from nnviz.inspection.evaluation.scores import falls
 from nnviz.report import fails, methods, removal, trust, why
+from nnviz.report.figure import Figure
 from nnviz.report.plan import concluded, plan
 from nnviz.report.study import Study
 
@@ -45,7 +46,9 @@ def test_the_page_says_that_the_maps_show_the_spurious_cue(fooled):
     assert figure.table.head[-2:] == ["at the true place", "at the decoy"]
     assert {len(row) for row in figure.table.rows} == {len(figure.table.head)}
     assert len(figure.table.foot) == len(figure.table.head)
-    assert len(figure.table.rows) == len(trust.JUDGED)
+    # No ReLU lies behind the last convolution's: the three readings of Grad-CAM are one.
+    assert set(found.scores) == set(trust.JUDGED) - {"guided_cam", "rectified_cam"}
+    assert len(figure.table.rows) == len(found.scores)
     assert all(np.isfinite(array).all() for array in figure.numbers.values())
 
 
@@ -81,7 +84,7 @@ def test_each_figure_carries_its_own_maps_scores(fooled):
         study.model, study.data.x[chosen], covered.result, study.predicted[chosen],
         controls=["random"], steps=10, fill=why.fill_for(study),
     )  # fmt: skip
-    (one,) = removal.told(study, covered.figure)
+    (one,) = removal.worth(study, covered.figure)
     every = [own.fall(i) for i in range(len(chosen))]
     assert one.before == pytest.approx(np.mean([before for before, _ in every]), abs=1e-5)
     assert one.after == pytest.approx(np.mean([after[0] for _, after in every]), abs=1e-5)
@@ -111,9 +114,9 @@ def test_every_figure_with_maps_says_something_of_its_own(fooled):
     assert all(f"saliency ({rule}) 0." in said["saliency"] for rule in why.RULES)
     assert "the lead of the wrong answer" in said["contrast"]
     assert "the maps for the truth" in said["mistakes"]
-    (lead,) = removal.told(study, made["contrast"])
+    (lead,) = removal.worth(study, made["contrast"])
     np.testing.assert_allclose(lead.before, made["contrast"].numbers["leads"].mean(), rtol=1e-4)
-    answer, truth = removal.told(study, made["mistakes"])
+    answer, truth = removal.worth(study, made["mistakes"])
     assert answer.before > 0.5 > truth.before, "sure of the wrong answer, so not of the right one"
     assert not under(study, trust.table(study, found), found.sane)
 
@@ -165,3 +168,37 @@ def test_a_model_without_parameters_has_a_report(layers):
 def test_every_chapter_says_what_may_be_concluded():
     for chapter in ("works", "adjust", "fails", "why"):
         assert len(concluded(chapter)) > 60
+
+
+def test_the_table_tells_what_taking_a_tenth_away_does(fooled):
+    """Not a line between the ends of a coarse step of the curves."""
+    study, found = fooled
+    x, targets = study.data.x[found.chosen], study.predicted[found.chosen].tolist()
+    result = trust.explain(study.judged, x, targets, method="saliency")
+    exact = falls(study.judged, x, result.values[None], tuple(targets), share=trust.SHARE,
+                  fill=trust.fill_for(study))  # fmt: skip
+    wanted = (exact.before.mean(), exact.after.mean(), exact.random.mean())
+    np.testing.assert_allclose(found.fell["saliency"], wanted, atol=1e-6)
+
+
+def test_the_same_mark_is_said_once():
+    figure = Figure("methods", "", "", numbers={"lrp": np.ones(1), "gradient": np.ones(1),
+                                                "grad_cam": np.ones(1)})  # fmt: skip
+    said = removal.against(figure, {"lrp": "is blank", "gradient": "is blank", "grad_cam": ""})
+    assert said == "Mark: each map of LRP, gradient is blank."
+    assert removal.against(figure, {"lrp": "is blank"}) == "Mark: the LRP map is blank."
+
+
+def test_readings_that_are_one_take_one_row():
+    """Where no ReLU lies between the node and the answer, the rules for ReLUs change nothing."""
+    layers = [nv.Conv2D(4, 3, activation="relu"), nv.GlobalAveragePooling2D(),
+              nv.Dense(3, activation="softmax")]  # fmt: skip
+    model = nv.Sequential(layers, (8, 8, 1))
+    data = nv.data.Dataset(np.random.default_rng(0).random((4, 8, 8, 1), np.float32))
+    study = Study(model, data, 0, "one", "", "")
+    figure = why.matrix(study, "cam")
+    assert len(figure.cells) == len(figure.row_heads) == 2
+    assert "no ReLU lies between" in figure.caption
+    assert "three" not in figure.title
+    assert "guided" not in figure.numbers
+    assert len(why.matrix(study, "saliency").cells) == 4

@@ -71,7 +71,14 @@ def test_the_same_seed_gives_the_same_weights_bit_for_bit():
     assert any((changed[name] != one[name]).any() for name in one)
 
 
-@pytest.mark.parametrize("build", networks.ALL.values(), ids=networks.ALL)
+def recipe():
+    """Residual blocks whose convolutions are Winograd's."""
+    return RECIPES["cifar-resnet"].build((12, 12, 3), 4, None, 0)
+
+
+@pytest.mark.parametrize(
+    "build", [*networks.ALL.values(), recipe], ids=lambda build: build.__name__
+)
 def test_one_step_of_plain_descent_follows_the_gradient(build):
     model = build().astype(np.float64)
     x = networks.pictures(model, 13, np.float64)

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nnviz as nv
-from nnviz.engine import patches, winograd
-from nnviz.engine.layer import Mode
+from nnviz.engine import patches, tiles, winograd
+from nnviz.engine.layer import Call, Mode
 from nnviz.engine.sweep import sweep
 
 ONCE = {"stride": (1, 1), "dilation": (1, 1), "groups": 1}
@@ -29,7 +29,7 @@ def convolutions(draw):
 
 
 def both(x, weight, dy, pads):
-    """(name, Winograd's, the patch matrices') for the three functions."""
+    """(name, Winograd's, the patch matrices') for the four functions."""
     kind, size, kernel = {**ONCE, "pads": pads, "mode": Mode()}, x.shape[1:3], weight.shape[:2]
     own, bias = {"pads": pads, "mode": Mode()}, weight[0, 0, 0]
     plain = patches.correlate(x, weight, out=dy.shape[1:3], **kind)
@@ -39,16 +39,13 @@ def both(x, weight, dy, pads):
         winograd.correlate(x, weight, form=winograd.TWO, bias=bias, **own),
         plain + bias,
     )
-    yield (
-        "scatter",
-        winograd.scatter(dy, weight, size=size, **own),
-        patches.scatter(dy, weight, size=size, **kind),
-    )
-    yield (
-        "kernel_gradient",
-        winograd.kernel_gradient(x, dy, kernel=kernel, **own),
-        patches.kernel_gradient(x, dy, kernel=kernel, **kind),
-    )
+    dx = patches.scatter(dy, weight, size=size, **kind)
+    yield "scatter", winograd.scatter(dy, weight, size=size, **own), dx
+    dw = patches.kernel_gradient(x, dy, kernel=kernel, **kind)
+    yield "kernel_gradient", winograd.kernel_gradient(x, dy, kernel=kernel, **own), dw
+    together = winograd.gradients(x, dy, weight, **own)
+    yield "gradients, of inputs", together[0], dx
+    yield "gradients, of kernels", together[1], dw
 
 
 @settings(max_examples=60, deadline=None)
@@ -57,10 +54,43 @@ def test_it_gives_what_patch_matrices_give(case, units, small):
     with pytest.MonkeyPatch.context() as patch:
         for form in ("FOUR", "TWO"):
             patch.setattr(winograd, form, getattr(winograd, form)._replace(units=units))
-        patch.setattr(winograd, "SMALL", small)
+        patch.setattr(tiles, "SMALL", small)
         for name, made, wanted in both(*case):
             error = np.abs(made - wanted).max() / np.abs(wanted).max()
             assert error < 1e-12, name
+
+
+@pytest.mark.parametrize("form", ["TWO", "FOUR", "SIX"])
+def test_a_form_is_an_identity(form):
+    """Aᵀ [(G w) · (Bᵀ x)] is the sum over a tile's rows, for any numbers."""
+    form = getattr(winograd, form)
+    made = np.einsum("yk,kw,kx->ywx", form.output, form.kernel, form.input)
+    wanted = np.zeros_like(made)
+    for y in range(form.step):
+        for w in range(3):
+            wanted[y, w, y + w] = 1
+    np.testing.assert_allclose(made, wanted, atol=1e-14)
+
+
+@settings(max_examples=40, deadline=None)
+@given(convolutions())
+def test_what_moves_reaches_what_a_frame_of_zeros_shows(case):
+    x, weight, _, _ = case
+    kh, kw = weight.shape[:2]
+    pads, out = ((2, 2), (kw - 1, kw - 1)), (x.shape[1] + kh - 1, x.shape[2] + kw - 1)
+    plain = patches.correlate(x, weight, pads=pads, out=out, mode=Mode(), **ONCE)
+    moved = winograd.answer_to(x, weight, mode=Mode())
+    assert np.abs(moved - plain).max() < 1e-12 * np.abs(plain).max()
+
+
+@pytest.mark.parametrize("rows", [4, 6, 7, 12])
+def test_the_error_of_what_moves(rows):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((8, rows, 6, 32)).astype(np.float32)
+    weight = rng.standard_normal((3, 3, 32, 64)).astype(np.float32)
+    moved = winograd.answer_to(x, weight, mode=Mode())
+    exact = winograd.answer_to(x.astype(np.float64), weight.astype(np.float64), mode=Mode())
+    assert np.abs(moved - exact).max() < 2e-6 * np.abs(exact).max()
 
 
 def test_its_error_in_float32_is_the_one_that_is_stated():
@@ -163,3 +193,33 @@ def test_where_none_does_the_quicker_way_is_taken(monkeypatch):
         with nv.threads(1):
             sweep(model, x, ask, read=("dense_1",), until=(until,))
         assert forms == used
+
+
+@pytest.mark.parametrize("kind", [nv.Conv2D, nv.TrueConv2D])
+def test_both_gradients_at_once_are_those_of_each_by_itself(kind):
+    layer, x, dy = kind(9, 3, padding="same"), *_drawn((3, 11, 9, 8), (3, 11, 9, 9))
+    layer.build(np.random.default_rng(1), x.shape[1:])
+    call = Call((x,), dy, None, Mode(train=True))
+    dx, grads = layer.gradients(dy, call)
+    np.testing.assert_allclose(dx, layer.backward(dy, call), rtol=1e-12, atol=1e-12)
+    for name, wanted in layer.grads(dy, call).items():
+        np.testing.assert_allclose(grads[name], wanted, rtol=1e-12, atol=1e-12)
+
+
+def test_a_subclass_with_a_backward_of_its_own_is_asked_for_it():
+    class Halved(nv.Conv2D, abstract=True):
+        def backward(self, dy, call):
+            return super().backward(dy, call) / 2
+
+    plain, halved = (kind(9, 3, padding="same") for kind in (nv.Conv2D, Halved))
+    x, dy = _drawn((2, 8, 8, 8), (2, 8, 8, 9))
+    plain.build(np.random.default_rng(1), x.shape[1:])
+    halved.params = plain.params
+    call = Call((x,), dy, None, Mode(train=True))
+    wanted = plain.gradients(dy, call)[0] / 2
+    np.testing.assert_allclose(halved.gradients(dy, call)[0], wanted, rtol=1e-12, atol=1e-12)
+
+
+def _drawn(*shapes):
+    rng = np.random.default_rng(0)
+    return [rng.standard_normal(shape) for shape in shapes]

@@ -12,7 +12,7 @@ from ..errors import ArgumentError
 from ..inspection.anatomy import Distributions, Embedding, FeatureMaps, Filters, TopPatches
 from ..inspection.anatomy.spread import Spread
 from . import chart
-from .colour import CATEGORIES, DIVERGING, SEQUENTIAL, class_colours, limits
+from .colour import CATEGORIES, DIVERGING, REST, SEQUENTIAL, class_colours, coloured, limits
 from .image import (
     below,
     beside,
@@ -42,8 +42,6 @@ BESIDE = (150, 165, 200)
 """The colour of what lies beside the picture: blue, since patches may be black, white or grey."""
 BAR = 5
 """Pixels of the bar that says of which cluster a filter is."""
-LEGEND = 20
-"""Classes that stand in a legend at the most."""
 
 
 def limited(shown: int, count: int, what: str) -> list[Array]:
@@ -206,11 +204,12 @@ def plane(result: Embedding) -> Array:
     stands elsewhere."""
     figure, axes = chart._canvas(5.6, 4.8)
     ax, points = axes[0, 0], result.points
+    look = {"s": min(40.0, max(7.0, 1000 / len(points))), "linewidths": 0}  # few must be seen, too
     if result.labels is None:
-        ax.scatter(points[:, 0], points[:, 1], s=7, color=chart.LINES[0], linewidths=0)
+        ax.scatter(points[:, 0], points[:, 1], color=chart.LINES[0], **look)
     else:
         palette = class_colours(result.labels)
-        ax.scatter(points[:, 0], points[:, 1], s=7, c=palette[result.labels] / 255, linewidths=0)
+        ax.scatter(points[:, 0], points[:, 1], c=palette[result.labels] / 255, **look)
     if result.explained is not None:
         first, second = result.explained.tolist()
         ax.set_xlabel(f"first direction ({first:.0%} of the variance)")
@@ -223,11 +222,12 @@ def plane(result: Embedding) -> Array:
 
 def _classes(labels: Array) -> Array:
     """The colours of the classes with their numbers."""
-    palette, seen = class_colours(labels), np.unique(labels)
+    palette, own = class_colours(labels), coloured(labels)
     parts: list[Array] = []
-    for c in seen[:LEGEND].tolist():
+    for c in own.tolist():
         swatch = opaque(np.broadcast_to(palette[c], (16, 16, 3)))
         parts += [swatch, text(str(c), 16), blank(1, 8)]
-    if len(seen) > LEGEND:
-        parts.append(text(f"+ {len(seen) - LEGEND} more classes", 16))
+    if more := len(np.unique(labels)) - len(own):
+        swatch = opaque(np.broadcast_to(np.array(REST, np.uint8), (16, 16, 3)))
+        parts += [swatch, text(f"+ {more} more classes", 16)]
     return beside(parts)

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from ..inspection.anatomy.diagram import Block, Diagram
 
-WIDTH, HEIGHT = 236, 58
+WIDTH, HEIGHT = 272, 58
 SPACE, AISLE = 24, 28
 MARGIN = 14
 GUTTER = 44

@@ -20,6 +20,10 @@ DPI = 168
 LINES = ("#1f77b4", "#e1701a", "#2f9e44", "#c2255c")
 
 
+MULTIPLES = ((1.0, 2.0, 5.0), (1.0, 2.0, 3.0, 5.0, 7.0))
+"""Of a power of ten: which of its multiples get words, the fewest that are enough."""
+
+
 @dataclass(frozen=True)
 class Room:
     """Inches around the panels of a chart, and between them, for all that is written there.
@@ -102,8 +106,6 @@ def histograms(
     """One small histogram for each `Spread`, with the layer's name above it."""
     columns = min(columns, max(1, len(spreads)))
     lines = -(-len(spreads) // columns)
-    from matplotlib.ticker import NullLocator
-
     room = Room(left=0.66, bottom=0.5, top=0.26, down=0.74, along=0.5)
     figure, axes = _canvas(2.4 * columns, 1.9 * lines, (lines, columns), room)
     for ax in axes.flat[len(spreads) :]:
@@ -112,15 +114,33 @@ def histograms(
         counts = np.asarray(spread.counts) / max(1, sum(spread.counts))
         ax.stairs(counts * 100, spread.edges, fill=True, color=LINES[0])
         if logarithmic:
-            ax.set_yscale("log")
-            low, high = ax.get_ylim()
-            if sum(low <= tick <= high for tick in ax.get_yticks()) > 1:  # else they tell the scale
-                ax.yaxis.set_minor_locator(NullLocator())
+            _powers(ax)
         ax.set_title(_label(spread.name), fontsize=9, color=INK, parse_math=False)
         ax.set_xlabel(xlabel, fontsize=8)
     for ax in axes[:, 0]:
         ax.set_ylabel("% of values", fontsize=8)
     return _drawn(figure)
+
+
+def _powers(ax: Any) -> None:
+    """A logarithmic scale upwards, with words at the powers of ten; where there is one of them or
+    none, with plain numbers at a few multiples of it as well, which then tell the scale."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+    ax.set_yscale("log")
+    low, high = ax.get_ylim()
+    if sum(low <= tick <= high for tick in ax.get_yticks()) > 1:
+        ax.yaxis.set_minor_locator(NullLocator())
+        return
+    powers = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+    several = [np.outer(powers, multiples).ravel() for multiples in MULTIPLES]
+    several.append(low + np.array([0.1, 0.9]) * (high - low))  # hardly any difference
+    inside = [ticks[(low <= ticks) & (ticks <= high)] for ticks in several]
+    short = FuncFormatter(lambda value, _: f"{value:.3g}")
+    ax.yaxis.set_major_locator(NullLocator())
+    ax.yaxis.set_minor_locator(FixedLocator(next(ticks for ticks in inside if len(ticks) > 1)))
+    ax.yaxis.set_minor_formatter(short)
+    ax.tick_params(which="minor", colors=INK, labelsize=9)
 
 
 def bars(names: Sequence[str], parts: Mapping[str, Sequence[float]], xlabel: str) -> Array:

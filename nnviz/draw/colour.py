@@ -22,21 +22,30 @@ CATEGORIES = np.array(
     ],
     np.uint8,
 )  # fmt: skip
-"""Ten colours for classes, in turn: the "muted" scheme of Paul Tol (2021) and a blue, which stay
+"""Ten colours for classes: the "muted" scheme of Paul Tol (2021) and a blue, which stay
 apart for readers who see no red or no green."""
+REST = (150, 150, 150)
+"""The grey of all other classes together."""
 
 
 def class_colours(answers: Array) -> Array:
     """A table (classes, 3) of the colours of the classes among these answers.
 
-    Each of the first ten classes has its own colour; where there are others, those that were
-    answered take the colours in turn, so that ten different answers never share one.
+    Each of the first ten classes has its own colour; where there are others, the ten that were
+    answered most often have one each, and all the rest share a grey: no colour means two classes.
     """
-    seen = np.unique(answers)
-    places = seen if seen.max() < len(CATEGORIES) else np.arange(len(seen))
-    colours = np.zeros((int(seen.max()) + 1, 3), np.uint8)
-    colours[seen] = CATEGORIES[places % len(CATEGORIES)]
+    seen, colours = np.unique(answers), np.full((int(np.max(answers)) + 1, 3), REST, np.uint8)
+    own = seen if seen.max() < len(CATEGORIES) else coloured(answers)
+    colours[own] = CATEGORIES[own if seen.max() < len(CATEGORIES) else np.arange(len(own))]
     return colours
+
+
+def coloured(answers: Array) -> Array:
+    """The classes among these answers that have a colour of their own, in ascending order: the most
+    frequent ones."""
+    seen, counts = np.unique(answers, return_counts=True)
+    found: Array = np.sort(seen[np.argsort(-counts, kind="stable")[: len(CATEGORIES)]])
+    return found
 
 
 @cache

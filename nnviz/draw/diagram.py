@@ -6,6 +6,7 @@ and dark, and every word stays text.
 
 from __future__ import annotations
 
+from functools import cache
 from xml.etree import ElementTree
 
 import numpy as np
@@ -31,6 +32,8 @@ FAMILIES = {
 }  # fmt: skip
 OTHER = "#8d8d8d"
 """The colour of layers that learn nothing and merge nothing."""
+SIZE, WIDE, WIDE_BOLD, LONGEST = 12, 37, 33, 47
+"""Pixels of the letters; how many of them fit into a block, of bold ones; and of smaller ones."""
 
 
 def words(block: Block) -> tuple[str, str]:
@@ -40,8 +43,11 @@ def words(block: Block) -> tuple[str, str]:
     return what, sizes + (f" · {block.params:,} parameters" if block.params else "")
 
 
-def _short(line: str, limit: int = 32) -> str:
-    return line if len(line) <= limit else f"{line[: limit - 1]}…"
+def _fitted(line: str, bold: bool) -> tuple[str, float]:
+    """A line that fits into a block, and the size of its letters: smaller ones where it is long,
+    and a cut where they would be too small."""
+    line = line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
+    return line, round(SIZE * min(1.0, (WIDE_BOLD if bold else WIDE) / max(1, len(line))), 1)
 
 
 def size(diagram: Diagram, *, narrow: bool = False) -> tuple[int, int]:
@@ -63,7 +69,7 @@ def svg(diagram: Diagram, *, narrow: bool = False) -> str:
             "height": str(height),
             "role": "img",
             "font-family": "system-ui, sans-serif",
-            "font-size": "12",
+            "font-size": str(SIZE),
             "color": "#767676",
         },
     )
@@ -91,8 +97,10 @@ def _svg_block(root: ElementTree.Element, block: Block, place: Place) -> None:
     what, out = words(block)
     for dy, line, weight in ((18, block.name, "600"), (34, what, "400"), (50, out, "400")):
         where = {"x": f"{x + 14:g}", "y": f"{y + dy:g}", "font-weight": weight}
-        label = ElementTree.SubElement(group, "text", {**where, "fill": "currentColor"})
-        label.text = _short(line)
+        fitted, height = _fitted(line, weight == "600")
+        small = {} if height == SIZE else {"font-size": f"{height:g}"}
+        label = ElementTree.SubElement(group, "text", {**where, "fill": "currentColor", **small})
+        label.text = fitted
 
 
 def _tip(line: Line) -> list[tuple[float, float]]:
@@ -115,7 +123,7 @@ def raster(diagram: Diagram, factor: int = 2) -> Array:
     width, height = geometry.width, geometry.height
     canvas = Image.new("RGB", (width * factor, height * factor), "white")
     draw = ImageDraw.Draw(canvas, "RGBA")  # on an RGB picture, see-through colours are mixed
-    fonts = {bold: ImageFont.load_default(12 * factor) for bold in (True, False)}
+    font = cache(lambda letters: ImageFont.load_default(letters * factor))
 
     def scaled(points: object) -> list[tuple[float, float]]:
         return [(x * factor, y * factor) for x, y in points]  # type: ignore[attr-defined]
@@ -134,5 +142,6 @@ def raster(diagram: Diagram, factor: int = 2) -> Array:
         for dy, text, bold in ((6, block.name, True), (22, what, False), (38, out, False)):
             ink = (40, 40, 40) if bold else (85, 85, 85)
             place = ((x + 14) * factor, (y + dy) * factor)
-            draw.text(place, plain(_short(text)), font=fonts[bold], fill=ink)
+            fitted, letters = _fitted(plain(text), bold)
+            draw.text(place, fitted.replace("…", "..."), font=font(letters), fill=ink)
     return np.asarray(canvas.convert("RGBA"))

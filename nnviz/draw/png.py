@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 LARGE = 128 * 128
 """Pixels from which on it is worth looking for a table of colours."""
+SPARSE = 16
+"""Every how many rows are looked at first."""
 
 
 def png_bytes(picture: Array) -> bytes:
@@ -41,14 +43,21 @@ def _by_table(picture: Array) -> Picture | None:
 
     if picture.shape[0] * picture.shape[1] < LARGE or (picture[..., 3:] < 255).any():
         return None
-    red, green, blue = (picture[..., k].astype(np.uint32) for k in range(3))
-    colours, places = np.unique((red << 16) | (green << 8) | blue, return_inverse=True)
+    if len(np.unique(_numbers(picture[::SPARSE]))) > 256:
+        return None  # sorting all pixels of a large diagram takes seconds: a few rows say enough
+    colours, places = np.unique(_numbers(picture), return_inverse=True)
     if len(colours) > 256:
         return None
     image = Image.fromarray(places.reshape(picture.shape[:2]).astype(np.uint8), "P")
     table = np.stack([colours >> 16, (colours >> 8) & 255, colours & 255], axis=1)
     image.putpalette(table.astype(np.uint8).tobytes())
     return image
+
+
+def _numbers(picture: Array) -> Array:
+    """Each pixel's colour as one number, (rows, cols)."""
+    red, green, blue = (picture[..., k].astype(np.uint32) for k in range(3))
+    return (red << 16) | (green << 8) | blue
 
 
 def write_png(path: str | Path, picture: Array) -> None:

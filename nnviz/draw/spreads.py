@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain
+from typing import Any
 
 import numpy as np
 
 from ..engine.layer import Array
 from ..inspection.anatomy.spread import Spread
-from .chart import INK, LINES, Room, _canvas, _drawn, _label, _width
+from .chart import DPI, INK, LINES, Room, _canvas, _drawn, _label, _width
+
+WORD = 0.4
+"""Inches that a power of ten under the axis takes."""
 
 
 def ranges(weights: Sequence[Spread], activations: Sequence[Spread]) -> Array:
@@ -40,7 +44,21 @@ def ranges(weights: Sequence[Spread], activations: Sequence[Spread]) -> Array:
         ax.set_title(title, fontsize=9, color=INK, loc="left")
         if is_logarithmic(spreads):
             ax.set_xscale("symlog", linthresh=10.0 ** np.ceil(np.log10(_typical(spreads))))
+            ax.set_xticks(_apart(ax))
     return _drawn(figure)
+
+
+def _apart(ax: Any) -> list[float]:
+    """The ticks of an axis, from zero outwards, that leave room for their words: near zero the
+    powers of ten lie close."""
+    low, high = ax.get_xlim()
+    ticks = [float(tick) for tick in ax.get_xticks() if low <= tick <= high]
+    places = ax.transData.transform([(tick, 0.0) for tick in ticks])[:, 0] / DPI
+    kept: dict[float, float] = {}
+    for place, tick in sorted(zip(places, ticks, strict=True), key=lambda pair: abs(pair[1])):
+        if all(abs(place - other) >= WORD for other in kept):
+            kept[float(place)] = tick
+    return sorted(kept.values())
 
 
 def is_logarithmic(spreads: Sequence[Spread]) -> bool:

@@ -11,38 +11,44 @@ The idea: carry along only the region of each node's map that may have changed.
 |                                  | map, paste the region in, run the layer on these patches (of  |
 |                                  | what a transposed convolution or an upsampling makes of them, |
 |                                  | the touched outputs are kept)                                 |
+| the same, and `moves` says so    | run it on the change of the region alone: what it reaches     |
+|                                  | moves by that much; added where the next layer cuts           |
 | a region, and it is linear       | add the layer's answer to the difference (dense, global       |
 |                                  | average pooling)                                              |
 | a region, and it is neither      | copy the whole map, paste the region in, run the layer        |
 | the whole map                    | run the layer                                                 |
 
 All regions of one node have one size; at the border they are slid inward and then hold some numbers
-that did not change. So all copies go through a layer as one batch. Nothing is approximated: a
-number is either computed from what it reads, or it reads nothing that has changed.
+that did not change. So all copies go through a layer as one batch. Where a change spreads over much
+of the maps, one near the border reaches less far: `alike` sorts the copies into kinds, each with a
+plan of its own. Nothing is approximated: a number is either computed from what it reads, or it
+reads nothing that has changed.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from .folding import pooled_first
 from .graph import Node
-from .layer import Array, Layer, Mode, Shape
+from .layer import Array, Layer, Shape
 from .layers.reshape import Flatten
-from .region import Region, Sheet, hull, inward, needed, parts, paste, touched
-from .scratch import owner
+from .region import Region, ends, hull, inward, needed, touched, union
 from .window import POINTWISE
 
 if TYPE_CHECKING:
     from .model import Model
 
-WORTH = 0.6
-"""From this share of the map's cells on, a region is no cheaper than the whole map."""
+WORTH = 0.6, 0.95
+"""From this share of the map's cells on, a region is no cheaper than the whole map: at least, and
+at most, where a layer has much to multiply."""
+CUT = 200
+"""What cutting out one number and pasting it in costs, in multiply-adds: also what goes back to the
+whole map later has to be pasted in then."""
 
 
 @dataclass(frozen=True)
@@ -51,13 +57,15 @@ class Step:
 
     how: "patches", "difference", "flatten" or "whole". region: of its output; None where the whole
     map is computed. needed: for each input, what the patches read (it may lie beside the map).
-    done: the values that nobody reads after this step.
+    moves: where the change of its output lies (it may stick out), if that is what is computed, from
+    the change of its input. done: the values that nobody reads after this step.
     """
 
     node: Node
     how: str
     region: Region | None
     needed: tuple[Region, ...] = ()
+    moves: Region | None = None
     done: tuple[str, ...] = ()
 
 
@@ -100,9 +108,29 @@ class Plan:
             alive.subtract((framed, *(sizes.get(gone, 0) for gone in step.done)))
         return largest, passing + sum(size * count for size, count in most.items())
 
+    @property
+    def moving(self) -> set[str]:
+        """The nodes whose values are changes."""
+        return {step.node.name for step in self.steps if step.moves is not None}
+
+    def cuts(self) -> Iterator[tuple[Step, int, Region]]:
+        """The steps that cut something out of their i-th input's unchanged map, i, and where."""
+        regions: dict[str, Region | None] = {self.source: self.start}
+        moving = self.moving
+        for step in self.steps:
+            regions[step.node.name] = step.region
+            here = regions.get(step.node.inputs[0])
+            if here is not None and (step.how == "difference" or step.moves is not None):
+                yield step, 0, here
+                continue
+            for i, (name, read) in enumerate(zip(step.node.inputs, step.needed, strict=False)):
+                here = regions.get(name)
+                if here is None or name in moving or not here.same_place(read):
+                    yield step, i, read
+
     def _makes(self, step: Step) -> int:
         """How many numbers a step leaves behind for one copy."""
-        numbers, region = math.prod(self.shapes[step.node.name]), step.region
+        numbers, region = math.prod(self.shapes[step.node.name]), step.moves or step.region
         if region is None:
             return numbers
         rows, cols = region.map_size
@@ -120,21 +148,24 @@ class Plan:
 def plan(model: Model, source: str, boxes: Array, want: Sequence[str]) -> Plan:
     """The plan for boxes (P, 4) on the source's map."""
     shape = model.shapes[source]
-    start = hull(boxes, (shape[0], shape[1]))
+    start = hull(ends(boxes), (shape[0], shape[1]))
     regions: dict[str, Region | None] = {source: start}
     steps: list[Step] = []
-    between = _between(model, source, want)
-    last = {name: i for i, node in enumerate(between) for name in node.inputs}
-    for i, node in enumerate(between):
-        step = _step(node, model.shapes, regions)
+    nodes, shapes = between(model, source, want)
+    last = {name: i for i, node in enumerate(nodes) for name in node.inputs}
+    for i, node in enumerate(nodes):
+        step = _step(node, shapes, regions)
         regions[node.name] = step.region
         done = {n for n in (*node.inputs, node.name) if last.get(n, i) == i and n not in want}
         steps.append(replace(step, done=tuple(done)))
-    return Plan(source, start, tuple(steps), tuple(want), model.shapes)
+    return Plan(source, start, tuple(steps), tuple(want), shapes)
 
 
-def _between(model: Model, source: str, want: Sequence[str]) -> list[Node]:
-    """The nodes that read the source, directly or by others, and lead to a node wanted."""
+def between(
+    model: Model, source: str, want: Sequence[str]
+) -> tuple[list[Node], Mapping[str, Shape]]:
+    """The nodes that read the source, directly or by others, and lead to a node wanted; and all
+    shapes."""
     after, leads = {source}, set(want)
     for node in model.nodes:
         if any(name in after for name in node.inputs):
@@ -142,7 +173,12 @@ def _between(model: Model, source: str, want: Sequence[str]) -> list[Node]:
     for node in reversed(model.nodes):
         if node.name in leads:
             leads |= set(node.inputs)
-    return [n for n in model.nodes if n.name in after and n.name in leads and n.name != source]
+    found = [n for n in model.nodes if n.name in after and n.name in leads and n.name != source]
+    nodes = [node for _, node in pooled_first(list(enumerate(found)), {source, *want})]
+    shapes = dict(model.shapes)
+    for node in nodes:  # those of pools that have changed places with their ReLUs
+        shapes[node.name] = node.layer.out_shape(*(shapes[name] for name in node.inputs))
+    return nodes, shapes
 
 
 def _step(node: Node, shapes: Mapping[str, Shape], regions: Mapping[str, Region | None]) -> Step:
@@ -152,188 +188,46 @@ def _step(node: Node, shapes: Mapping[str, Shape], regions: Mapping[str, Region 
     known = [(i, region) for i, region in changed if region is not None]
     if len(known) < len(changed):
         return whole
-    first = known[0][1]
-    if first.share >= WORTH and not (first.flat or layer.window() == POINTWISE):
+    first, shape = known[0][1], shapes[node.name]
+    windows = [layer.window(i) for i in range(len(node.inputs))]
+    by_cell = all(window == POINTWISE for window in windows)
+    worth = math.inf if by_cell else _worth(layer, shapes[node.inputs[0]])
+    if first.share >= worth and not first.flat:
         return whole
     if isinstance(layer, Flatten) and len(shapes[node.inputs[0]]) == 3:
         return Step(node, "flatten", replace(first, flat=True))
-    if len(node.inputs) == 1 and layer.linear and (first.flat or layer.window() is None):
+    if len(windows) == 1 and layer.linear and (first.flat or windows[0] is None):
         return Step(node, "difference", None)
     if first.flat and layer.elementwise:
         return Step(node, "patches", first, (first,))
-    shape = shapes[node.name]
-    windows = [layer.window(i) for i in range(len(node.inputs))]
     if first.flat or len(shape) != 3 or not layer.has_patches:
         return whole
+    alike = len(known) == len(windows) and all(region.same_place(first) for _, region in known)
+    if by_cell and alike:
+        return Step(node, "patches", first, (first,) * len(known))
     map_size = (shape[0], shape[1])
     seen = []
     for i, region in known:
         window = windows[i]
         if window is None:
             return whole
-        seen.append(touched(window, region))
-    union = np.empty_like(seen[0])
-    union[:, :2] = np.minimum.reduce([box[:, :2] for box in seen])
-    union[:, :2] = np.minimum(union[:, :2], np.array(map_size) - 1)
-    # A region is never empty, also where a stride passes over all that has changed.
-    union[:, 2:] = np.maximum.reduce([union[:, :2] + 1, *(box[:, 2:] for box in seen)])
-    region, read = hull(union, map_size), []
+        seen.append(touched(window, region.spans, region.map_size))
+    region, read = hull(union(seen, map_size), map_size), []
     for window, name in zip(windows, node.inputs, strict=True):
         if window is None:
             return whole
         read.append(needed(window, region, (shapes[name][0], shapes[name][1])))
-    if region.share >= WORTH:
+    if region.share >= worth:
         return whole
     if layer.grows:
         read = [inward(read[0], region, layer.origin)]
     return Step(node, "patches", region, tuple(read))
 
 
-# Running a plan -----------------------------------------------------------------------------------
+def _worth(layer: Layer, shape: Shape) -> float:
+    """The share of the map's cells from which on a layer goes over the whole map as quickly.
 
-
-@dataclass(frozen=True)
-class Run:
-    """A plan with the unchanged picture's values, ready for any of its copies.
-
-    base: each node's output (and the source's value), without N.
-    """
-
-    plan: Plan
-    base: Mapping[str, Array]
-    sheets: Mapping[tuple[str, int], Sheet]
-
-    @classmethod
-    def of(cls, plan: Plan, base: Mapping[str, Array]) -> Run:
-        """Every map that patches are cut from is framed once."""
-        regions: dict[str, Region | None] = {plan.source: plan.start}
-        sheets = {}
-        for step in plan.steps:
-            regions[step.node.name] = step.region
-            for i, (name, read) in enumerate(zip(step.node.inputs, step.needed, strict=False)):
-                here = regions.get(name)
-                if here is None or not here.same_place(read):
-                    sheets[step.node.name, i] = Sheet.of(base[name], read, step.node.layer.beside)
-            if step.how == "difference":
-                name = step.node.inputs[0]
-                here = regions[name]
-                assert here is not None
-                old = base[name].reshape(*here.map_size, -1)
-                sheets[step.node.name, 0] = Sheet.of(old, here, 0.0)
-        return cls(plan, base, sheets)
-
-    def outputs(self, fresh: Array, copies: slice, mode: Mode) -> dict[str, Array]:
-        """The outputs wanted, (copies, …), where the source's region holds `fresh`."""
-        modes = (mode, replace(mode, spare=True))
-        values: dict[str, Array] = {self.plan.source: fresh}
-        regions: dict[str, Region | None] = {self.plan.source: self.plan.start.part(copies)}
-        for step in self.plan.steps:
-            name = step.node.name
-            values[name] = self._run(step, values, regions, copies, modes)
-            regions[name] = None if step.region is None else step.region.part(copies)
-            for gone in step.done:
-                values.pop(gone, None)
-            if mode.scratch is not None:
-                mode.scratch.layer_done()
-                mode.scratch.keep_only(values.values())
-        return {name: self._whole(name, values, regions, len(fresh)) for name in self.plan.want}
-
-    def _run(
-        self,
-        step: Step,
-        values: Mapping[str, Array],
-        regions: Mapping[str, Region | None],
-        copies: slice,
-        modes: tuple[Mode, Mode],
-    ) -> Array:
-        """One step's new values: of its output's region, or of the whole map.
-
-        modes: the second is for a layer that may write over its input."""
-        node, layer = step.node, step.node.layer
-        name, alone = node.inputs[0], len(node.inputs) == 1
-        ours = name in step.done and _alone(name, values)  # so that it may be written over
-        if step.how == "flatten":
-            return values[name]
-        if step.how == "difference":
-            region = regions[name]
-            assert region is not None
-            change = self.sheets[node.name, 0].cut(region)
-            np.subtract(values[name], change, out=change)
-            moved = layer.answer_to(change, region.top, region.left, region.map_size)
-            moved += self.base[node.name]
-            return moved
-        if step.how == "patches":
-            reads = [read.part(copies) for read in step.needed]
-            xs = [self._patch(node, i, read, values, regions) for i, read in enumerate(reads)]
-            mode = modes[alone and (ours or (node.name, 0) in self.sheets)]
-            made = layer.on_patches(*xs, inside=reads[-1].inside, mode=mode)
-            assert step.region is not None
-            return _inner(layer, made, reads[0], step.region.part(copies)) if layer.grows else made
-        count = copies.stop - copies.start
-        xs = [self._whole(n, values, regions, count) for n in node.inputs]
-        mode = modes[alone and ours]
-        if layer.has_patches and layer.window() == POINTWISE:  # cell by cell, without a backward
-            return layer.on_patches(*xs, inside=_everywhere, mode=mode)
-        return layer.forward(*xs, mode=mode)[0]
-
-    def _patch(
-        self,
-        node: Node,
-        i: int,
-        read: Region,
-        values: Mapping[str, Array],
-        regions: Mapping[str, Region | None],
-    ) -> Array:
-        """What a layer reads of its i-th input: cut out of the unchanged map, the new pasted in."""
-        name, sheet = node.inputs[i], self.sheets.get((node.name, i))
-        if sheet is None:
-            return values[name]
-        patch = sheet.cut(read)
-        if name in values:
-            region = regions[name]
-            assert region is not None
-            paste(patch, read, values[name], region)
-        return patch
-
-    def _whole(
-        self,
-        name: str,
-        values: Mapping[str, Array],
-        regions: Mapping[str, Region | None],
-        count: int,
-    ) -> Array:
-        """A node's whole output for each copy, (count, …)."""
-        base = self.base[name]
-        if name not in values:
-            return np.broadcast_to(base, (count, *base.shape))
-        region = regions[name]
-        if region is None:
-            return values[name]
-        if region.size == region.map_size:
-            return values[name].reshape(count, *base.shape)
-        rows, cols = region.map_size
-        full = np.empty((count, rows, cols, values[name].shape[3]), values[name].dtype)
-        full[...] = base.reshape(full.shape[1:])
-        zeros = np.zeros(count, np.int64)
-        paste(full, Region((rows, cols), zeros, zeros, (rows, cols)), values[name], region)
-        return full.reshape(count, *base.shape)
-
-
-def _inner(layer: Layer, made: Array, read: Region, wanted: Region) -> Array:
-    """The region wanted of what a layer that grows has made of the region it read."""
-    down, along = wanted.top - layer.origin(read.top, 0), wanted.left - layer.origin(read.left, 1)
-    views = parts(np.ascontiguousarray(made), wanted.size, writeable=False)
-    return views[np.arange(len(made)), down, along]
-
-
-def _alone(name: str, values: Mapping[str, Array]) -> bool:
-    """Whether no other value lies in the same memory, as after a layer that hands on its input."""
-    if name not in values:
-        return False
-    mine = owner(values[name])
-    return all(owner(array) is not mine for other, array in values.items() if other != name)
-
-
-def _everywhere() -> None:
-    """All cells lie on the map."""
-    return None
+    shape: of its input. What goes cell by cell cuts nothing out, so it is never quicker there."""
+    by_cell = sum(array.size for array in layer.params.values())
+    least, most = WORTH
+    return min(most, max(least, 1 - CUT * shape[-1] / max(1, by_cell)))

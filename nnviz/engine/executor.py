@@ -15,7 +15,6 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
-from functools import partial
 from typing import Any, TypeVar
 
 from threadpoolctl import ThreadpoolController
@@ -174,21 +173,75 @@ def aside(work: Callable[[], T]) -> Callable[[], T]:
 
 def lockstep(programs: Sequence[Program[T]]) -> list[T]:
     """Drive the chunks' programs to their ends, meeting where they yield; results in order."""
-    results: list[Any] = [None] * len(programs)
-    message: Any = None
-    running = True
-    while running:
+    rounds = _Rounds(programs)
+    each([rounds.take_part] * min(thread_count(), len(programs)))
+    return rounds.outcome()
 
-        def step(i: int, message: Any = message) -> Any:
-            try:
-                return programs[i].send(message)
-            except StopIteration as done:
-                results[i] = done.value
-                return None
 
-        met = each([partial(step, i) for i in range(len(programs))])
-        running = any(part is not None for part in met)
-        if running:
-            total = met[0][0]
-            message = total([part for _, part in met])
-    return results
+class _Rounds:
+    """Programs on their way from meeting to meeting, driven by whoever takes part.
+
+    A thread stays for all rounds: to send it away and call it again costs more than it waits. One
+    that comes late, or never, is no harm; those that are there take its programs.
+    """
+
+    def __init__(self, programs: Sequence[Program[Any]]) -> None:
+        self._programs = programs
+        self._news = threading.Condition()
+        self._waiting = list(range(len(programs)))
+        self._driver: dict[int, int] = {}
+        self._parts: dict[int, Any] = {}
+        self._results: dict[int, Any] = {}
+        self._errors: dict[int, BaseException] = {}
+        self._message: Any = None
+        self._over = not programs
+
+    def take_part(self) -> None:
+        """Drive programs, one after the other, until all have ended."""
+        me = threading.get_ident()
+        while True:
+            with self._news:
+                while not self._waiting and not self._over:
+                    self._news.wait()
+                if self._over:
+                    return
+                # Of one's own the arrays are in this core's cache.
+                own = [i for i in self._waiting if self._driver.get(i, me) == me]
+                i = own[0] if own else self._waiting[0]
+                self._waiting.remove(i)
+                self._driver[i] = me
+            part = self._drive(i)
+            with self._news:
+                self._parts[i] = part
+                if len(self._parts) == len(self._programs):
+                    self._meet()
+                    self._news.notify_all()
+
+    def _drive(self, i: int) -> Any:
+        """What a program yields at the next meeting; None where it has ended."""
+        try:
+            return self._programs[i].send(self._message)
+        except StopIteration as done:
+            self._results[i] = done.value
+        except BaseException as error:
+            self._errors[i] = error
+        return None
+
+    def _meet(self) -> None:
+        """All parts are there: their total is what the programs are sent."""
+        met = [self._parts[i] for i in range(len(self._programs))]
+        self._parts.clear()
+        self._over = bool(self._errors) or all(part is None for part in met)
+        if self._over:
+            return
+        try:
+            self._message = met[0][0]([part for _, part in met])
+            self._waiting = list(range(len(met)))
+        except BaseException as error:
+            self._errors[0], self._over = error, True
+
+    def outcome(self) -> list[Any]:
+        """The programs' results, or the first error in their order."""
+        if self._errors:
+            raise self._errors[min(self._errors)]
+        return [self._results[i] for i in range(len(self._programs))]

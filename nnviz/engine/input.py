@@ -98,10 +98,12 @@ class InputSpec:
             x = x[..., None]
         if x.shape[1:] != wanted or x.ndim != len(wanted) + 1:
             sizes = "×".join(map(str, wanted))
-            raise ArgumentError(
-                f"the input has shape {x.shape}, expected N×{sizes}: the model was made for "
-                f"{sizes}; resize the pictures first (on the command line: --resize)"
-            )
+            advice = {
+                1: "the model takes so many numbers, of several inputs one after the other",
+                3: f"the model was made for {sizes}; resize the pictures first (on the command "
+                "line: --resize)",
+            }.get(len(wanted), f"the model was made for {sizes}")
+            raise ArgumentError(f"the input has shape {x.shape}, expected N×{sizes}: {advice}")
         if len(x) == 0:
             raise ArgumentError("the input is empty: expected at least one picture")
         if x.dtype.kind == "f" and not np.isfinite(x).all():

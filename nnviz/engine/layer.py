@@ -139,6 +139,12 @@ class Layer:
         `call.mode.totals` is this chunk's own `backward_part`."""
         return {}
 
+    def gradients(self, dy: Array, call: Call) -> tuple[Any, dict[str, Array]]:
+        """`backward` and `grads` of one call, for layers that save work by taking both at once; a
+        subclass may have others of its own, so they must look whether these are theirs."""
+        grads = self.grads(dy, call)
+        return self.backward(dy, call), grads
+
     def new_buffers(self, calls: Sequence[Call]) -> dict[str, Array]:
         """The buffers after one training step, from its calls."""
         return {}
@@ -171,6 +177,15 @@ class Layer:
         """By how much the output (P, …) of a linear layer moves where the input moves by `change`
         (P, h, w, channels), which begins at (top, left) of a map of this size."""
         raise NotImplementedError(f"{type(self).__name__} has no answer_to")
+
+    def moves_by(self, size: tuple[int, int]) -> bool:
+        """Whether `moved_by` is quicker than `on_patches` for a region of this size."""
+        return False
+
+    def moved_by(self, change: Array, mode: Mode) -> Array:
+        """By how much all outputs that read a region (P, h, w, channels) move where the region
+        moves by `change`; with a window, at stride 1."""
+        raise NotImplementedError(f"{type(self).__name__} has no moved_by")
 
     # Layers that couple the samples of a batch: each chunk gives a part, the parts become a total.
 

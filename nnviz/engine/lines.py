@@ -8,12 +8,15 @@ whole row long instead of a few channels.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from .mode import Mode
 
 Array = np.ndarray
+LONG = 1 << 14
+"""Numbers of a line whose sums stay in cache."""
 PART_BYTES = 1 << 19
 """How much of one array makes a part for the cache."""
 
@@ -25,7 +28,9 @@ def lines(x: Array) -> Array:
 
 def spread(of_channel: Array, x: Array) -> Array:
     """(channels,) repeated for each column, in the dtype of x: what meets a line of `lines(x)`."""
-    return np.tile(of_channel.astype(x.dtype, copy=False), _cols(x))
+    line = np.empty((_cols(x), len(of_channel)), x.dtype)
+    line[...] = of_channel  # a quarter of the time of np.tile
+    return line.reshape(-1)
 
 
 def line(of_channel: Array | float, x: Array, mode: Mode) -> Array:
@@ -55,10 +60,27 @@ def add_bias(y: Array, bias: Array, mode: Mode) -> None:
     mode.do(np.add, flat, line(bias, y, mode), out=flat)
 
 
-def channel_sums(x: Array) -> Array:
+def channel_sums(x: Array, dtype: Any = None) -> Array:
     """(channels,): the sum over all other axes; a product with ones is faster than an axis sum."""
-    flat = lines(x)
-    return (np.ones(len(flat), x.dtype) @ flat).reshape(-1, x.shape[-1]).sum(axis=0)
+    flat = _long(x)
+    return _by_channel(np.ones(len(flat), x.dtype) @ flat, x, dtype or x.dtype)
+
+
+def channel_dots(x: Array, y: Array) -> Array:
+    """(channels,) float64: the sum of x · y over all other axes, in one walk."""
+    return _by_channel(np.einsum("rc,rc->c", _long(x), _long(y)), x, np.float64)
+
+
+def _by_channel(sums: Array, x: Array, dtype: Any) -> Array:
+    """(channels,) of the sums of `_long` lines."""
+    return sums.reshape(-1, x.shape[-1]).sum(axis=0, dtype=np.float64).astype(dtype)
+
+
+def _long(x: Array) -> Array:
+    """x as lines, whole pictures where they are short: the fewer numbers are added up one after the
+    other, the fewer digits are lost."""
+    picture = x.size // max(1, len(x))
+    return x.reshape(-1, picture) if picture <= LONG else lines(x)
 
 
 def _cols(x: Array) -> int:

@@ -43,7 +43,8 @@ class Mode:
         where the last digits then depend on the place in the picture (see `winograd`).
     untied: nothing will choose between places on a way back, so that places which see the same
         may differ in their last digits, but for those of a plain ground (see `winograd`).
-    spare: nobody reads its input again, so a layer may write its output over it.
+    spare: nobody reads its input again (on the way back: the gradient that it is given), so a layer
+        may write its result over it.
     totals: what the whole batch has to say to a layer that couples its samples (`layer.couples`);
         None lets the layer take the chunk for the whole batch.
     notes: where `do` notes its calls, so that they can be made again (see `again`).
@@ -90,6 +91,10 @@ class Mode:
     def new(self, shape: Sequence[int], dtype: Any) -> Array:
         """An uninitialised array for `y`, `saved` or a gradient: it outlives the layer's call."""
         return np.empty(shape, dtype) if self.scratch is None else self.scratch.keep(shape, dtype)
+
+    def over(self, x: Array) -> Array:
+        """An array like x for `y` or a gradient, x itself where it is spare."""
+        return x if self.spare else self.new(x.shape, x.dtype)
 
     def temp(self, shape: Sequence[int], dtype: Any) -> Array:
         """An uninitialised array that dies when the layer returns."""

@@ -14,12 +14,16 @@ import numpy as np
 
 from .layer import Mode
 from .lines import add_bias
+from .tiles import SMALL
 from .window import Pads, Size
 
 Array = np.ndarray
 CACHE_BYTES = 1 << 20
 """How large one block's patch matrix may become: half of a usual second-level cache."""
 
+LOW = 1000
+"""Where a product below `tiles.SMALL` has fewer rows, as with many channels, cutting larger ones
+into such gains nothing; with few it does, up to twice."""
 SHORT = 16
 """Rows of a window with fewer numbers than this are too short to be copied one by one."""
 
@@ -133,6 +137,17 @@ def grouped_weight(weight: Array, groups: int) -> Array:
     return weight.reshape(-1, groups, out // groups).transpose(1, 0, 2)
 
 
+def cut(matrix: Array, per_row: int) -> Array:
+    """A matrix (rows, …) as (parts, rows of a part, …), a view: parts so small that their products,
+    of `per_row` multiply-adds a row, are below `SMALL`; one part where that gains nothing."""
+    rows, most = len(matrix), SMALL // per_row
+    parts = -(-rows // most) if most >= LOW else 1
+    parts = next((k for k in range(parts, 2 * parts) if rows % k == 0), 1)
+    down, along = matrix.strides
+    shape, strides = (parts, rows // parts, matrix.shape[1]), (rows // parts * down, down, along)
+    return np.lib.stride_tricks.as_strided(matrix, shape, strides)
+
+
 def correlate(
     x: Array,
     weight: Array,
@@ -167,7 +182,8 @@ def correlate(
     ):
         target = y[pictures, rows]
         if groups == 1:
-            mode.do(np.matmul, matrix[0], w[0], out=target.reshape(-1, target.shape[3]))
+            flat, size = target.reshape(-1, target.shape[3]), w[0].size
+            mode.do(np.matmul, cut(matrix[0], size), w[0], out=cut(flat, size))
         else:
             mode.do(np.matmul, matrix, w, out=grouped(target, groups))
     if bias is not None and not ones:
@@ -344,7 +360,12 @@ def kernel_gradient(
     for pictures, rows, matrix in patch_matrices(
         padded, kernel, stride, dilation, out, groups, mode
     ):
-        total += matrix.transpose(0, 2, 1) @ grouped(dy[pictures, rows], groups)
+        back = grouped(dy[pictures, rows], groups)
+        if groups == 1:
+            parts = [cut(side, matrix.shape[2] * filters) for side in (matrix[0], back[0])]
+            total += (parts[0].swapaxes(1, 2) @ parts[1]).sum(axis=0)
+        else:
+            total += matrix.transpose(0, 2, 1) @ back
     return total.transpose(1, 0, 2).reshape(*kernel, inside, filters)
 
 

@@ -6,15 +6,19 @@ recomputation does besides arithmetic, so it is done for all copies in one index
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 
 import numpy as np
 
-from .window import POINTWISE, Box, Size, Window
+from .window import POINTWISE, Box, Size, SlidingWindow, Window
 
 Array = np.ndarray
+Span = tuple[Array, Array]
+"""First and one past the last cell along one axis, of each of many boxes."""
+MANY = 4
+"""Where so many copies follow each other that lie alike, they are written in one call by slices."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +34,15 @@ class Region:
     map_size: Size
     flat: bool = False
 
-    def part(self, copies: slice) -> Region:
+    def part(self, copies: slice | Array) -> Region:
         """The same for some of the copies."""
         return Region(self.size, self.top[copies], self.left[copies], self.map_size, self.flat)
+
+    @property
+    def spans(self) -> tuple[Span, Span]:
+        """First and one past the last cell of each copy, along the rows and along the cols."""
+        (high, wide), top, left = self.size, self.top, self.left
+        return (top, top + high), (left, left + wide)
 
     @property
     def share(self) -> float:
@@ -68,25 +78,51 @@ class Region:
         return (on[0][:, :, None] & on[1][:, None, :])[..., None]
 
 
-def hull(boxes: Array, map_size: Size) -> Region:
-    """Regions of the largest box's size that hold each box, slid inward at the borders."""
-    high, wide = (int((boxes[:, a + 2] - boxes[:, a]).max()) for a in (0, 1))
-    top = np.minimum(boxes[:, 0], map_size[0] - high)
-    left = np.minimum(boxes[:, 1], map_size[1] - wide)
+def hull(spans: Sequence[Span], map_size: Size) -> Region:
+    """Regions of the largest size that hold what lies in the spans along the rows and along the
+    cols, slid inward at the borders."""
+    high, wide = (int((end - first).max()) for first, end in spans)
+    top = np.minimum(spans[0][0], map_size[0] - high)
+    left = np.minimum(spans[1][0], map_size[1] - wide)
     return Region((high, wide), top, left, map_size)
 
 
-def touched(window: Window, region: Region) -> Array:
-    """(P, 4): the outputs that may change with each copy's region."""
-    (top, bottom), (left, right) = _spans(window.touched, window, region, region.map_size)
-    return np.stack([top, left, bottom, right], axis=1)
+def ends(boxes: Array) -> tuple[Span, Span]:
+    """The spans of boxes (P, 4)."""
+    return (boxes[:, 0], boxes[:, 2]), (boxes[:, 1], boxes[:, 3])
+
+
+def union(seen: Sequence[Sequence[Span]], map_size: Size) -> list[Span]:
+    """The spans that hold all that was seen of one change; never empty, also where a stride passes
+    over all of it."""
+    found = []
+    for axis, cells in enumerate(map_size):
+        first, end = seen[0][axis]
+        for spans in seen[1:]:
+            first, end = np.minimum(first, spans[axis][0]), np.maximum(end, spans[axis][1])
+        first = np.minimum(first, cells - 1)
+        found.append((first, np.maximum(end, first + 1)))
+    return found
+
+
+def touched(window: Window, spans: Sequence[Span], size: Size) -> list[Span]:
+    """What changes along the rows and along the cols touch, each axis for itself."""
+    if window == POINTWISE:
+        return list(spans)
+    if isinstance(window, SlidingWindow):
+        return [window.touched_along(a, *spans[a], size) for a in (0, 1)]  # type: ignore[misc]
+    return _one_by_one(window.touched, spans, size)
 
 
 def needed(window: Window, region: Region, size: Size) -> Region:
     """What a region of outputs reads of an input of this size; it may stick out of it."""
     if window == POINTWISE:
         return replace(region, map_size=size)
-    spans = _spans(window.needed, window, region, size)
+    spans: Sequence[Span]
+    if isinstance(window, SlidingWindow):
+        spans = [window.needed_along(a, *region.spans[a], size) for a in (0, 1)]  # type: ignore[misc]
+    else:
+        spans = _one_by_one(window.needed, region.spans, size)
     high, wide = (int((last - first).max()) for first, last in spans)
     return Region((high, wide), spans[0][0], spans[1][0], size)
 
@@ -105,24 +141,19 @@ def inward(read: Region, wanted: Region, origin: Callable[[Array, int], Array]) 
     return Region((lengths[0], lengths[1]), firsts[0], firsts[1], read.map_size)
 
 
-def _spans(
-    ask: Callable[[Box, Size], Box], window: Window, region: Region, size: Size
-) -> list[tuple[Array, Array]]:
-    """First and one past the last cell of each copy, along the rows and along the cols; neither
-    depends on the other, so both are asked for at once."""
-    (high, wide), starts = region.size, (region.top, region.left)
-    if window == POINTWISE:
-        return [(region.top, region.top + high), (region.left, region.left + wide)]
-    (tops, down), (lefts, along) = (np.unique(s, return_inverse=True) for s in starts)
-    pairs = zip_longest(tops.tolist(), lefts.tolist())
-    last_top, last_left = int(tops[-1]), int(lefts[-1])
+def _one_by_one(ask: Callable[[Box, Size], Box], spans: Sequence[Span], size: Size) -> list[Span]:
+    """The answers for spans along the rows and along the cols: neither axis depends on the other,
+    so one of each is asked for at once."""
+    unlike = [np.unique(np.stack(span, axis=1), axis=0, return_inverse=True) for span in spans]
+    rows, cols = (some.tolist() for some, _ in unlike)
     found = []
-    for top, left in pairs:
-        row = last_top if top is None else top
-        col = last_left if left is None else left
-        found.append(ask((row, col, row + high, col + wide), size))
+    for row, col in zip_longest(rows, cols):
+        (top, bottom), (left, right) = row or rows[-1], col or cols[-1]
+        found.append(ask((top, left, bottom, right), size))
     ends = np.array(found)
-    return [(ends[down, 0], ends[down, 2]), (ends[along, 1], ends[along, 3])]
+    return [
+        (ends[at.reshape(-1), a], ends[at.reshape(-1), a + 2]) for a, (_, at) in enumerate(unlike)
+    ]
 
 
 # Cutting and pasting ------------------------------------------------------------------------------
@@ -139,11 +170,18 @@ class Sheet:
     @classmethod
     def of(cls, base: Array, region: Region, beside: float) -> Sheet:
         """base: (rows, cols, channels); `beside` stands where there is no map."""
-        beyond = region.beyond
-        if any(map(any, beyond)):
-            base = np.pad(base, (*beyond, (0, 0)), constant_values=beside)
-        view = parts(np.ascontiguousarray(base)[None], region.size, writeable=False)[0]
-        return cls(view, (beyond[0][0], beyond[1][0]))
+        return cls.several(base, [region], beside)[0]
+
+    @classmethod
+    def several(cls, base: Array, regions: Sequence[Region], beside: float) -> list[Sheet]:
+        """Sheets for regions of several sizes, from one frame around the map."""
+        beyond = np.max([region.beyond for region in regions], axis=0)
+        if beyond.any():
+            base = np.pad(base, (*beyond.tolist(), (0, 0)), constant_values=beside)
+        base, (above, before) = np.ascontiguousarray(base)[None], beyond[:, 0].tolist()
+        return [
+            cls(parts(base, region.size, writeable=False)[0], (above, before)) for region in regions
+        ]
 
     def cut(self, region: Region) -> Array:
         """(P, *size, channels): each copy's part, a new array."""
@@ -162,40 +200,43 @@ def parts(maps: Array, size: Size, writeable: bool) -> Array:
     )
 
 
-def paste(onto: Array, there: Region, values: Array, here: Region) -> None:
+def paste(onto: Array, there: Region, values: Array, here: Region, *, change: bool = False) -> None:
     """Write each copy's values, which lie at `here`, into its part of the map, which lies at
-    `there`; what sticks out of the part is left out."""
+    `there`; what sticks out of the part is left out. change: they are added to what is there."""
     down, along = here.top - there.top, here.left - there.left
     fits = all(
         by.min() >= 0 and by.max() + length <= room
         for by, length, room in zip((down, along), here.size, there.size, strict=True)
     )
-    if not fits:
-        _paste_clipped(onto, values, down, along)
+    ends = np.flatnonzero((np.diff(down) != 0) | (np.diff(along) != 0)) + 1
+    few = len(ends) < len(down) / MANY
+    if fits and not few:
+        views, at = parts(onto, here.size, writeable=True), (np.arange(len(onto)), down, along)
+        views[at] = values + views[at] if change else values
         return
-    high, wide = here.size
-    if (down == down[0]).all() and (along == along[0]).all():
-        row, col = int(down[0]), int(along[0])
-        onto[:, row : row + high, col : col + wide] = values
-        return
-    parts(onto, here.size, writeable=True)[np.arange(len(onto)), down, along] = values
+    for chosen in _runs(ends, len(down)) if few else _alike(down, along):
+        row, col = int(down[chosen][0]), int(along[chosen][0])
+        rows = _overlap(row, values.shape[1], onto.shape[1])
+        cols = _overlap(col, values.shape[2], onto.shape[2])
+        if rows is not None and cols is not None:
+            given, part = values[chosen, rows[1], cols[1]], onto[chosen, rows[0], cols[0]]
+            if few:  # both are views
+                np.add(part, given, out=part) if change else np.copyto(part, given)
+            else:
+                onto[chosen, rows[0], cols[0]] = part + given if change else given
 
 
-def _paste_clipped(onto: Array, values: Array, down: Array, along: Array) -> None:
-    """`paste` where some values stick out: one offset after the other."""
-    for row, picked in _alike(down):
-        for col, both in _alike(along[picked]):
-            chosen = picked[both]
-            rows = _overlap(row, values.shape[1], onto.shape[1])
-            cols = _overlap(col, values.shape[2], onto.shape[2])
-            if rows is not None and cols is not None:
-                onto[chosen, rows[0], cols[0]] = values[chosen, rows[1], cols[1]]
+def _runs(ends: Array, count: int) -> Iterator[slice]:
+    """Copies that follow each other, up to each of the ends."""
+    return map(slice, (0, *ends.tolist()), (*ends.tolist(), count))
 
 
-def _alike(offsets: Array) -> Iterator[tuple[int, Array]]:
-    """(offset, which copies have it) for each offset that occurs."""
-    for offset in np.unique(offsets).tolist():
-        yield offset, np.flatnonzero(offsets == offset)
+def _alike(down: Array, along: Array) -> Iterator[Array]:
+    """Which copies have each of the offsets that occur."""
+    for row in np.unique(down).tolist():
+        picked = np.flatnonzero(down == row)
+        for col in np.unique(along[picked]).tolist():
+            yield picked[along[picked] == col]
 
 
 def _overlap(offset: int, length: int, size: int) -> tuple[slice, slice] | None:

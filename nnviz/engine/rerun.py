@@ -6,19 +6,23 @@ All that does not read the changed values is taken from the trace of the first r
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import ArgumentError
-from .boxes import Run, plan
+from .alike import together
+from .boxes import plan
 from .executor import Program, each, lockstep, shelf, thread_count, threads
 from .graph import INPUT
 from .layer import Array, Call, Mode, Shape
+from .moves import lightened, lined_up
 from .region import Region, Sheet, paste
+from .replay import Run
 from .trace import Trace
 from .walk import Draw, descendants, forward
 
@@ -75,7 +79,7 @@ def _checked(model: Model, trace: Trace, changed: Mapping[str, Array]) -> dict[s
 
 MEMORY = 256 << 20
 """What `rerun_boxes` may take at a time, in bytes, where nothing else is said."""
-CHUNK = 16 << 20
+CHUNK = 12 << 20
 """The largest step of one batch of copies should take about this much; smaller ones would stay in
 cache but cost more calls than they save, and threads wait for each other at every call."""
 
@@ -103,31 +107,22 @@ def rerun_boxes(
     Equal to full recomputation to rounding; see `boxes` for how. The copies are cut into batches by
     their number and the memory alone, so the bits are the same for any number of threads.
     """
-    if trace.train or not trace.whole:
-        raise ArgumentError(
-            "rerun_boxes needs a whole trace (keep=None) of a run without mode.train"
-        )
-    if isinstance(memory, bool) or not isinstance(memory, int | np.integer) or memory < 1:
-        raise ArgumentError(f"memory must be a whole number of bytes, at least 1, got {memory!r}")
-    if not 0 <= sample < len(trace.input):
-        raise ArgumentError(f"no picture {sample} in a trace of {len(trace.input)}")
-    for name in {*want, source} - {INPUT}:
-        model.node(name)
+    _check(model, trace, {*want, source}, sample, memory)
     boxes = _checked_boxes(boxes, model.shapes[source], source)
     # Down the cols: neighbours then read the same cols of a dense layer's weights.
     order = np.lexsort((boxes[:, 0], boxes[:, 1]))
-    boxes = boxes[order]
-    made = plan(model, source, boxes, want)
-    base = {name: _one(trace, name, sample) for name in made.reads}
+    sorts = together(model, source, boxes[order], want)
+    order = order[np.concatenate(sorts)]
+    ends = np.cumsum([0, *map(len, sorts)]).tolist()
+    plans = [lightened(plan(model, source, boxes[order[a:b]], want)) for a, b in pairwise(ends)]
+    base = {name: _one(trace, name, sample) for name in plans[0].reads}
     fills = _checked_values(values, boxes, base[source])
-    fills = fills[order] if fills.ndim == 4 and len(fills) > 1 else fills
-    run = Run.of(made, base)
-    parts, at_once = _batches(len(boxes), made.numbers, base[source].itemsize, memory)
 
-    def outputs(copies: slice) -> dict[str, Array]:
-        with shelf.borrow(arena=True) as scratch:
-            region = made.start.part(copies)
-            fresh, old = _filled(base[source], region, boxes[copies], copies, fills)
+    def outputs(run: Run, copies: Array, here: Array) -> dict[str, Array]:
+        with shelf.borrow(arena=True, roomy=True) as scratch:
+            region = run.plan.start.part(copies)
+            given = fills[here] if fills.ndim == 4 and len(fills) > 1 else fills
+            fresh, old = _filled(base[source], region, boxes[here], given)
             # A quick way's last digits must not pass for a change where there is none.
             alike = (fresh == old).all(axis=(1, 2, 3))
             found = run.outputs(fresh, copies, Mode(scratch=scratch, private=True))
@@ -136,10 +131,33 @@ def rerun_boxes(
                 found[name][alike] = base[name]
             return found
 
-    with threads(min(thread_count(), at_once)):
-        done = each([partial(outputs, part) for part in parts])
-    back = np.argsort(order)
+    # An even number of one size, so that all threads of a small machine end together.
+    by, work, at_once = 2 if len(plans) == 1 else 1, [], thread_count()
+    for run, (first, stop) in zip(Run.several(plans, base), pairwise(ends), strict=True):
+        count, alike = stop - first, lined_up(run.plan)
+        size, fit = _batch(count, run.plan.numbers, base[source].itemsize, memory, by)
+        for i in range(0, count, size):
+            part = i + np.argsort(alike[i : i + size], kind="stable")
+            work.append(partial(outputs, run, part, order[first + part]))
+        at_once = min(at_once, fit)
+    with threads(at_once):
+        done = each(work)
+    back = np.argsort(np.concatenate([some.args[2] for some in work]))
     return {name: np.concatenate([part[name] for part in done])[back] for name in want}
+
+
+def _check(model: Model, trace: Trace, names: Collection[str], sample: int, memory: Any) -> None:
+    """An error where `rerun_boxes` is asked for what is not there."""
+    if trace.train or not trace.whole:
+        raise ArgumentError(
+            "rerun_boxes needs a whole trace (keep=None) of a run without mode.train"
+        )
+    if isinstance(memory, bool) or not isinstance(memory, int | np.integer) or memory < 1:
+        raise ArgumentError(f"memory must be a whole number of bytes, at least 1, got {memory!r}")
+    if not 0 <= sample < len(trace.input):
+        raise ArgumentError(f"no picture {sample} in a trace of {len(trace.input)}")
+    for name in {*names} - {INPUT}:
+        model.node(name)
 
 
 def _one(trace: Trace, name: str, sample: int) -> Array:
@@ -148,17 +166,17 @@ def _one(trace: Trace, name: str, sample: int) -> Array:
     return trace.values(name, chunk)[sample - trace.chunks[chunk].start]
 
 
-def _batches(
-    count: int, numbers: tuple[int, int], itemsize: int, memory: int
-) -> tuple[list[slice], int]:
-    """The cut of the copies into batches, and how many batches may be worked on at once."""
+def _batch(
+    count: int, numbers: tuple[int, int], itemsize: int, memory: int, by: int
+) -> tuple[int, int]:
+    """How many copies make a batch, and how many batches may be worked on at once.
+
+    by: what the number of batches is a multiple of, where there are so many copies."""
     step, every = (max(1, n * itemsize) for n in numbers)
-    # An even number of one size, so that all threads of a small machine end together.
-    by_step = 2 * max(1, round(count * step / CHUNK / 2))
-    by_memory = 2 * -(-count // (2 * max(1, memory // (2 * every))))
+    by_step = by * max(1, round(count * step / CHUNK / by))
+    by_memory = by * -(-count // (by * max(1, memory // (2 * every))))
     size = -(-count // max(by_step, by_memory))
-    parts = [slice(i, min(count, i + size)) for i in range(0, count, size)]
-    return parts, max(1, memory // (every * size))
+    return size, max(1, memory // (every * size))
 
 
 def _checked_boxes(boxes: Any, shape: Shape, source: str) -> Array:
@@ -196,12 +214,9 @@ def _checked_values(values: Any, boxes: Array, base: Array) -> Array:
     return fills
 
 
-def _filled(
-    base: Array, region: Region, boxes: Array, copies: slice, fills: Array
-) -> tuple[Array, Array]:
+def _filled(base: Array, region: Region, boxes: Array, fills: Array) -> tuple[Array, Array]:
     """The source's regions (copies, *region.size, channels), with the boxes filled and as it is."""
-    given = fills[copies] if fills.ndim == 4 and len(fills) > 1 else fills
-    old = Sheet.of(base, region, 0.0).cut(region)
+    given, old = fills, Sheet.of(base, region, 0.0).cut(region)
     if fills.shape == base.shape:
         given = Sheet.of(fills, region, 0.0).cut(region)
     sizes = boxes[:, 2:] - boxes[:, :2]

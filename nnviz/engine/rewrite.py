@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from ..errors import ArgumentError
+from .boundary import of_model
 from .folding import folds
 from .graph import Node
 from .head import head_kind, head_node
@@ -14,6 +15,7 @@ from .model import Model
 from .walk import leading_to
 
 
+@of_model
 def with_input(
     model: Model, spec: InputSpec | None = None, *, classes: Sequence[str] | None = None
 ) -> Model:
@@ -37,6 +39,7 @@ def with_input(
     return told
 
 
+@of_model
 def drop_softmax(model: Model) -> Model:
     """The model without its head's softmax (or the logarithm of one) or sigmoid: its output is the
     logits.
@@ -49,6 +52,7 @@ def drop_softmax(model: Model) -> Model:
     return _without(model, {head.name: head.inputs[0]}, {}, head_kind="logits")
 
 
+@of_model
 def fold_batch_norm(model: Model, keep: Collection[str] = ()) -> Model:
     """Every batch normalization next to a layer with weights, multiplied into them; and as it is
     the same, every constant that is added to the channels or that they are multiplied by.

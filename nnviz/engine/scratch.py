@@ -24,16 +24,28 @@ PATIENCE = 8
 """After so many programs that had no use for a size, its buffers are let go."""
 
 
+HUGE = 1 << 21
+"""Bytes of a large page of memory. What is as long begins on one: walks over large arrays are
+quicker by a twentieth where the system gives such pages."""
+
+
 def _room(size: int) -> int:
-    """`size` bytes rounded up by an eighth at most: chunks of nearly one size share buffers."""
+    """`size` bytes rounded up by an eighth at most: chunks of nearly one size share buffers. From
+    a large page on there is room for a begin on one; what is never touched costs nothing."""
     step = max(64, 1 << max(0, size.bit_length() - 4))
-    return -(-size // step) * step
+    room = -(-size // step) * step
+    return room + HUGE if room >= HUGE else room
+
+
+def _begin(buffer: Array) -> int:
+    """Where in a buffer its array begins."""
+    return -buffer.ctypes.data % HUGE if buffer.nbytes >= 2 * HUGE else 0
 
 
 def owner(array: Any) -> Any:
     """What owns an array's memory."""
-    while getattr(array, "base", None) is not None:
-        array = array.base
+    while (below := getattr(array, "base", None)) is not None:
+        array = below
     return array
 
 
@@ -46,17 +58,21 @@ class Scratch:
         self._kept: list[Array] = []
         self._held: list[Array] = []
         self._idle: dict[int, int] = {}
-        self.arena = False
+        self.arena = self.roomy = False
 
     def _take(self, shape: Sequence[int], dtype: Any, lent: list[Array]) -> Array:
         dtype = np.dtype(dtype)
         size = math.prod(shape) * dtype.itemsize
         room = _room(size)
-        self._idle[room] = 0
         free = self._free[room]
+        if not free and self.roomy:
+            larger = [r for r, some in self._free.items() if some and room < r <= 4 * room]
+            free = self._free[min(larger)] if larger else free
         buffer = free.pop() if free else np.empty(room, np.uint8)
+        self._idle[buffer.nbytes] = 0
         lent.append(buffer)
-        return buffer[:size].view(dtype).reshape(shape)
+        begin = _begin(buffer)
+        return buffer[begin : begin + size].view(dtype).reshape(shape)
 
     def temp(self, shape: Sequence[int], dtype: Any) -> Array:
         """An uninitialised array until `layer_done`."""
@@ -76,12 +92,30 @@ class Scratch:
         """All temporaries are free again."""
         self._give_back(self._temps)
 
-    def keep_only(self, arrays: Iterable[Array]) -> None:
-        """What `keep` gave is free again, but for the memory behind these arrays."""
+    @property
+    def mark(self) -> int:
+        """What `keep` gives from now on comes after this mark."""
+        return len(self._kept)
+
+    def keep_only(self, arrays: Iterable[Array], mark: int = 0) -> None:
+        """What `keep` gave after the mark is free again, but for the memory behind these arrays."""
         alive = {id(owner(array)) for array in arrays}
-        dead = [buffer for buffer in self._kept if id(buffer) not in alive]
-        self._kept = [buffer for buffer in self._kept if id(buffer) in alive]
-        self._give_back(dead)
+        later = self._kept[mark:]
+        self._kept[mark:] = [buffer for buffer in later if id(buffer) in alive]
+        self._give_back([buffer for buffer in later if id(buffer) not in alive])
+
+    def freed(self, array: Array) -> Array:
+        """The array, as a copy where its memory is lent."""
+        own = owner(array)
+        return array.copy() if any(own is buffer for buffer in self._kept) else array
+
+    def alone(self, array: Array, others: Iterable[Array], mark: int = 0) -> bool:
+        """Whether `keep` gave the memory of this array after the mark, and none of the others lies
+        in it: whoever has the array may write over it."""
+        own = owner(array)
+        whole = array.flags.c_contiguous and array.flags.writeable
+        mine = whole and any(own is buffer for buffer in self._kept[mark:])
+        return mine and all(owner(other) is not own for other in others)
 
     def hold(self, arrays: Iterable[Array]) -> None:
         """The same, and these arrays live on until `let_go`, whatever is kept besides."""
@@ -114,11 +148,14 @@ class ScratchShelf:
         self._lock = threading.Lock()
 
     @contextmanager
-    def borrow(self, arena: bool) -> Iterator[Scratch]:
-        """A scratch for one program; with an arena its `keep` arrays die with the program."""
+    def borrow(self, arena: bool, roomy: bool = False) -> Iterator[Scratch]:
+        """A scratch for one program; with an arena its `keep` arrays die with the program.
+
+        roomy: where none is free that fits, an array may be lent a buffer of up to four times its
+            size: for programs of which each needs other sizes."""
         with self._lock:
             scratch = self._spare.pop() if self._spare else Scratch()
-        scratch.arena = arena
+        scratch.arena, scratch.roomy = arena, roomy
         try:
             yield scratch
         finally:

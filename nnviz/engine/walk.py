@@ -68,25 +68,34 @@ class Sums:
     """Gradients by name, added in one place.
 
     The first array is kept as it came and never written to (it may be somebody's); a second one
-    makes a new array; from then on it is ours and is added to in place. Adding in place at once
-    would count an array that came by two ways more than once.
+    makes a new array (from `new`); from then on it is ours and is added to in place. Adding in
+    place at once would count an array that came by two ways more than once.
     """
 
-    def __init__(self, mode: Mode | None = None) -> None:
-        self.arrays: dict[str, Array] = {}
-        self._ours: set[str] = set()
-        self._mode = mode or Mode()
+    def __init__(
+        self,
+        arrays: Mapping[str, Array] | None = None,
+        new: Callable[[Shape, Any], Array] = np.empty,
+        mode: Mode | None = None,
+    ) -> None:
+        self.arrays: dict[str, Array] = dict(arrays or {})
+        self._new, self._ours, self._mode = new, set[str](), mode or Mode()
 
-    def add(self, name: str, array: Array) -> None:
-        """Add `array` to what is there under `name`."""
+    def add(self, name: str, array: Array, spare: bool = False) -> None:
+        """Add `array` to what is there under `name`; spare: nobody else has the array."""
         if name not in self.arrays:
             self.arrays[name] = array
         elif name in self._ours:
             self._mode.do(np.add, self.arrays[name], array, out=self.arrays[name])
+        elif spare and array.dtype == np.result_type(self.arrays[name], array):
+            self._mode.do(np.add, array, self.arrays[name], out=array)
+            self.arrays[name] = array
+            self._ours.add(name)
         else:
-            first = self.arrays[name]
-            self.arrays[name] = np.empty(first.shape, np.result_type(first, array))
-            self._mode.do(np.add, first, array, out=self.arrays[name])
+            there = self.arrays[name]
+            dtype = np.result_type(there, array)
+            self.arrays[name] = self._new(there.shape, dtype)
+            self._mode.do(np.add, there, array, out=self.arrays[name])
             self._ours.add(name)
 
     def pop(self, name: str) -> Array | None:
@@ -247,49 +256,72 @@ def backward(
     named in `until` and (with `params`) of the parameters, keyed `home/param`, save those that
     `gather` has taken; rows: the chunk's own of the batch.
     """
-    sums, wanted, learned = Sums(Mode(notes=notes)), {}, Sums()
-    for name, dy in seeds.items():
-        sums.add(name, dy)
+    sums, wanted, learned = Sums(seeds, scratch.keep, Mode(notes=notes)), dict[str, Array](), Sums()
+    ours = _Ours(scratch, sums.arrays, wanted)
     for node in reversed(nodes):
-        got = sums.pop(node.name)
-        if got is None:
+        if (got := sums.pop(node.name)) is None:
             continue
         if node.name in until:
             wanted[node.name] = got
-        layer = node.layer
+        layer, part = node.layer, None
         needs_dx = any(name in live for name in node.inputs)
         needs_grads = params and layer.trainable and bool(layer.params)
         if not (needs_dx or needs_grads):
             continue
-        call = _with(calls[node.name], scratch=scratch, notes=notes)
-        part, couples = None, call.mode.train and layer.couples
-        if couples:
+        spare = rule_for is None and ours.alone(got)
+        call = _for(calls[node.name], scratch, spare, notes=notes)
+        if couples := call.mode.train and layer.couples:
             part = layer.backward_part(got, call)
             scratch.layer_done()
-            call = _with(call, totals=part)
-        if needs_grads and not (gather and gather.put(node, rows, got, call)):
-            for key, grad in layer.grads(got, call).items():
-                learned.add(f"{homes[node.name]}/{key}", grad)
+            call = _for(call, scratch, spare, part, notes)
+        learns = needs_grads and not (gather and gather.put(node, rows, got, call))
+        together = learns and needs_dx and rule_for is None and not couples
+        if learns:
+            dx, found = layer.gradients(got, call) if together else (None, layer.grads(got, call))
             scratch.layer_done()
+            for key, grad in found.items():
+                learned.add(f"{homes[node.name]}/{key}", scratch.freed(grad))
         if not needs_dx:
             continue
-        rule = _rule(node, rule_for)
         if couples:
-            call = _with(call, totals=(yield layer.backward_total, part))
-        dx = rule(layer, got, call)
+            call = _for(call, scratch, spare, (yield layer.backward_total, part), notes)
+        if not together:
+            dx = _rule(node, rule_for)(layer, got, call)
         scratch.layer_done()
-        for name, array in zip(node.inputs, as_tuple(dx, node), strict=True):
+        dxs = as_tuple(dx, node)
+        for i, name in enumerate(node.inputs):
             if name in live:
-                sums.add(name, array)
-    for name in until:  # what the first of the nodes read
-        if (got := sums.pop(name)) is not None:
-            wanted[name] = got
+                sums.add(name, dxs[i], spare=ours.alone(dxs[i], *dxs[:i], *dxs[i + 1 :]))
+        ours.settle()
+    wanted |= {name: sums.arrays[name] for name in until if name in sums.arrays}
     return wanted, learned.arrays
 
 
-def _with(call: Call, **mode: Any) -> Call:
-    """The call with other settings of its mode."""
-    return replace(call, mode=replace(call.mode, **mode))
+class _Ours:
+    """Whose memory is whose on the way back: gradients lie in a scratch, from here on, and are
+    still wanted where one of the tables has them."""
+
+    def __init__(self, scratch: Scratch, *held: Mapping[str, Array]) -> None:
+        self._scratch, self._mark, self._held = scratch, scratch.mark, held
+
+    def _wanted(self) -> list[Array]:
+        return [array for table in self._held for array in table.values()]
+
+    def alone(self, array: Array, *others: Array) -> bool:
+        """Whether an array is nobody else's, neither a table's nor one of the others."""
+        return self._scratch.alone(array, [*self._wanted(), *others], self._mark)
+
+    def settle(self) -> None:
+        """What is no longer wanted is free; being in cache, it soon holds the next gradients."""
+        self._scratch.keep_only(self._wanted(), self._mark)
+
+
+def _for(
+    call: Call, scratch: Scratch, spare: bool, totals: Any = None, notes: Notes | None = None
+) -> Call:
+    """The call as the way back has it."""
+    mode = Mode(train=call.mode.train, scratch=scratch, spare=spare, totals=totals, notes=notes)
+    return Call(call.xs, call.y, call.saved, mode, call.chunk)
 
 
 def _rule(node: Node, rule_for: RuleFor | None) -> Callable[..., Any]:

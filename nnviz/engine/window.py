@@ -10,7 +10,7 @@ A size is `(rows, cols)`. A box is `(top, left, bottom, right)`, half open as in
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -22,6 +22,10 @@ Size = tuple[int, int]
 Box = tuple[int, int, int, int]
 Pads = tuple[tuple[int, int], tuple[int, int]]
 Cut = tuple[int | None, int | None, int | None]
+Cells = int | np.ndarray
+"""A place along one axis, or those of many boxes."""
+Ends = tuple[Cells, Cells]
+"""The first place along one axis and one past the last."""
 
 
 class Window(Protocol):
@@ -103,21 +107,29 @@ class SlidingWindow:
         return rows, cols
 
     def touched(self, box: Box, size: Size) -> Box:
-        out, pads = self.out_size(size), self.padding(size)
-        first, last = [], []
-        for axis in (0, 1):
-            stride, front = self.stride[axis], pads[axis][0]
-            low = -(-(box[axis] + front - self.reach[axis] + 1) // stride)
-            high = (box[axis + 2] - 1 + front) // stride + 1
-            first.append(min(max(low, 0), out[axis]))
-            last.append(max(min(high, out[axis]), first[axis]))
-        return first[0], first[1], last[0], last[1]
+        return _box(self.touched_along(a, box[a], box[a + 2], size) for a in (0, 1))
 
     def needed(self, box: Box, size: Size) -> Box:
-        pads = self.padding(size)
-        first = [box[a] * self.stride[a] - pads[a][0] for a in (0, 1)]
-        last = [(box[a + 2] - 1) * self.stride[a] - pads[a][0] + self.reach[a] for a in (0, 1)]
-        return first[0], first[1], last[0], last[1]
+        return _box(self.needed_along(a, box[a], box[a + 2], size) for a in (0, 1))
+
+    def touched_along(self, axis: int, first: Cells, end: Cells, size: Size) -> Ends:
+        """`touched` along one axis alone, of one box or of many."""
+        out, front = self.out_size(size)[axis], self.padding(size)[axis][0]
+        stride = self.stride[axis]
+        low = -(-(first + front - self.reach[axis] + 1) // stride)
+        low = np.minimum(np.maximum(low, 0), out)
+        return low, np.maximum(np.minimum((end - 1 + front) // stride + 1, out), low)
+
+    def needed_along(self, axis: int, first: Cells, end: Cells, size: Size) -> Ends:
+        """`needed` along one axis alone, of one box or of many."""
+        front, stride = self.padding(size)[axis][0], self.stride[axis]
+        return first * stride - front, (end - 1) * stride - front + self.reach[axis]
+
+
+def _box(spans: Iterable[Ends]) -> Box:
+    """What lies between the ends along the rows and along the cols."""
+    (top, bottom), (left, right) = spans
+    return int(top), int(left), int(bottom), int(right)
 
 
 POINTWISE = SlidingWindow()

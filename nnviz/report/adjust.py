@@ -24,6 +24,8 @@ LEVEL = 0.001
 LAST = 3
 PANELS = 16
 """Histograms in one chart at the most."""
+SMALL = 4
+"""Histograms that stand in half of the page at the most."""
 NAMED = 4
 """Layers whose share of zeros is named one by one at the most."""
 GAP = 0.02
@@ -147,7 +149,10 @@ def answers(study: Study, health: Health) -> Figure | None:
         alt=say("list.semicolon").join(
             say("alt.zeros", name=s.name, zero=s.zero, mean=s.mean) for s in shown
         ),
-        chart=chart.histograms(shown, "activation", logarithmic=True),
+        chart=chart.histograms(
+            shown, "activation", logarithmic=True, columns=4 if len(shown) > SMALL else 2
+        ),
+        wide=len(shown) > SMALL,
         numbers=table.numbers | _histograms(health.answers),
     )
 

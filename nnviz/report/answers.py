@@ -7,7 +7,7 @@ import numpy as np
 from ..draw.image import pixels
 from ..draw.samples import spread as evenly_spread
 from .figure import Cell, Figure, rows_of
-from .study import MOST_CLASSES, Study
+from .study import MOST_CLASSES, Study, sureness
 from .words import listing, say
 
 TOP = 5
@@ -46,7 +46,8 @@ def top(study: Study) -> Figure:
     return Figure(
         id="answers",
         title=say("answers.top.title.one" if one else "answers.top.title",
-                  best=first[0], high=shares[best, 0], worst=first[1], low=shares[worst, 0]),
+                  best=first[0], high=sureness(shares[best, 0]), worst=first[1],
+                  low=sureness(shares[worst, 0])),
         caption=say("answers.top.caption", n=count) + say_limit,
         cells=rows_of(cells, 4),
         zoom=227,
@@ -61,7 +62,7 @@ def top(study: Study) -> Figure:
 def _cell(study: Study, i: int, places: np.ndarray, values: np.ndarray) -> Cell:
     """One picture, and a line for each of its likeliest classes."""
     lines = [
-        say("answers.top.line", share=float(share), name=study.class_name(int(place)))
+        say("answers.top.line", share=sureness(share), name=study.class_name(int(place)))
         for place, share in zip(places, values, strict=True)
     ]
     if study.data.y is not None:

@@ -21,9 +21,10 @@ import numpy as np
 
 from ..data import Dataset
 from ..draw.png import png_bytes
+from ..engine.boundary import of_model
 from ..engine.executor import aside, each
 from ..engine.model import Model
-from ..errors import ArgumentError
+from ..errors import ArgumentError, listing
 from ..files import make_folder, npz_bytes, write_bytes
 from ..inspection.evaluation import is_classifier
 from .cache import FOLDER, Cache, digest, digest_of, program
@@ -45,6 +46,7 @@ from .words import WORDS, checked_language, language, speaking
 PAGE, MANIFEST = "index.html", "manifest.json"
 
 
+@of_model
 def write_report(
     model: Model,
     data: Dataset,
@@ -154,8 +156,14 @@ def _write(folder: Path, files: dict[str, bytes], cache: Cache) -> None:
 def _checked(model: Model, data: Dataset, code: str) -> str:
     """The Python that makes the model again, after a check that there can be a report of it."""
     if len(model.input.shape) != 3:
+        page = model.made.get("onnx") or {}
+        names = [side["name"] for side in (page.get("input"), *page.get("others", ())) if side]
+        hint = (
+            f"; --input says which of {listing(names)} are the pictures, --value gives the others"
+        )
         raise ArgumentError(
             f"a report needs a model for pictures, this one's input is {model.input.shape}"
+            f"{hint if len(names) > 1 else ''}"
         )
     model.input.check(data.x)
     # One sigmoid: the lines of the figures speak of two classes.

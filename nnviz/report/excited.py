@@ -22,7 +22,7 @@ from ..inspection.maximize import Decay, Maximized, TotalVariation, maximize
 from .alts import of_signed
 from .crop import crop
 from .figure import Cell, Figure, Scale, rows_of, short_settings
-from .study import Study
+from .study import LARGE, Study
 from .words import ends, listing, say, told
 from .works import which
 
@@ -147,8 +147,8 @@ def ideal_channels(
 
 
 def _climb(study: Study, small: Model) -> dict[str, Any]:
-    """How to climb: pixel by pixel in a small window, by waves where the whole picture is seen."""
-    if small is study.model:
+    """How to climb: pixel by pixel in a small window, by waves in a large one."""
+    if small is study.model or max(small.input.shape[:2]) > LARGE:
         return {"steps": STEPS}
     # The target is scaled by its slope's norm, which falls with the root of the area.
     share = math.sqrt(math.prod(small.input.shape) / math.prod(study.model.input.shape))

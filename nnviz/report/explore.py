@@ -17,8 +17,10 @@ AT_ONCE = 40
 """How many stand there before the others are unfolded."""
 LETTERS = 24
 """Of a class's name under a picture."""
-ROOM = 48
-"""How many pixels wide a large picture is drawn at the most."""
+ROOM, ZOOM = 48, 56
+"""How many pixels wide a large picture is drawn at the most, and about how wide it is shown."""
+FEW = 24
+"""Up to so many pictures, there is room for twice the size."""
 
 
 def pictures(study: Study) -> Figure | None:
@@ -35,7 +37,7 @@ def pictures(study: Study) -> Figure | None:
     caption = say(f"look.pictures.caption{'' if known else '.plain'}")
     if len(chosen) < len(study.data):
         caption += " " + say("look.pictures.some", shown=len(chosen), of=len(study.data))
-    block = _block(study)
+    block = _block(study, len(chosen))
     if block > 1:
         caption += " " + say("look.pictures.block", block=block)
     labels = {"labels": study.labels[chosen]} if known else {}
@@ -44,7 +46,7 @@ def pictures(study: Study) -> Figure | None:
         title=say(f"look.pictures.title{kind}", wrong=wrong, right=more, n=len(chosen)),
         caption=caption,
         cells=[[_cell(study, i, block) for i in chosen.tolist()]],
-        zoom=56,
+        zoom=ZOOM * (1 + (len(chosen) <= FEW)),
         open=max(AT_ONCE, min(wrong, 2 * AT_ONCE)),
         wide=True,
         method=say("look.pictures.method"),
@@ -83,10 +85,11 @@ def _turns(groups: Array) -> Array:
     return turns
 
 
-def _block(study: Study) -> int:
-    """By the means of how many pixels a large picture is drawn small."""
+def _block(study: Study, count: int) -> int:
+    """By the means of how many pixels a large picture is drawn small, as one of so many."""
     rows, cols = study.model.input.shape[:2]
-    return block_for(rows, cols, ROOM) if study.is_large else 1
+    room = ROOM * (1 + (count <= FEW))
+    return block_for(rows, cols, room) if study.is_large else 1
 
 
 def _cell(study: Study, i: int, block: int) -> Cell:

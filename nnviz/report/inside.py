@@ -9,7 +9,6 @@ import numpy as np
 
 from ..draw import spreads as draw_spreads
 from ..draw.anatomy import plane
-from ..draw.colour import class_colours
 from ..draw.image import number
 from ..draw.samples import spread as evenly_spread
 from ..engine.layer import Array
@@ -17,6 +16,7 @@ from ..inspection.anatomy import Distributions, Embedding, distributions, embedd
 from ..inspection.anatomy.spread import Spread
 from .figure import Figure
 from .study import Study
+from .why import legend
 from .words import say, told
 
 SAMPLED = 64
@@ -25,8 +25,10 @@ POINTS = 500
 """Points of the embedding at the most."""
 BARS = 24
 """Layers in one chart at the most."""
-LEGEND = 24
-"""Classes in a legend at the most."""
+TOLD = 24
+"""Classes whose middles a reader who cannot see the chart is told, at the most."""
+EACH = 3
+"""So many pictures of each class at least, on average: else neighbours tell nothing."""
 APART, MIXED = 0.8, 0.5
 """From which share of neighbours of one class on classes are called apart, and below which
 mixed."""
@@ -109,7 +111,8 @@ def arranged(study: Study) -> Figure:
     title = say("embedding.title.plain")
     if labels is not None:
         caption += " " + say("embedding.caption.classes")
-        if 1 < len(np.unique(labels)) < len(labels) and not result.warnings:
+        count = len(np.unique(labels))
+        if 1 < count <= len(labels) // EACH and not result.warnings:
             near = neighbours(result.points, labels)
             kind = "apart" if near >= APART else "mixed" if near < MIXED else "partly"
             title = say(f"embedding.title.{kind}", near=near)
@@ -122,7 +125,7 @@ def arranged(study: Study) -> Figure:
         caption=caption,
         alt=_spoken(study, result),
         chart=plane(result),
-        legend=_legend(study, labels),
+        legend=[] if labels is None else legend(study, labels),
         warnings=told(result.warnings, ()),
         method=say("how.embedding", node=node),
         paper="Pearson 1901",
@@ -154,18 +157,7 @@ def _spoken(study: Study, result: Embedding) -> str:
             name=study.class_name(int(c)),
             place=", ".join(number(float(v)) for v in result.points[result.labels == c].mean(0)),
         )
-        for c in np.unique(result.labels)[:LEGEND]
+        for c in np.unique(result.labels)[:TOLD]
     ]
     joined = say("list.semicolon").join(middles)
     return say("alt.scatter.classes", n=len(result.points), middles=joined)
-
-
-def _legend(study: Study, labels: Array | None) -> list[tuple[str, str]]:
-    """The classes' colours; of very many the first, and that there are more."""
-    if labels is None:
-        return []
-    palette, seen = class_colours(labels), np.unique(labels).tolist()
-    shown = [(f"#{palette[c].tobytes().hex()}", study.class_name(c)) for c in seen[:LEGEND]]
-    if len(seen) > LEGEND:
-        shown.append(("transparent", say("limit.more", count=len(seen) - LEGEND)))
-    return shown

@@ -26,6 +26,8 @@ MOST = 5
 ZOOM = 96
 """Five pictures of 28, 32 or 45 pixels fit side by side into half of the page, each pixel whole."""
 CONTRAST = "integrated_gradients"
+LARGE_PATH = 24
+"""Gradients along its path where pictures are large; what is left over stands under the maps."""
 
 
 def shown(study: Study) -> tuple[str, ...]:
@@ -62,6 +64,8 @@ def options_of(study: Study, name: str) -> dict[str, Any]:
     if name == "lrp":
         return {"composite": "epsilon_plus"}
     options: dict[str, Any] = {"seed": study.seed} if method.stochastic and study.seed else {}
+    if name == CONTRAST and study.is_large:
+        options["steps"] = LARGE_PATH
     return options | ({"baseline": fill_for(study)} if "baseline" in method.options else {})
 
 
@@ -75,7 +79,7 @@ def beside_each_other(study: Study) -> Figure:
     chosen = hardest(study)
     targets = study.predicted[chosen]
     names = [study.class_name(int(t)) for t in targets]
-    results, warnings = _explained(study, chosen, targets)
+    results, warnings = _explained(study)
     rows, row_heads = [[study.original(i) for i in chosen]], [say("methods.picture")]
     for name, result in results.items():
         maps = study.maps(result.values)
@@ -114,29 +118,33 @@ def beside_each_other(study: Study) -> Figure:
     )
 
 
-def _explained(
-    study: Study, chosen: list[int], targets: Array
-) -> tuple[dict[str, Attribution], list[str]]:
+def _explained(study: Study) -> tuple[dict[str, Attribution], list[str]]:
     """Each method's maps, and for those that cannot explain this model a line that says why."""
     results: dict[str, Attribution] = {}
     failed = []
     for name in shown(study):
         try:
-            results[name] = (
-                covered(study).result
-                if name == "occlusion"
-                else explain(
-                    study.judged,
-                    study.data.x[chosen],
-                    targets,
-                    method=name,
-                    **options_of(study, name),
-                )
-            )
+            results[name] = explained(study, name)
         except NnvizError as error:
             if name != "occlusion" or study.methods:
                 failed.append(say("methods.failed", name=name_of(name), reason=error))
     return results, failed
+
+
+def explained(study: Study, name: str) -> Attribution:
+    """A method's maps of the right answers that were least sure, for these answers; computed once
+    for all that need them."""
+    if name == "occlusion":
+        return covered(study).result
+    chosen = hardest(study)
+    found: Attribution = study.once(
+        f"explained-{name}",
+        lambda: explain(study.judged, study.data.x[chosen], study.predicted[chosen], method=name,
+                        **options_of(study, name)),
+        Attribution,
+        ("pick",),
+    )  # fmt: skip
+    return found
 
 
 def _row(

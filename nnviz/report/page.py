@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -19,7 +20,7 @@ from .look import Island
 from .packed import island
 from .plan import Plan
 from .study import SURE, Study
-from .words import HTML_LANG, language, say, terms, tight, words
+from .words import HTML_LANG, language, listing, say, terms, tight, words
 
 UNREADABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 """Signs that HTML does not allow."""
@@ -68,6 +69,27 @@ def width_of(cell: Cell, figure: Figure) -> int:
     return own * factor_for(own, figure.zoom)
 
 
+PART = re.compile(r"[!-~]+?(?:(?<=[_/])(?=\w)|(?![!-~]))")
+"""Of a line, what is not to be broken: a word, or a part of a name such as `great_` or `conv1/`."""
+LETTER, WIDEST = 7.2, 112
+"""Pixels of a letter under a picture, on average; and of a column that is as wide as its words."""
+
+
+def parts(text: str) -> list[str]:
+    """Text where it may be broken in the middle of names, behind `_` and `/`: it does not look cut
+    there."""
+    return re.split(r"(?<=[_/])(?=\w)", text)
+
+
+def column_of(figure: Figure) -> int:
+    """How many pixels wide a figure's columns of tiles are: as the tiles, or as the longest word
+    under them, if they are smaller."""
+    labels = [cell.label for row in figure.cells for cell in row]
+    longest = max((len(part) for label in labels for part in PART.findall(label)), default=0)
+    own = width_of(figure.cells[-1][0], figure)
+    return max(own, min(WIDEST, math.ceil(LETTER * longest)))
+
+
 def finding_width(cell: Cell) -> int:
     """The findings' pictures are about 84 pixels wide."""
     own = cell.picture.shape[1]
@@ -101,9 +123,8 @@ def purpose(study: Study) -> str:
         outputs = int(np.prod(study.model.output_shape))
         return say("purpose.plain", rows=rows, cols=cols, outputs=outputs)
     count = study.judged.output_shape[0]
-    names = [study.class_name(i) for i in range(min(count, 12))]
-    more = ", …" if count > len(names) else ""
-    return say("purpose", rows=rows, cols=cols, classes=count, names=", ".join(names) + more)
+    names = listing(study.class_name(i) for i in range(count))
+    return say("purpose", rows=rows, cols=cols, classes=count, names=names)
 
 
 def render(
@@ -122,16 +143,16 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["tight"] = tight
+    environment.filters.update(tight=tight, parts=parts, squeezed=squeezed)
     environment.globals.update(
         data_uri=data_uri,
         island=island,
         bar_uri=bar_uri,
         width_of=width_of,
+        column_of=column_of,
         chart_width=chart_width,
         finding_width=finding_width,
     )
-    environment.filters["squeezed"] = squeezed
     looks = Island(study, files)
     text = environment.get_template("page.html").render(
         look=looks,

@@ -240,7 +240,7 @@ def _why(study: Study) -> Iterable[Step]:
         yield Step("why", "occlusion", _fallen(study, lambda: why.covered(study).figure),
                    reads=("pick",), needs=covered)  # fmt: skip
     yield Step("why", "methods", _fallen(study, lambda: methods.beside_each_other(study)),
-               reads=of_pictures, needs=covered)  # fmt: skip
+               reads=of_pictures, needs=covered, dear=45 if study.is_large else 0)  # fmt: skip
     if methods.is_chosen(study, methods.CONTRAST):
         yield Step("why", "contrast", _fallen(study, lambda: methods.contrast(study)), reads=())
     if occluded:
@@ -253,7 +253,7 @@ def _why(study: Study) -> Iterable[Step]:
         yield Step("why", "saliency", _fallen(study, lambda: why.matrix(study, "saliency")),
                    reads=("pick",))  # fmt: skip
     yield Step("why", "trust", lambda: trust.told(study), trust.Told, of_pictures,
-               covered if study.is_large else (), dear=40)  # fmt: skip
+               (*covered, "methods") if study.is_large else (), dear=40)  # fmt: skip
     if not occluded:
         yield Step("why", "advice-why", lambda: [say("todo.trust")], list[str], ())
         return

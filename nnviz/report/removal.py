@@ -35,7 +35,7 @@ on the page; of `methods` the rows are the methods."""
 
 
 @dataclass(frozen=True)
-class Told:
+class Worth:
     """Of a row's maps: the method, and the mean value of what they explain before, after their
     brightest pixels were taken away, and after a random map's were."""
 
@@ -50,15 +50,22 @@ def fallen(study: Study, figure: Figure | None) -> Figure | None:
     is."""
     if figure is None or not rows_of(figure) or "pictures" not in figure.numbers:
         return figure
-    said = _said(figure.id, told(study, figure), len(figure.numbers["pictures"]))
+    said = _said(figure.id, worth(study, figure), len(figure.numbers["pictures"]))
     return replace(figure, caption=" ".join([figure.caption, *said]))
 
 
 def against(figure: Figure, marks: Mapping[str, str]) -> str:
-    """What speaks against the methods whose maps a figure shows, of what does against each."""
+    """What speaks against the methods whose maps a figure shows, of what does against each: a
+    sentence for all of which the same is said."""
+    said: dict[str, list[str]] = {}
+    for method in dict.fromkeys(rows_of(figure).values()):
+        if marks.get(method):
+            said.setdefault(marks[method], []).append(name_of(method))
     return " ".join(
-        filter(None, (marks.get(name) for name in dict.fromkeys(rows_of(figure).values())))
-    )
+        say("trust.marked" if len(names) == 1 else "trust.marked.several", name=listing(names),
+            marks=words)
+        for words, names in said.items()
+    )  # fmt: skip
 
 
 def rows_of(figure: Figure) -> dict[str, str]:
@@ -68,8 +75,8 @@ def rows_of(figure: Figure) -> dict[str, str]:
     return {row: method for row, method in known.items() if row in figure.numbers}
 
 
-def told(study: Study, figure: Figure) -> list[Told]:
-    """What taking the brightest pixels away does, row by row; see `Told`."""
+def worth(study: Study, figure: Figure) -> list[Worth]:
+    """What taking the brightest pixels away does, row by row; see `Worth`."""
     rows, chosen = rows_of(figure), figure.numbers["pictures"]
     asked: dict[str, tuple[Any, list[str]]] = {}
     for row in rows:
@@ -84,7 +91,7 @@ def told(study: Study, figure: Figure) -> list[Told]:
         )  # fmt: skip
         before, random = float(got.before.mean()), float(got.random.mean())
         for row, after in zip(names, got.after, strict=True):
-            found[row] = Told(rows[row], before, float(after.mean()), random)
+            found[row] = Worth(rows[row], before, float(after.mean()), random)
     return [found[row] for row in rows]
 
 
@@ -116,7 +123,7 @@ def _cost(probability: Array, boxes: Array, size: Sequence[int]) -> Array:
     return found / np.maximum(over, 1)
 
 
-def _said(figure: str, found: Sequence[Told], n: int) -> list[str]:
+def _said(figure: str, found: Sequence[Worth], n: int) -> list[str]:
     one = "" if n > 1 else ".one"
     if figure.startswith("mistakes"):
         answer, truth = found
@@ -141,9 +148,3 @@ def marks_of(found: Sanity | None) -> str:
     words = {PICTURE: say("trust.picture"), ANY_CLASS: say("trust.any_class"),
              BLANK: say("trust.blank"), EMPTY: say("trust.empty")}  # fmt: skip
     return "" if found is None else say("and").join(words[mark] for mark in found.marks)
-
-
-def marked(method: str, found: Sanity | None) -> str:
-    """What the sanity check says against a method, or nothing."""
-    marks = marks_of(found)
-    return say("trust.marked", name=name_of(method), marks=marks) if marks else ""

@@ -17,14 +17,15 @@ from ..errors import NnvizError
 from ..inspection.attribution import METHODS, explain
 from ..inspection.evaluation import Sanity, Scores
 from ..inspection.evaluation.sanity import forgotten, learnt, noticed
-from ..inspection.evaluation.scores import Judge, Score
+from ..inspection.evaluation.scores import Judge, Score, falls
+from ..inspection.evaluation.scores.measures import evidence
 from ..inspection.results import Attribution
 from .figure import Figure, Table
-from .methods import CONTRAST, name_of, options_of
+from .methods import CONTRAST, explained, name_of, options_of, shown
 from .plain import kept
-from .removal import SHARE, marked, marks_of
+from .removal import SHARE, marks_of
 from .study import Study, fill_for
-from .why import covered, guide_settings, guided, hardest
+from .why import guide_settings, guided, hardest
 from .words import heads, listing, say
 
 JUDGED = (
@@ -35,9 +36,10 @@ JUDGED = (
 and `rectified_cam` are Grad-CAM with two other rules."""
 CAMS = {"grad_cam": "plain", "guided_cam": "guided", "rectified_cam": "rectified"}
 STEPS, DRAWS = 10, 10
-PATH = 16
+PATH, SHORT = 16, 8
 """Gradients along the path of integrated gradients: by Gauss and Legendre's rule its maps are those
-of 50, for what is asked of them here."""
+of 50, for what is asked of them here; and on the way of a large picture through a destroyed network
+so few that they still are (correlation 0.99)."""
 PICTURES, SMALL = 12, 4096
 """How many pictures are judged, where they have no more pixels than this; else as few as the
 occlusion figure shows."""
@@ -52,12 +54,17 @@ DEAR = ("occlusion", "guide", "integrated_gradients")
 
 @dataclass(frozen=True)
 class Trust:
-    """What was found: scores and, where it could be had, the sanity check, by method."""
+    """What was found: scores and, where it could be had, the sanity check, by method.
+
+    fell: by method, the mean probability before, after its maps' first pixels were taken away, and
+    after the random control's were.
+    """
 
     scores: Mapping[str, Scores]
     sane: Mapping[str, Sanity]
     chosen: list[int]
     decoys: Mapping[str, Array]
+    fell: Mapping[str, tuple[float, float, float]]
 
     def believed(self) -> list[str]:
         """The methods that are surely better than every control and pass the sanity check, the best
@@ -77,16 +84,9 @@ class Trust:
             return say("verdict.trust.unknown")
         if not good:
             return say("verdict.trust.none", of=len(self.scores), n=n)
-        before, after, random = self.falls(good[0])
+        before, after, random = self.fell[good[0]]
         return say("verdict.trust", good=len(good), of=len(self.scores), n=n, share=SHARE,
                    best=name_of(good[0]), before=before, after=after, random=random)  # fmt: skip
-
-    def falls(self, name: str) -> tuple[float, float, float]:
-        """The mean probability before, after, and after the random control's pixels went."""
-        every = [self.scores[name].fall(i, SHARE) for i in range(len(self.chosen))]
-        after = np.mean([curve for _, curve in every], axis=0)
-        random = 1 + self.scores[name].controls.index("random")
-        return float(np.mean([b for b, _ in every])), float(after[0]), float(after[random])
 
 
 @kept
@@ -107,8 +107,8 @@ def told(study: Study) -> Told:
 
 
 def against(sane: Mapping[str, Sanity]) -> dict[str, str]:
-    """What the sanity check says against each method."""
-    return {name: marked(name, one) for name, one in sane.items()}
+    """What the sanity check says against each method, or nothing."""
+    return {name: marks_of(one) for name, one in sane.items()}
 
 
 def judged(study: Study) -> Trust:
@@ -122,6 +122,7 @@ def judged(study: Study) -> Trust:
                      seed=study.seed)  # fmt: skip
     homes = learnt(study.judged)
     ruins = [forgotten(study.judged, homes, RUINS * study.seed + k) for k in range(count)]
+    results: dict[str, Attribution] = {}
     scores: dict[str, Scores] = {}
     sane: dict[str, Sanity] = {}
     decoys: dict[str, Array] = {}
@@ -131,18 +132,42 @@ def judged(study: Study) -> Trust:
             result = (_had(study, name) if few else None) or explain(
                 study.judged, data.x, targets, method=method, **options
             )
+            if name in CAMS and same(result, results.get("grad_cam")):
+                continue
             scores[name] = judge.scores(result)
+            results[name] = result
             if data.decoys is not None:
                 other = replace(judge, truth=data.decoys)
                 decoys[name] = other.scores(result).of("pointing")
             # Occlusion asks the network again for every place: dear where the picture is large.
             if homes and (method != "occlusion" or not few):
                 n, k = (SANE, 1) if _is_dear(name) else (len(data), count)
+                short = {"steps": SHORT} if few and name == CONTRAST else {}
                 sane[name] = noticed(study.judged, data.x[:n], targets[:n], result, ruins[:k],
-                                     options=options, seed=study.seed)  # fmt: skip
+                                     options=options | short, seed=study.seed)  # fmt: skip
         except NnvizError:
             continue
-    return Trust(scores, sane, chosen, decoys)
+    return Trust(scores, sane, chosen, decoys, _fell(study, data.x, targets, results))
+
+
+def same(one: Attribution, other: Attribution | None) -> bool:
+    """Whether two readings of a method are one: where no ReLU lies between its node and the answer,
+    the rules for ReLUs change nothing."""
+    return other is not None and np.array_equal(one.values, other.values)
+
+
+def _fell(
+    study: Study, x: Array, targets: Array, results: Mapping[str, Attribution]
+) -> dict[str, tuple[float, float, float]]:
+    """`Trust.fell`; asked for this very share, which need not be a point of the curves."""
+    if not results:
+        return {}
+    maps = np.stack([evidence(result) for result in results.values()])
+    found = falls(study.judged, x, maps, tuple(targets.tolist()), share=SHARE,
+                  fill=fill_for(study), seed=study.seed)  # fmt: skip
+    before, random = float(found.before.mean()), float(found.random.mean())
+    return {name: (before, float(after.mean()), random)
+            for name, after in zip(results, found.after, strict=True)}  # fmt: skip
 
 
 def _is_few(study: Study) -> bool:
@@ -160,9 +185,10 @@ def _judged_by(study: Study, few: bool) -> list[int]:
 
 def _had(study: Study, name: str) -> Attribution | None:
     """The maps of these pictures that a dear figure has already, or None."""
-    if name == "occlusion":
-        return covered(study).result
-    return guided(study) if name == "guide" else None
+    if name == "guide":
+        return guided(study)
+    there = name in shown(study) and options_of(study, name) == _asked(study, name)[1]
+    return explained(study, name) if there else None
 
 
 def _names(study: Study) -> list[str]:
@@ -184,7 +210,7 @@ def _asked(study: Study, name: str) -> tuple[str, dict[str, Any]]:
         return "occlusion", guide_settings(study)
     if name in CAMS and name != "grad_cam":
         return "grad_cam", {"rule": CAMS[name]}
-    more = {"steps": PATH} if name == CONTRAST else {}
+    more = {"steps": PATH} if name == CONTRAST and not study.is_large else {}
     return name, options_of(study, name) | more
 
 
@@ -199,7 +225,7 @@ def table(study: Study, trust: Trust) -> Figure | None:
     rows = []
     for name in names:
         found, sane = trust.scores[name], trust.sane.get(name)
-        before, after, _ = trust.falls(name)
+        before, after, _ = trust.fell[name]
         one = found["insertion_minus_deletion"]
         unbeaten = [say(f"control.{name}") for name in _unbeaten(one)]
         passed = marks_of(sane) or say("trust.passes")
@@ -214,7 +240,7 @@ def table(study: Study, trust: Trust) -> Figure | None:
         row += [f"{trust.decoys[name].mean():.0%}"] if trust.decoys else []
         rows.append(row)
     any_one = trust.scores[names[0]]
-    random = trust.falls(names[0])
+    random = trust.fell[names[0]]
     foot = [say("control.random"), f"{random[0]:.2f} → {random[2]:.2f}",
             _plain(float(any_one.of("insertion_minus_deletion", "random").mean()))]  # fmt: skip
     foot += [""] * (len(head) - 3)

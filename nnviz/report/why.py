@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..draw.colour import DIVERGING, SEQUENTIAL, class_colours, limits
+from ..draw.colour import DIVERGING, REST, SEQUENTIAL, class_colours, coloured, limits
 from ..draw.image import heat, opaque
 from ..engine.layer import Array
 from ..inspection.attribution import (
@@ -19,7 +19,7 @@ from ..inspection.attribution import (
     occlusion,
     saliency,
 )
-from ..inspection.results import same_for_every_class
+from ..inspection.results import Attribution, same_for_every_class
 from .alts import of_map, of_signed, place_of
 from .asked import every_class
 from .figure import Cell, Figure, Frame, Look, Scale, short_settings
@@ -27,8 +27,13 @@ from .plain import kept
 from .study import GREY, MOST_CLASSES, Study, fill_for, patch_for
 from .words import ends, heads, listing, place_words, say, told
 
-LEGEND = 24
-"""Classes in a legend at the most, the most frequent ones."""
+PAPERS = (
+    "Simonyan et al. 2013, arXiv:1312.6034; Springenberg et al. 2014, arXiv:1412.6806; "
+    "Zeiler and Fergus 2013, arXiv:1311.2901"
+)
+"""Of the three rules."""
+LIKELY = 3
+"""Of a large picture's likeliest classes, how many are asked for."""
 MOST_COVERED = 5
 """How many pictures are covered place by place, which is what costs most."""
 
@@ -175,7 +180,7 @@ def guide(study: Study) -> Figure:
     counts = result.counts(study.judged.output_shape[0])
     palette = class_colours(result.predicted)
     asked = ", ".join(f"{key}={value!r}" for key, value in settings.items())
-    named = [(int(c), study.class_name(int(c)), f"#{palette[c].tobytes().hex()}")
+    named = [(int(c), study.class_name(int(c)), hexed(palette[c]))
              for c in np.unique(result.predicted)]  # fmt: skip
     for k, name in enumerate(names):
         grid = result.probability[k].reshape(down, along)
@@ -205,7 +210,7 @@ def guide(study: Study) -> Figure:
         row_heads=heads("guide.rows"),
         col_heads=names,
         scale=scale,
-        legend=_legend(study, result),
+        legend=legend(study, result.predicted),
         zoom=112,
         wide=study.is_large,
         warnings=told(result.warnings, names),
@@ -274,16 +279,17 @@ def _guide_title(study: Study, result: Occlusion, chosen: list[int], targets: Ar
     )
 
 
-def _legend(study: Study, result: Occlusion) -> list[tuple[str, str]]:
-    """The colours of the classes that were answered somewhere."""
-    assert result.predicted is not None
-    palette = class_colours(result.predicted)
-    classes, counts = np.unique(result.predicted, return_counts=True)
-    often = np.sort(classes[np.argsort(-counts, kind="stable")[:LEGEND]])
-    shown = [(f"#{palette[c].tobytes().hex()}", study.class_name(int(c))) for c in often]
-    if len(classes) > LEGEND:
-        shown.append(("transparent", say("limit.more", count=len(classes) - LEGEND)))
-    return shown
+def legend(study: Study, classes: Array) -> list[tuple[str, str]]:
+    """The colours of the classes among these, and one for all that have none of their own."""
+    palette, own = class_colours(classes), coloured(classes)
+    shown = [(hexed(palette[c]), study.class_name(int(c))) for c in own]
+    more = len(np.unique(classes)) - len(own)
+    return shown + ([(hexed(np.array(REST, np.uint8)), say("limit.more", count=more))] * bool(more))
+
+
+def hexed(colour: Array) -> str:
+    """A colour as styles have it."""
+    return f"#{colour.tobytes().hex()}"
 
 
 def matrix(study: Study, method: str) -> Figure:
@@ -297,9 +303,10 @@ def matrix(study: Study, method: str) -> Figure:
     numbers, looks = every_class(study, explain, hardest(study), plain)
     numbers["pictures"] = np.array(picks)
     called = "Grad-CAM" if method == "cam" else heads("method.gradient")[0]
-    result, tops = None, []
-    for rule in RULES:
-        result = explain(study.judged, x, targets, rule=rule)
+    results = {rule: explain(study.judged, x, targets, rule=rule) for rule in RULES}
+    results, one = _different(results)
+    tops = []
+    for rule, result in results.items():
         drawn = study.maps(result.values)
         low, high = limits(drawn, signed=False)
         tops.append(high)
@@ -319,17 +326,17 @@ def matrix(study: Study, method: str) -> Figure:
         )  # fmt: skip
         warnings += told(result.warnings, names, say(f"rule.{rule}"))
         warnings += _same(study, method, rule)
-    assert result is not None
-    node = result.provenance.node
+    node = next(iter(results.values())).provenance.node
     row_heads = [
         say("methods.picture"),
         *(say("rule.row", rule=say(f"rule.{rule}"), top=top)
-          for rule, top in zip(RULES, tops, strict=True)),
+          for rule, top in zip(results, tops, strict=True)),
     ]  # fmt: skip
+    same = " " + say(f"{method}.one", node=node) if one else ""
     return Figure(
         id=method,
-        title=say(f"{method}.title"),
-        caption=say(f"{method}.caption", node=node) + study.dots,
+        title=say(f"{method}.title.one" if same else f"{method}.title"),
+        caption=say(f"{method}.caption", node=node) + same + study.dots,
         cells=rows,
         row_heads=row_heads,
         col_heads=names,
@@ -337,15 +344,20 @@ def matrix(study: Study, method: str) -> Figure:
         zoom=84,
         warnings=list(dict.fromkeys(warnings)),
         method=say(f"how.{method}", node=node),
-        paper="Simonyan et al. 2013, arXiv:1312.6034; Springenberg et al. 2014, arXiv:1412.6806; "
-        "Zeiler and Fergus 2013, arXiv:1311.2901"
-        + ("; Selvaraju et al. 2017, arXiv:1610.02391" if method == "cam" else ""),
+        paper=PAPERS + ("; Selvaraju et al. 2017, arXiv:1610.02391" if method == "cam" else ""),
         code=f"{study.model_code}\n{study.data_code}\n"
         f'map_ = nv.{explain.__name__}(model, data.x[{picks}], {targets.tolist()}, rule="guided")',
         numbers=numbers,
         looks=looks,
         wide=True,
     )
+
+
+def _different(results: dict[str, Attribution]) -> tuple[dict[str, Attribution], bool]:
+    """The readings that are not all one and the same; whether they were, so that one is left."""
+    first, *others = results.values()
+    one = all(np.array_equal(first.values, other.values) for other in others)
+    return (dict([next(iter(results.items()))]) if one else results), one
 
 
 def map_name(method: str, rule: str) -> str:
@@ -355,8 +367,8 @@ def map_name(method: str, rule: str) -> str:
 
 def _same(study: Study, method: str, rule: str) -> list[str]:
     """A warning where the first pick's maps do not depend on the class that is asked for."""
-    classes = list(range(min(study.judged.output_shape[0], MOST_CLASSES)))
-    i = study.picks[0]
+    i, most = study.picks[0], LIKELY if study.is_large else MOST_CLASSES
+    classes = np.sort(np.argsort(-study.probabilities[i], kind="stable")[:most]).tolist()
     x = np.repeat(study.data.x[i : i + 1], len(classes), axis=0)
     maps = {"saliency": saliency, "cam": grad_cam}[method](study.judged, x, classes, rule=rule)
     if not same_for_every_class(maps.values):

@@ -114,10 +114,16 @@ def deep_filters(study: Study, node: str, ident: str = "filters-deep") -> Figure
     tiles = [heat(k[..., c], -top, top, DIVERGING) for c in range(shown.shape[-1]) for k in shown]
     whole = sheet(tiles, len(shown), gap=1)
     alt = say("alt.sheet", n=len(tiles))
+    caption = say("filters.caption.deep", n=len(shown), channels=shown.shape[-1])
+    if shown.shape[-1] == result.values.shape[-1]:
+        caption += which(range(len(shown)), count)
+    else:
+        caption += " " + say("limit.sheet", filters=len(shown), of=count, channels=shown.shape[-1],
+                             all=result.values.shape[-1])  # fmt: skip
     return Figure(
         id=ident,
         title=say("filters.title.deep", n=count, node=node),
-        caption=say("filters.caption.deep", n=len(shown), channels=shown.shape[-1]),
+        caption=caption,
         alt=alt,
         cells=[[Cell(whole, "", alt)]],
         scale=Scale(-top, top, DIVERGING, ends("scale.against_for")),

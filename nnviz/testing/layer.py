@@ -131,6 +131,13 @@ def check_scratch(s: Subject) -> None:
         _same(s, [call.y], [plain.y], f"forward {said(train)} {hint}")
         _same(s, dxs, backward(s.layer, s.dy, plain), f"backward {said(train)} {hint}")
         _same(s, grads, s.layer.grads(s.dy, plain), f"grads {said(train)} {hint}")
+        if not s.layer.differentiable:
+            continue
+        dx, together = s.layer.gradients(s.dy, borrowed)
+        scratch.layer_done()
+        both = f"gradients, which takes both at once, {said(train)} {hint}"
+        _same(s, dx if isinstance(dx, tuple) else (dx,), dxs, both)
+        _same(s, together, grads, both)
 
 
 def check_private(s: Subject) -> None:
@@ -145,6 +152,9 @@ def check_private(s: Subject) -> None:
         hint = f"{said(train)} when its input was spare, or y gone (does it not forget?)"
         _same(s, backward(s.layer, s.dy, call), backward(s.layer, s.dy, plain), f"backward {hint}")
         _same(s, s.layer.grads(s.dy, call), s.layer.grads(s.dy, plain), f"grads {hint}")
+        wanted, spare = backward(s.layer, s.dy, plain), replace(plain.mode, spare=True)
+        dxs = backward(s.layer, s.dy.copy(), replace(plain, mode=spare))
+        _same(s, dxs, wanted, f"backward {said(train)}, its gradient spare,")
 
 
 def check_repeats(s: Subject) -> None:

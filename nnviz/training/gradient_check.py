@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.boundary import of_model
 from ..engine.graph import Node
 from ..engine.layer import Array, Call, Mode
 from ..engine.model import Model
@@ -120,6 +121,7 @@ class GradientCheck:
         return "\n".join(lines)
 
 
+@of_model
 def check_gradients(
     model: Model, x: Any, y: Any, *, loss: str | Loss = "categorical_crossentropy", seed: int = 0
 ) -> GradientCheck:

@@ -8,12 +8,12 @@ and the optimizer makes one step.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from ..engine.executor import Program, chunk_slices, lockstep, shelf
+from ..engine.executor import Program, chunk_slices, lockstep, one_blas_thread, shelf
 from ..engine.folding import pooled_first
 from ..engine.graph import INPUT
 from ..engine.layer import Array, Call, Layer
@@ -98,7 +98,7 @@ def train_step(
     before = [(node.layer, dict(node.layer.buffers)) for node in model.nodes]
     # What overflows shows in the loss and the gradients, which are checked.
     quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
-    with quiet, shelf.borrow(arena=True) as shared:
+    with quiet, one_blas_thread, shelf.borrow(arena=True) as shared:
         gather = Gather(nodes, model.shapes, len(batch), targets.dtype, shared)
         done = lockstep([program(i) for i in range(len(chunks))])
         total = sum(part for part, _, _ in done)
@@ -127,20 +127,22 @@ def _added(parts: Iterable[dict[str, Array]]) -> dict[str, Array]:
 
 
 def finite(array: Array) -> bool:
-    """Whether all numbers are; a sum finds most in one pass, only an odd sum is looked into."""
-    return bool(np.isfinite(array.sum()) or np.isfinite(array).all())
+    """Whether all numbers are; the sum of their squares, one quick product, finds all that are not,
+    and only where it overflows is each looked at."""
+    return bool(np.isfinite(np.vdot(array, array)) or np.isfinite(array).all())
 
 
-def _follow(model: Model, calls: dict[str, Call]) -> Program[None]:
-    """Let running statistics follow the batch, node by node: all chunks meet at each."""
-    for node in model.nodes:
-        if node.layer.buffers and node.layer.trainable and node.name in calls:
-            layer = node.layer
+def _follow(model: Model, calls: Mapping[str, Call]) -> Program[None]:
+    """Let running statistics follow the batch, in the order of the nodes, where all chunks meet."""
+    kept = [n for n in model.nodes if n.layer.buffers and n.layer.trainable and n.name in calls]
 
-            def follow(met: Sequence[Call], layer: Any = layer) -> None:
-                layer.buffers.update(layer.new_buffers(met))
+    def follow(met: Sequence[Mapping[str, Call]]) -> None:
+        for node in kept:
+            found = node.layer.new_buffers([calls[node.name] for calls in met])
+            node.layer.buffers.update(found)
 
-            yield follow, calls[node.name]
+    if kept:  # every meeting costs all threads a wait
+        yield follow, calls
 
 
 def right_answers(y: Array, t: Array) -> int:

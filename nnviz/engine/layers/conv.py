@@ -12,9 +12,14 @@ from .. import patches, winograd
 from ..initializers import Spec, check_initializer, initializer
 from ..layer import Array, Call, Layer, Mode, Shape, need_picture, pair, whole
 from ..lines import channel_sums
-from ..window import Pads, SlidingWindow
+from ..window import POINTWISE, Pads, SlidingWindow
 
 Padding = str | Sequence[Sequence[int]]
+UNPADDED = ("valid", "same", ((0, 0), (0, 0)))
+"""What leaves a window of one cell without padding."""
+
+LIGHTER = 0.8
+"""From this share of the products on it is no use to look at what moves alone."""
 
 
 def check_padding(value: Any) -> str | Pads:
@@ -74,6 +79,8 @@ class Conv2D(Layer):
     repeats = True
 
     def window(self, i: int = 0) -> SlidingWindow:
+        if self.kernel_size == self.strides == (1, 1) and self.padding in UNPADDED:
+            return POINTWISE
         return SlidingWindow(self.kernel_size, self.strides, self.padding, self.dilation_rate)
 
     def out_shape(self, *shapes: Shape) -> Shape:
@@ -117,6 +124,17 @@ class Conv2D(Layer):
         out = self.window().out_size(size)
         return patches.correlate(x, weight, **kind, out=out, mode=mode, bias=bias), None
 
+    def moves_by(self, size: tuple[int, int]) -> bool:
+        weight = self.params["weight"].shape
+        none, rest = ((0, 0), (0, 0)), {k: v for k, v in self._kind(size).items() if k != "pads"}
+        reached = size[0] + 4, size[1] + 2 * weight[1] - 2
+        fits = winograd.suits(weight, **rest, pads=none, size=reached)
+        return fits and winograd.share(*size, weight[1]) <= LIGHTER
+
+    def moved_by(self, change: Array, mode: Mode) -> Array:
+        weight = self.laid(self.param("weight", change.dtype))
+        return winograd.answer_to(change, weight, mode=mode)
+
     def backward(self, dy: Array, call: Call) -> Array:
         size, weight = call.x.shape[1:3], self.laid(self.param("weight", dy.dtype))
         kind = self._kind(size)
@@ -134,6 +152,15 @@ class Conv2D(Layer):
         else:
             weight = patches.kernel_gradient(call.x, dy, kernel=kernel, **kind, mode=call.mode)
         return self._with_bias(self.laid(weight), dy)
+
+    def gradients(self, dy: Array, call: Call) -> tuple[Any, dict[str, Array]]:
+        size, weight = call.x.shape[1:3], self.laid(self.param("weight", dy.dtype))
+        kind = self._kind(size)
+        plain = type(self).backward is Conv2D.backward and type(self).grads is Conv2D.grads
+        if not plain or not winograd.suits(weight.shape, **kind, size=size):
+            return super().gradients(dy, call)
+        dx, of_weight = winograd.gradients(call.x, dy, weight, pads=kind["pads"], mode=call.mode)
+        return dx, self._with_bias(self.laid(of_weight), dy)
 
     def _with_bias(self, weight: Array, dy: Array) -> dict[str, Array]:
         """The gradients: the weight's, and the bias's where there is one."""

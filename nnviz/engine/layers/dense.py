@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
 from functools import partial
 from typing import Any
 
@@ -13,8 +13,8 @@ from ..executor import each
 from ..initializers import Spec, check_initializer, initializer
 from ..layer import Array, Call, Layer, Mode, Shape, whole
 from ..lines import PART_BYTES
+from ..tiles import SMALL
 from ..window import POINTWISE, SlidingWindow
-from ..winograd import SMALL
 
 MANY = 1 << 25
 """Multiply-adds that are worth a thread's while."""
@@ -111,22 +111,22 @@ class Dense(Layer):
         return {**weight, "bias": dy.sum(axis=0)} if self.use_bias else weight
 
     def answer_to(self, change: Array, top: Array, left: Array, size: tuple[int, int]) -> Array:
-        """change · W over the changed rows of W alone: copies that begin at one col and at nearly
-        one row are laid on a strip of the map, with zeros above and below, and multiplied together
-        map row by map row. Each call costs more than a few zeros."""
+        """change · W over the changed rows of W alone: each copy's map rows by themselves, in the
+        order of the map, so that those of all copies that lie at one place meet W together."""
         count, high, wide, channels = change.shape
         weight = self.param("weight", change.dtype).reshape(*size, channels, self.units)
-        y = np.empty((count, self.units), change.dtype)
-        order = np.lexsort((top, left))
-        lines = change.reshape(count, high, wide * channels)
-        for first, stop in _strips(top[order], left[order], high - 1):
-            here = order[first:stop]
-            row, col = int(top[here[0]]), int(left[here[0]])
-            down = top[here] - row
-            strip = np.zeros((high + int(down[-1]), len(here), wide * channels), change.dtype)
-            strip[down[:, None] + np.arange(high), np.arange(len(here))[:, None]] = lines[here]
-            part = weight[row : row + len(strip), col : col + wide]
-            y[here] = (strip @ part.reshape(len(strip), -1, self.units)).sum(axis=0)
+        places = ((top[:, None] + np.arange(high)) * size[1] + left[:, None]).ravel()
+        order = np.argsort(places, kind="stable")
+        lines = np.take(change.reshape(count * high, -1), order, axis=0)
+        made = np.empty((count * high, self.units), change.dtype)
+        starts = [0, *(np.flatnonzero(np.diff(places[order])) + 1).tolist(), len(order)]
+        for first, stop in itertools.pairwise(starts):
+            row, col = divmod(int(places[order[first]]), size[1])
+            part = weight[row, col : col + wide].reshape(-1, self.units)
+            np.matmul(lines[first:stop], part, out=made[first:stop])
+        back = np.empty_like(order)
+        back[order] = np.arange(len(order))
+        y: Array = np.take(made, back, axis=0).reshape(count, high, self.units).sum(axis=1)
         return y
 
     @classmethod
@@ -137,18 +137,6 @@ class Dense(Layer):
             (cls(3, everywhere=True), ((4, 3, 2),)),
             (cls(2, everywhere=True), ((3, 4),)),
         ]
-
-
-def _strips(top: Array, left: Array, reach: int) -> Iterator[tuple[int, int]]:
-    """Runs (first, stop) of places, sorted by left and then top, that have one left and whose tops
-    lie no farther apart than `reach`."""
-    ends = [*(np.flatnonzero(np.diff(left)) + 1).tolist(), len(left)]
-    first = 0
-    for end in ends:
-        while first < end:
-            stop = first + int(np.searchsorted(top[first:end], top[first] + reach, "right"))
-            yield first, stop
-            first = stop
 
 
 def _parts(weight: Array, dtype: Any) -> list[slice]:

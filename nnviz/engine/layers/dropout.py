@@ -59,7 +59,7 @@ class Dropout(Layer):
         return dy if call.saved is None else self._only(call.saved, dy, call.mode)
 
     def _only(self, kept: Array, x: Array, mode: Mode) -> Array:
-        y = np.multiply(x, kept, out=mode.new(x.shape, x.dtype))
+        y = np.multiply(x, kept, out=mode.over(x))
         y *= 1 / (1 - self.rate)
         return y
 

@@ -9,8 +9,13 @@ import numpy as np
 
 from ...errors import ArgumentError
 from ..layer import Array, Call, Layer, Mode, Shape, whole
-from ..lines import channel_sums, in_cache, lines, spread
+from ..lines import channel_dots, channel_sums, in_cache, lines, spread
 from ..window import POINTWISE, SlidingWindow
+
+NEAR = 16.0
+"""Where no channel's squared mean is above so many times its variance, x may stand for x − μ in a
+sum, and μ be taken off afterwards: the few digits that cancel are not missed, and no walk is made
+over the map to take it off first."""
 
 
 class _Moments(NamedTuple):
@@ -19,6 +24,11 @@ class _Moments(NamedTuple):
     n: int
     mean: Array
     squares: Array
+
+    @property
+    def near(self) -> bool:
+        """Whether the means are small beside the deviations; not where a number is NaN."""
+        return bool((self.n * self.mean**2 <= NEAR * self.squares).all())
 
 
 class _Saved(NamedTuple):
@@ -72,9 +82,12 @@ class BatchNormalization(Layer):
     def forward_part(self, *xs: Array, mode: Mode) -> _Moments:
         (x,) = xs
         count = x.size // x.shape[-1]
-        mean = channel_sums(x) / count
-        _, squares = _sums_around(x, spread(mean, x), None)
-        return _Moments(count, mean.astype(np.float64), squares.astype(np.float64))
+        mean = channel_sums(x, np.float64) / count
+        found = _Moments(count, mean, channel_dots(x, x) - count * mean**2)
+        if found.near:
+            return found
+        gaps = lines(x) - spread(mean, x)
+        return found._replace(squares=channel_dots(*(gaps.reshape(x.shape),) * 2))
 
     def forward_total(self, parts: Sequence[_Moments]) -> _Moments:
         """Chan, Golub, LeVeque 1979: moments of two sets as moments of their union."""
@@ -97,26 +110,22 @@ class BatchNormalization(Layer):
         inverse = (1 / np.sqrt(variance.astype(np.float64) + self.epsilon)).astype(x.dtype)
         saved = _Saved(mean.astype(x.dtype), inverse, batch)
         y = mode.new(x.shape, x.dtype)
-        if mode.private and batch is None:
-            return self._straight(x, y), saved
-        centre, shift = spread(saved.mean, x), spread(self.param("beta", x.dtype), x)
-        scale = spread(self.param("gamma", x.dtype) * inverse, x)
-        for given, made in in_cache(lines(x), lines(y)):
-            np.subtract(given, centre, out=made)
-            made *= scale
-            made += shift
+        if mode.private if batch is None else batch.near:
+            return self._straight(x, y, mean, variance), saved
+        flat = np.subtract(lines(x), spread(saved.mean, x), out=lines(y))
+        flat *= spread(self.param("gamma", x.dtype) * inverse, x)
+        flat += spread(self.param("beta", x.dtype), x)
         return y, saved
 
     def on_patches(self, *xs: Array, inside: Callable[[], Array | None], mode: Mode) -> Array:
         (x,) = xs
-        return self._straight(x, mode.new(x.shape, x.dtype))
+        moments = self.buffers["moving_mean"], self.buffers["moving_variance"]
+        return self._straight(x, mode.new(x.shape, x.dtype), *moments)
 
-    def _straight(self, x: Array, y: Array) -> Array:
-        """What prediction gives, written into y: one walk less than forward takes, whose way loses
-        no digits where the mean is large."""
-        mean, variance = (
-            self.buffers[name].astype(np.float64) for name in ("moving_mean", "moving_variance")
-        )
+    def _straight(self, x: Array, y: Array, mean: Array, variance: Array) -> Array:
+        """s x + t, written into y: one walk less than forward's way, which loses no digits where
+        the mean is large."""
+        mean, variance = mean.astype(np.float64), variance.astype(np.float64)
         factor = self.params["gamma"] / np.sqrt(variance + self.epsilon)
         scale, shift = spread(factor, x), spread(self.params["beta"] - mean * factor, x)
         for given, made in in_cache(lines(x), lines(y)):
@@ -125,8 +134,14 @@ class BatchNormalization(Layer):
         return y
 
     def backward_part(self, dy: Array, call: Call) -> tuple[Array, Array]:
-        plain, normal = _sums_around(call.x, spread(call.saved.mean, dy), dy)
-        return plain, normal * call.saved.inverse
+        saved: _Saved = call.saved
+        plain = channel_sums(dy, np.float64)
+        if saved.batch is not None and saved.batch.near:
+            along = channel_dots(dy, call.x) - plain * saved.batch.mean
+        else:
+            gaps = np.subtract(lines(call.x), spread(saved.mean, dy))
+            along = channel_dots(dy, gaps.reshape(dy.shape))
+        return plain, along * saved.inverse
 
     def backward_total(self, parts: Sequence[tuple[Array, Array]]) -> Any:
         plain, normal = parts[0]
@@ -136,25 +151,27 @@ class BatchNormalization(Layer):
 
     def backward(self, dy: Array, call: Call) -> Array:
         saved: _Saved = call.saved
-        dx = call.mode.new(dy.shape, dy.dtype)
-        flat, scale = lines(dx), self.param("gamma", dy.dtype) * saved.inverse
-        if saved.batch is None:
-            np.multiply(lines(dy), spread(scale, dy), out=flat)
+        batch, scale = saved.batch, self.param("gamma", dy.dtype) * saved.inverse
+        plain, normal = (call.mode.totals or self.backward_part(dy, call)) if batch else (0, 0)
+        dx = call.mode.over(dy)
+        flat = np.multiply(lines(dy), spread(scale, dy), out=lines(dx))
+        if batch is None:
             return dx
-        plain, normal = call.mode.totals or self.backward_part(dy, call)
-        per_unit = spread(-scale * saved.inverse * normal / saved.batch.n, dy)
-        centre, mean = spread(saved.mean, dy), spread(-scale * plain / saved.batch.n, dy)
-        slope = spread(scale, dy)
-        for given, back, made in in_cache(lines(call.x), lines(dy), flat):
-            np.subtract(given, centre, out=made)
-            made *= per_unit
-            made += mean
-            made += back * slope
+        per_unit = -scale * saved.inverse * normal / batch.n
+        shift, part = -scale * plain / batch.n, call.mode.temp(flat.shape, dy.dtype)
+        if batch.near:
+            np.multiply(lines(call.x), spread(per_unit, dy), out=part)
+            shift -= per_unit * batch.mean
+        else:
+            np.subtract(lines(call.x), spread(saved.mean, dy), out=part)
+            part *= spread(per_unit, dy)
+        flat += part
+        flat += spread(shift, dy)
         return dx
 
     def grads(self, dy: Array, call: Call) -> dict[str, Array]:
         beta, gamma = call.mode.totals or self.backward_part(dy, call)
-        return {"gamma": gamma, "beta": beta}
+        return {"gamma": gamma.astype(dy.dtype), "beta": beta.astype(dy.dtype)}
 
     def new_buffers(self, calls: Sequence[Call]) -> dict[str, Array]:
         batch = calls[0].saved.batch
@@ -164,19 +181,6 @@ class BatchNormalization(Layer):
             k: (keep * self.buffers[k] + (1 - keep) * v).astype(self.buffers[k].dtype)
             for k, v in fresh.items()
         }
-
-
-def _sums_around(x: Array, centre: Array, dy: Array | None) -> tuple[Array, Array]:
-    """Σ dy and Σ (x − centre) · dy for each channel; without dy, Σ (x − centre)²."""
-    width, channels = len(centre), x.shape[-1]
-    sums = np.zeros((2, width), x.dtype)
-    for given, *back in in_cache(lines(x), *([] if dy is None else [lines(dy)])):
-        centred = given - centre
-        if back:
-            sums[0] += np.ones(len(given), x.dtype) @ back[0]
-        sums[1] += np.einsum("rc,rc->c", centred, back[0] if back else centred)
-    plain, squares = sums.reshape(2, -1, channels).sum(axis=1)
-    return plain, squares
 
 
 class LocalResponseNormalization(Layer):

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...engine.graph import INPUT
 from ...engine.layer import Shape
 from ...engine.model import Model
 from ...errors import ArgumentError
@@ -39,7 +38,8 @@ INSTALL = "it needs the package onnx: pip install '.[onnx]' in the checkout, or 
 def to_onnx(model: Model, path: str | Path, outputs: Sequence[str] | None = None) -> Path:
     """Write a model as an ONNX file; the path written (`.onnx` is added where missing).
 
-    Input: (N, channels, rows, cols) or (N, features), float32, prepared as `Model.input` says.
+    Input: (N, channels, rows, cols) or (N, features), float32, prepared as `Model.input` says; of a
+    model read from a file of several inputs each of them by its name.
     Output: as `model.predict` gives it, pictures channels first; or, one after the other, what the
     nodes named in `outputs` give. N is free; parameters of other dtypes become float32. The file is
     checked by `onnx.checker` before it is written.
@@ -71,7 +71,7 @@ def to_proto(model: Model, outputs: Sequence[str] | None = None) -> onnx.ModelPr
         helper.make_graph(
             graph.nodes,
             "nnviz",
-            [described(INPUT, model.input.shape)],
+            [described(name, graph.values[key].shape) for key, name in graph.inputs.items()],
             ends,
             [numpy_helper.from_array(array, name) for name, array in graph.arrays.items()],
         ),

@@ -73,7 +73,8 @@ class Value:
 class Graph:
     """The ONNX graph while it is written.
 
-    arrays: the constants by name. shared: the names of the layers' own, by layer and key.
+    arrays: the constants by name. shared: the names of the layers' own, by layer and key. inputs:
+    the graph's inputs: of which value each is, and its name.
     """
 
     model: Model
@@ -82,15 +83,21 @@ class Graph:
     arrays: dict[str, Array] = field(default_factory=dict)
     shared: dict[tuple[int, str], str] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
+    inputs: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, model: Model) -> Graph:
         """All nodes of a model, written."""
-        graph = cls(model)
-        graph.taken |= {INPUT, *(node.name for node in model.nodes)}
-        graph.values[INPUT] = Value(model.input.shape, {FIRST: INPUT})
+        graph, apart = cls(model), inputs_of(model)
+        cut = {*apart, *(model.node(name).inputs[0] for name in apart)}
+        graph.taken |= {node.name for node in model.nodes if node.name not in cut}
+        for name, wish in (apart or {INPUT: INPUT}).items():
+            graph.inputs[name] = graph.free(wish)
+            shape = model.shapes[name] if apart else model.input.shape
+            graph.values[name] = Value(shape, {FIRST: graph.inputs[name]})
         for node in model.nodes:
-            graph._write(node)
+            if node.name not in cut:
+                graph._write(node)
         return graph
 
     def free(self, wish: str) -> str:
@@ -167,6 +174,18 @@ class Graph:
         assert last.output[-1] == given, f"the last operator of {name} does not give its output"
         self.taken.discard(given)
         last.name = last.output[-1] = name
+
+
+def inputs_of(model: Model) -> dict[str, str]:
+    """Of a model read from a file of several inputs, whose input is all of them in a row: the node
+    that cuts each out, and the file's name of it; empty where the model has one input."""
+    page = model.made.get("onnx") or {}
+    there = {node.name: node for node in model.nodes}
+    found = {side["node"]: side["name"] for side in (page.get("input"), *page.get("others", ()))
+             if page.get("others") and side and side["node"] in there}  # fmt: skip
+    parts = {there[name].inputs[0] for name in found}
+    readers = [node.name for node in model.nodes if INPUT in node.inputs]
+    return found if found and parts == set(readers) else {}
 
 
 @dataclass(frozen=True)

@@ -261,6 +261,24 @@ def _transpose(step: Step, budget: Budget, x: Array) -> Array:
     return x.transpose(step.get("perm"))
 
 
+@folds("Pad")
+def _pad(
+    step: Step, budget: Budget, x: Array, pads: Array | None = None, filler: Array | None = None,
+    axes: Array | None = None,
+) -> Array:  # fmt: skip
+    amounts = step.get("pads") if pads is None else pads.reshape(-1).tolist()
+    which = range(x.ndim) if axes is None else axes.reshape(-1).tolist()
+    if step.get("mode", "constant") != "constant" or min(amounts, default=0) < 0:
+        raise ArgumentError("of a constant only paddings with a constant are read")
+    pairs = [(0, 0)] * x.ndim
+    for i, axis in enumerate(which):
+        pairs[axis] = amounts[i], amounts[i + len(amounts) // 2]
+    shape = [n + sum(pair) for n, pair in zip(x.shape, pairs, strict=True)]
+    budget.allow(shape, x.itemsize, "a constant")
+    number = step.get("value", 0.0) if filler is None else filler.reshape(-1)[0]
+    return np.pad(x, pairs, constant_values=number)
+
+
 @folds("Expand")
 def _expand(step: Step, budget: Budget, x: Array, shape: Array) -> Array:
     full = np.broadcast_shapes(x.shape, tuple(shape.tolist()))

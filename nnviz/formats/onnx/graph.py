@@ -18,6 +18,7 @@ import numpy as np
 
 from ...errors import ArgumentError, FileError, NnvizError, listing, readable
 from ...files import reason
+from .expand import expanded
 from .tensors import Tensors, element_type, need_onnx, read_tensor
 
 OLDEST = 6
@@ -136,7 +137,9 @@ def read_graph(source: Any, memory: int = MEMORY, known: Collection[str] = ()) -
     if not proto.HasField("graph") or not proto.graph.node:
         raise FileError(f"{label} is no ONNX network, or it is damaged: it has no nodes")
     proto = _inlined(proto, label)
-    opset, graph = _opset(proto, label), proto.graph
+    opset = _opset(proto, label)
+    proto = expanded(proto, opset, known, MOST_STEPS, label) if known else proto
+    graph = proto.graph
     weights = Tensors(graph, folder, label, memory)
     weights.check()
     names = [value.name for value in graph.input]

@@ -29,6 +29,13 @@ OPERATORS: dict[str, Handler] = {}
 """Operator -> what makes layers of it; filled by the files of `operators`."""
 
 
+CARRIED = {"Flatten", "Gather", "Identity", "Reshape", "Slice", "Split", "Squeeze", "Transpose",
+           "Unsqueeze"}  # fmt: skip
+"""Operators that leave the numbers of their first input what they are."""
+WIDE = {"1", "6", "7", "11", "12", "13"}
+"""The element types that hold a place: float32 and 64, whole numbers of 32 and 64 bits."""
+
+
 def operator(*names: str) -> Callable[[Handler], Handler]:
     """Enter a handler under these operators."""
 
@@ -160,11 +167,18 @@ class Importer:
         if name in ("Shape", "Size"):
             lengths = self.shape_of(self.value(step, 0))
             return fold(replace(step, op=f"{name}Of"), [lengths], self.budget)
-        if any(isinstance(v, Value) and v.counted for v in given):
-            raise NotBatched("it reads places that are counted through the batch")
         if name not in OPERATORS:
             raise ArgumentError(f"the operator {name} of a computed tensor is not known to nnviz")
-        return OPERATORS[name](self, step)
+        counted = {n: v for n, v in zip(step.inputs, given, strict=True)
+                   if isinstance(v, Value) and v.counted}  # fmt: skip
+        if not counted:
+            return OPERATORS[name](self, step)
+        growth = _growth(name, step, given)
+        self.env |= {n: replace(v, counted=0) for n, v in counted.items()}
+        made = OPERATORS[name](self, step)
+        self.env |= counted
+        every = [made] if isinstance(made, Value | Const) else made
+        return [replace(v, counted=growth) if isinstance(v, Value) else v for v in every]
 
     def as_value(self, step: Step, made: Made) -> Value:
         """A value; a constant becomes a node that gives it for every sample."""
@@ -330,6 +344,19 @@ class Importer:
     def raw(self, step: Step, value: Value) -> Value:
         """The value with all its axes in the file's order."""
         return self.arranged(step, value, value.axes)
+
+
+def _growth(name: str, step: Step, given: Sequence[Made | None]) -> int:
+    """By how much what a step gives grows from one picture to the next (`Value.counted`), where it
+    reads numbers that do: it is the same in another order, and adds up in a sum or a difference."""
+    grown = [v.counted if isinstance(v, Value) else 0 for v in given]
+    if name in ("Add", "Sub") and not step.get("broadcast", 0):
+        return grown[0] + (grown[1] if name == "Add" else -grown[1])
+    if name in CARRIED and not any(grown[1:]):
+        return grown[0]
+    if name == "Cast" and str(step.get("to")) in WIDE:
+        return grown[0]
+    raise NotBatched("it reads places that are counted through the batch")
 
 
 def as_float(array: Array) -> Array:

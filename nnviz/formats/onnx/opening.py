@@ -10,10 +10,10 @@ import numpy as np
 
 from ...engine.model import Model
 from ...engine.rewrite import with_input
-from ...errors import ArgumentError
+from ...errors import ArgumentError, NnvizError
 from .graph import MEMORY, Graph, Port, hostile, label_of, read_graph
-from .importer import known_operators
-from .network import check_known, read
+from .importer import Reading, known_operators
+from .network import Network, check_known, read, walk
 from .notes import with_notes
 from .values import Array, NeedsValue, Shape
 
@@ -54,7 +54,10 @@ def from_onnx(
     values: arrays for the others, by name, the same for every picture (a first axis of 1 where the
         file has the batch), or a number for all of an input; weights or shapes that the file takes
         as inputs are such values. A model whose values are not all known has `run_onnx` alone,
-        which takes a row of each input for each picture.
+        which takes a row of each input for each picture. Where each of them is of floats with the
+        batch in front and no `input` is named, the model's input is a row for each picture: all
+        inputs' numbers one after the other, pictures channels last; the node of each input's name
+        cuts it out again, and `to_onnx` writes the inputs apart.
     output: which of the file's outputs is the model's (the first by default). The nodes of the
         others are there as well, to be inspected by name.
     size: (rows, cols), where the file leaves them free.
@@ -78,10 +81,39 @@ def from_onnx(
                 raise NeedsValue("")
             model = with_notes(network.model(output), graph.metadata, graph.label)
     except NeedsValue as error:
-        return OpenModel(source, graph, error.args[0])
+        joined = None if input else together(graph, given, size)
+        if joined is None or not joined.computes(output):
+            return OpenModel(source, graph, error.args[0])
+        model = with_notes(joined.model(output), graph.metadata, graph.label)
     model = model if classes is None else with_input(model, classes=classes)
     model.source = source
     return model
+
+
+def together(
+    graph: Graph, given: Mapping[str, Array], size: Sequence[int] | None
+) -> Network | None:
+    """The graph read so that each picture has a row of every input without a value; None where the
+    inputs do not go together, or their sizes are not known."""
+    free = [port for port in graph.inputs if port.name not in given]
+    if len(free) < 2 or any(p.dtype is None or p.dtype.kind != "f" or not p.shape for p in free):
+        return None
+    if len({p.shape[0] if isinstance(p.shape[0], int) else None for p in free if p.shape}) > 1:
+        return None
+    try:
+        with hostile(graph.label):
+            shapes = {p.name: fixed_shape(graph, p, None if _is_fixed(p) else size) for p in free}
+            first, *_ = shapes
+            others = {name: shape for name, shape in shapes.items() if name != first}
+            return walk(graph, Reading(first, shapes[first], True, given, declared_batch(free[0]),
+                                       others=others))  # fmt: skip
+    except NnvizError:
+        return None
+
+
+def _is_fixed(port: Port) -> bool:
+    """Whether the file says all of an input's sizes but the batch."""
+    return all(isinstance(s, int) for s in (port.shape or ())[1:])
 
 
 def _stretched(port: Port, value: Any) -> Array:

@@ -26,8 +26,8 @@ def run_onnx(model: Model, inputs: Sequence[Any]) -> list[Array]:
     """
     arrays = [as_array(array, "an input") for array in inputs]
     page = model.made.get("onnx")
-    if page is not None and len(arrays) == 1 and fits(page, arrays[0].shape):
-        return _run(model, page, arrays[0])
+    if page is not None and fits(page, [array.shape for array in arrays]):
+        return _run(model, page, arrays)
     if model.source is None:
         raise ArgumentError(
             "run_onnx wants a model read by nnviz.from_onnx, and arrays that its file takes"
@@ -39,20 +39,38 @@ def run_onnx(model: Model, inputs: Sequence[Any]) -> list[Array]:
     return _outputs(network, arrays)
 
 
-def fits(page: Mapping[str, Any], shape: Sequence[int]) -> bool:
-    """Whether the model's nodes alone give all outputs for an array of this shape."""
-    wanted = page["input"]["shape"]
-    alike = len(wanted) == len(shape) and all(
-        w in (BATCH, s) and s > 0 for w, s in zip(wanted, shape, strict=True)
+def sides(page: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The model's inputs as the file has them: one, or several that each picture has a row of."""
+    return [page["input"], *page.get("others", ())]
+
+
+def fits(page: Mapping[str, Any], shapes: Sequence[Sequence[int]]) -> bool:
+    """Whether the model's nodes alone give all outputs for arrays of these shapes."""
+    wanted = [side["shape"] for side in sides(page)]
+    lengths = {shape[0] for want, shape in zip(wanted, shapes, strict=False)
+               if shape and want[:1] == [BATCH]}  # fmt: skip
+    alike = len(wanted) == len(shapes) and all(
+        len(want) == len(shape)
+        and all(w in (BATCH, s) and s > 0 for w, s in zip(want, shape, strict=True))
+        for want, shape in zip(wanted, shapes, strict=True)
     )
-    return alike and all(output["node"] for output in page["outputs"])
+    return alike and len(lengths) <= 1 and all(output["node"] for output in page["outputs"])
 
 
-def _run(model: Model, page: Mapping[str, Any], array: Array) -> list[Array]:
-    """The model's outputs for its one input."""
+def _joined(every: Sequence[Mapping[str, Any]], arrays: Sequence[Array]) -> Array:
+    """The file's arrays as the model's one input."""
+    parts = [to_ours(array, side) for array, side in zip(arrays, every, strict=True)]
+    if len(parts) == 1:
+        return parts[0]
+    return np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)
+
+
+def _run(model: Model, page: Mapping[str, Any], arrays: Sequence[Array]) -> list[Array]:
+    """The model's outputs for its inputs."""
     wanted = {o["node"] for o in page["outputs"]} - {INPUT}
-    exact = str(array.dtype) == page["input"]["dtype"]
-    trace = model.run_checked(to_ours(array, page["input"]), keep=wanted, prepared=True)
+    exact = all(str(a.dtype) == side["dtype"] for a, side in zip(arrays, sides(page), strict=True))
+    mine = _joined(sides(page), arrays)
+    trace = model.run_checked(mine, keep=wanted, prepared=True)
     return [
         _typed(to_file(trace.input if o["node"] == INPUT else trace[o["node"]].y, o), o, exact)
         for o in page["outputs"]
@@ -150,11 +168,8 @@ def _outputs(network: Network, arrays: Sequence[Array]) -> list[Array]:
     )
     if page["input"] is not None:
         given = dict(zip([p.name for p in network.graph.inputs], arrays, strict=True))
-        sides = [page["input"], *page["others"]]
-        parts = [to_ours(given[side["name"]], side) for side in sides]
-        mine = np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)
-        mine = mine if len(parts) > 1 else parts[0]
-        found[INPUT] = mine
+        every = sides(page)
+        mine = found[INPUT] = _joined(every, [given[side["name"]] for side in every])
         wanted = {n for n in nodes if n not in (None, INPUT)}
         if wanted:
             output = next(p.name for p, m in network.outputs

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 
+from ...engine.boundary import of_model
 from ...engine.graph import INPUT
 from ...engine.layer import Layer
 from ...engine.layers.activation import Pointwise
@@ -47,6 +48,7 @@ class Diagram(Result):
     provenance: Provenance
 
 
+@of_model
 def diagram(model: Model) -> Diagram:
     """A block for the input and for every layer, ranked by their longest way from the input.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ...engine.boundary import of_model
 from ...engine.layer import whole
 from ...engine.layers import Dropout, Flatten, Linear, Permute, Reshape
 from ...engine.model import Model
@@ -31,6 +32,7 @@ class Distributions(Result):
     provenance: Provenance
 
 
+@of_model
 def distributions(model: Model, x: Any, bins: int = 41) -> Distributions:
     """Histograms and moments of all parameters, and of every node's output for pictures `x`.
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...data import Dataset
+from ...engine.boundary import of_model
 from ...engine.executor import each
 from ...engine.graph import INPUT
 from ...engine.input import as_array
@@ -44,6 +45,7 @@ class Embedding(Result):
     provenance: Provenance
 
 
+@of_model
 def embedding(
     model: Model,
     x: Any,

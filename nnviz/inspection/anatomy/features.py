@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ...engine.boundary import of_model
 from ...engine.layer import Array
 from ...engine.model import Model
 from ...errors import ArgumentError
@@ -19,6 +20,7 @@ class FeatureMaps(Result):
     provenance: Provenance
 
 
+@of_model
 def feature_maps(model: Model, x: Any, node: str) -> FeatureMaps:
     """The output of a node for pictures `x` (N, …), or a `Dataset`, channel by channel."""
     shape = model.shapes[model.node(node).name]

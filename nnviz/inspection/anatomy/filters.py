@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ...engine.boundary import of_model
 from ...engine.graph import INPUT, Node
 from ...engine.layer import Array
 from ...engine.layers import Conv2D, Conv2DTranspose, Dense, DepthwiseConv2D, Flatten
@@ -41,6 +42,7 @@ class Filters(Result):
     is_colour: bool = True
 
 
+@of_model
 def filters(model: Model, node: str | None = None, *, sort: str | None = None, x: Any = None
 ) -> Filters:  # fmt: skip
     """The kernels of a layer (the first convolution where no node is named).

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ...engine.boundary import of_model
 from ...engine.layer import Array, Layer, whole
 from ...engine.layers import (
     ELU,
@@ -104,6 +105,7 @@ class Health(Result):
         return None
 
 
+@of_model
 def health(model: Model, x: Any, bins: int = 41) -> Health:
     """Filters that do no work of their own, with evidence, and how weights and answers are spread.
 
@@ -120,7 +122,8 @@ def health(model: Model, x: Any, bins: int = 41) -> Health:
       activation is flat: its slope is below 5 % of its steepest, |x| > 4.36 for a sigmoid, 2.18 for
       tanh. The head's own sigmoid is left out: sure answers are its task.
 
-    Raises `ArgumentError` for bins below 1 and for no picture.
+    Raises `ArgumentError` for bins below 1, for no picture, and for weights or answers that are NaN
+    or infinite, which it names.
     """
     bins = whole(bins, "bins")
     nodes = [
@@ -130,6 +133,11 @@ def health(model: Model, x: Any, bins: int = 41) -> Health:
         and not isinstance(n.layer, Softmax | LogSoftmax | Linear | PReLU)
         and model.shapes[n.name]
     ]
+    weights = tuple(  # first: NaN in them would be in all answers
+        spread_of(key.removesuffix("/weight"), array, bins)
+        for key, array in model.parameters().items()
+        if key.endswith("/weight")
+    )
     watched = {name: _Watch(model, name, bins) for name in nodes}
     count = 0
     for start, batch in batches(model, x, nodes):
@@ -141,11 +149,7 @@ def health(model: Model, x: Any, bins: int = 41) -> Health:
     found += list(_about_weights(model, {(f.node, f.channel) for f in found if f.kind == "dead"}))
     relus = [w for w in watched.values() if isinstance(w.layer, ReLU)]
     return Health(
-        weights=tuple(
-            spread_of(key.removesuffix("/weight"), array, bins)
-            for key, array in model.parameters().items()
-            if key.endswith("/weight")
-        ),
+        weights=weights,
         answers=tuple(watch.tally.spread() for watch in relus),
         dead=tuple((w.name, int(c)) for w in relus for c in np.flatnonzero(w.highest <= 0)),
         channels=sum(len(watch.highest) for watch in relus),

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ...engine.boundary import of_model
 from ...engine.layer import Array, whole
 from ...engine.model import Model
 from ...errors import ArgumentError
@@ -60,6 +61,7 @@ class TopPatches(Result):
     provenance: Provenance
 
 
+@of_model
 def top_patches(
     model: Model,
     x: Any,
@@ -85,6 +87,7 @@ def top_patches(
     return _searched(model, x, {node: chosen}, whole(k, "k"), seed)[node]
 
 
+@of_model
 def top_patches_at(
     model: Model,
     x: Any,

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from ...engine.boundary import of_model
 from ...engine.executor import chunk_slices, thread_count
 from ...engine.layer import Array, Shape, whole
 from ...engine.model import Model
@@ -123,6 +124,7 @@ def _cells(node: NodeTime) -> tuple[str, ...]:
     return (f"{node.name} ({node.kind})", *times, count, rate, f"{node.share:.1%}")
 
 
+@of_model
 def profile(model: Model, x: Any, *, repeats: int = 7, backward: bool = True) -> Profile:
     """How long each node takes for pictures `x`, and how fast it computes.
 
@@ -132,7 +134,8 @@ def profile(model: Model, x: Any, *, repeats: int = 7, backward: bool = True) ->
         that belongs to the head, back to the parameters) that change nothing: neither parameters
         nor running statistics, and there is no optimizer. As in training, the loss takes the head's
         softmax or sigmoid together with itself, and nobody asks for the first layer's gradient of
-        the input, so these take no time. False runs forward alone, as `model.predict` does.
+        the input, so these take no time. A convolution's two gradients, which training may take at
+        once, are taken one by one. False runs forward alone, as `model.predict` does.
 
     Where chunks run on T threads at once, a node's time is the sum over its chunks divided by T:
     its part of the time that passes. Memory is that of a training step. Times vary from run to run

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...engine.boundary import of_model
 from ...engine.graph import INPUT
 from ...engine.layer import Array
 from ...engine.model import Model
@@ -56,6 +57,7 @@ class ReceptiveField(Result):
 _known: weakref.WeakKeyDictionary[Model, dict[str, ReceptiveField]] = weakref.WeakKeyDictionary()
 
 
+@of_model
 def receptive_field(model: Model, node: str) -> ReceptiveField:
     """The pixels that each place of a node's output reads."""
     shape = model.shapes[model.node(node).name]

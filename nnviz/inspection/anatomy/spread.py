@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...engine.layer import Array
+from ...errors import ArgumentError
 from ..results import Part
 
 BLOCK = 1 << 15
@@ -50,6 +51,12 @@ class Tally:
     def add(self, values: Array) -> None:
         """The next batch, of any shape."""
         low, high = float(values.min()), float(values.max())
+        if not np.isfinite((low, high)).all():
+            bad = int(values.size - np.isfinite(values).sum())
+            raise ArgumentError(
+                f"{self.name} holds {bad:,} value(s) that are NaN or infinite: training ran away "
+                "(train again with a smaller learning rate), or the file is damaged"
+            )
         if self._count == 0:
             self._centre = float(values.mean(dtype=np.float64))
             ends = (min(low, 0.0) * 1.25, max(high, 0.0) * 1.25)

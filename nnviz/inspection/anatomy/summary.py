@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from ...engine.boundary import of_model
 from ...engine.graph import INPUT, Node
 from ...engine.layer import Shape
 from ...engine.layers.named import ACTIVATIONS
@@ -98,6 +99,7 @@ class Costs:
     uncounted: tuple[str, ...] = ()
 
 
+@of_model
 def summary(model: Model, columns: Sequence[str] | None = None) -> Summary:
     """One row for each layer with its output shape and number of parameters, and the totals.
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from ...engine.layer import Array
 from ...engine.model import Model
-from ...engine.region import Sheet, hull
+from ...engine.region import Sheet, ends, hull
 from ...engine.rerun import rerun_boxes
 from ...errors import FileError
 from ...files import read_npz, write_npz
@@ -31,7 +31,7 @@ from .question import BATCH_BYTES, Question
 
 LEAST, MOST = 64, 4096
 """How many places one batch has at least and at most, memory permitting."""
-WORK = 4 << 30
+WORK = 8 << 30
 """A batch's full passes would leave about this many bytes behind: a second or so of work."""
 KIND = "file to resume occlusion from"
 
@@ -167,7 +167,7 @@ def scores_without(question: Question, x: Array, parts: Array, fill: Array) -> A
     """
     model, goal = question.model, question.goal
     trace = model.run(x, prepared=True)
-    held = hull(_bounds(parts), parts.shape)
+    held = hull(ends(_bounds(parts)), parts.shape)
     at_once, found = max(1, BATCH_BYTES // (math.prod(held.size) * x[0, 0, 0].nbytes)), []
     labels, old, new = (Sheet.of(m, held, 0.0) for m in (parts[..., None], x[0], fill[0]))
     for first in range(0, len(held.top), at_once):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...engine.boundary import of_model
 from ...engine.model import Model
 from ..results import Attribution
 from .methods import method_with
 
 
+@of_model
 def explain(
     model: Model, x: Any, target: Any = None, *, method: str = "grad_cam", **options: Any
 ) -> Attribution:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar, cast
 
+from ...engine.boundary import of_model
 from ...engine.executor import one_blas_thread
 from ...errors import ArgumentError, listing
 from ..results import Attribution
@@ -126,10 +127,12 @@ def method(
     the others in `also` by which the field knows it."""
 
     def enter(function: F) -> F:
+        checked = of_model(function)
+
         @functools.wraps(function)
         def held(*args: Any, **options: Any) -> Attribution:
             with one_blas_thread:
-                return function(*args, **options)
+                return checked(*args, **options)
 
         entry = Method(
             name=function.__name__,

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ...engine.boundary import of_model
 from ...engine.layer import Array
 from ...engine.model import Model
 from ...errors import ArgumentError, unknown
@@ -64,6 +65,7 @@ class Steady(Attribution):
     settled: Array | None = None
 
 
+@of_model
 def until_steady(
     model: Model,
     x: Any,

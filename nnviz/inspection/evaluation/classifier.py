@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...data import Dataset
+from ...engine.boundary import of_model
 from ...engine.graph import Node
 from ...engine.input import as_array
 from ...engine.layer import Array
@@ -31,6 +32,7 @@ def is_classifier(model: Model) -> bool:
     return model.output_shape[0] > 1 or model.head in ("sigmoid", "logits")
 
 
+@of_model
 def as_classifier(model: Model) -> Model:
     """The model with one output for each class: itself, unless it ends in a single sigmoid.
 

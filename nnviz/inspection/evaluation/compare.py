@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ...engine.boundary import of_model
 from ...engine.layer import Array
 from ...engine.model import Model
 from ...errors import ArgumentError
@@ -95,6 +96,7 @@ class Comparison(Result):
         return max(float(np.abs(values).max(initial=0.0)) for values in both)
 
 
+@of_model
 def compare(
     model_a: Model,
     model_b: Model,

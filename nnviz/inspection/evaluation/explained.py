@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ...engine.boundary import of_model
 from ...engine.layer import Array, whole
 from ...engine.model import Model
 from ...errors import ArgumentError, unknown
@@ -70,6 +71,7 @@ class ExplainedMistakes(Result):
         )  # fmt: skip
 
 
+@of_model
 def explain_mistakes(
     model: Model,
     x: Any,

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ...engine.boundary import of_model
 from ...engine.layer import Array
 from ...engine.model import Model
 from ...errors import ArgumentError
@@ -91,6 +92,7 @@ class Flips(Result):
         return FlipShare(change, count, of, count / of, wilson(count, of))
 
 
+@of_model
 def flips(
     model: Model,
     x: Any,

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ...engine.boundary import of_model
 from ...engine.layer import Array
 from ...engine.model import Model
 from ..probability import probabilities
@@ -95,6 +96,7 @@ class Mistakes(Result):
         return tuple(scores)
 
 
+@of_model
 def mistakes(model: Model, x: Any, y: Any = None) -> Mistakes:
     """Answers, confusion matrix and accuracy of a classifier on labelled pictures.
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ...engine.boundary import of_model
 from ...engine.layer import Array
 from ...engine.model import Model
 from ...errors import ArgumentError, NnvizError
@@ -81,6 +82,7 @@ class MethodRanking(Result):
         return self.rows[names.index(choice(method, "method", "this ranking", names))]
 
 
+@of_model
 def compare_methods(
     model: Model,
     x: Any,

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ...engine.boundary import of_model
 from ...engine.layer import Array, Shape
 from ...engine.model import Model
 from ...errors import ArgumentError
@@ -42,6 +43,7 @@ GENTLE = 0.3
 """The share of their weights that the default priors have in further tries."""
 
 
+@of_model
 def maximize(
     model: Model,
     target: Any,

@@ -88,9 +88,9 @@ EN: dict[str, str] = {
     "the {wrong} mistakes for {asked:.1%} of the pictures.",
     "confusion.part": "Shown are {shown} of {of} classes, those mixed up most; their numbers "
     "stand at the sides.",
-    "answers.top.title": "It is surest of this {best} ({high:.0%}) and least sure of this {worst} "
-    "({low:.0%})",
-    "answers.top.title.one": "It takes this picture for a {best} ({high:.0%})",
+    "answers.top.title": "It is surest of this {best} ({high:.1%}) and least sure of this {worst} "
+    "({low:.1%})",
+    "answers.top.title.one": "It takes this picture for a {best} ({high:.1%})",
     "answers.top.caption": "Under each picture the {n} classes that the network finds likeliest, "
     "and how likely. It knows no other classes, and cannot say that none of them is there.",
     "answers.top.line": "{share:.1%} {name}",
@@ -176,9 +176,9 @@ ZH: dict[str, str] = {
     "todo.threshold": "概率低于 {level:.1%} 的回答请人工复核：只需查看 {asked:.1%} 的图片，就能发"
     "现 {wrong} 个错误中的 {caught} 个。",
     "confusion.part": "显示的是 {of} 个类别中最常混淆的 {shown} 个；两侧是它们的编号。",
-    "answers.top.title": "它对这个 {best} 最有把握（{high:.0%}），对这个 {worst} 最没有把握（"
-    "{low:.0%}）",
-    "answers.top.title.one": "它把这张图片认作 {best}（{high:.0%}）",
+    "answers.top.title": "它对这个 {best} 最有把握（{high:.1%}），对这个 {worst} 最没有把握（"
+    "{low:.1%}）",
+    "answers.top.title.one": "它把这张图片认作 {best}（{high:.1%}）",
     "answers.top.caption": "每张图片下方是网络认为最可能的 {n} 个类别及其概率。它不知道其他类别，"
     "也无法表示图中一个都没有。",
     "answers.top.line": "{share:.1%} {name}",

@@ -43,6 +43,7 @@ EN: dict[str, str] = {
     "trust.list.one": "Taking the {share:.0%} of the pixels away that a map shows brightest brings "
     "the probability from {before:.2f} to: {each}; with a random map, to {random:.2f}.",
     "trust.marked": "Mark: the {name} map {marks}.",
+    "trust.marked.several": "Mark: each map of {name} {marks}.",
     "trust.picture": "shows the picture rather than the network",
     "trust.any_class": "looks the same whichever class is asked for",
     "trust.blank": "is blank once the network is destroyed, so that the check cannot judge it",
@@ -111,6 +112,7 @@ ZH: dict[str, str] = {
     "trust.list.one": "去掉一张图中最亮的 {share:.0%} 像素，概率从 {before:.2f} 变为：{each}；"
     "用随机图则变为 {random:.2f}。",
     "trust.marked": "标记：{name}图{marks}。",
+    "trust.marked.several": "标记：{name}的图均{marks}。",
     "trust.picture": "显示的是图片而不是网络",
     "trust.any_class": "无论针对哪个类别看起来都一样",
     "trust.blank": "在网络被破坏后变为空白，因此检验无法评判",

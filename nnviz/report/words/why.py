@@ -29,11 +29,17 @@ EN: dict[str, str] = {
     "guide.others": "others: {count}",
     "guide.rows": "the picture|still sure|its answer",
     "saliency.title": "Which pixels the scores hang on, in three readings",
+    "saliency.title.one": "Which pixels the scores hang on",
+    "saliency.one": "The guided and the rectified reading give the very same maps: the network has "
+    "no ReLU.",
     "saliency.caption": "Bright pixels are those where a small change would move the score of the "
     "class most. “Plain” is the exact slope; “guided” and “rectified” let only part of it pass, "
     "which looks tidier but follows the edges in the picture itself, so trust the plain one. All "
     "maps of one row share one scale.",
     "cam.title": "Which regions speak for each class, in three readings",
+    "cam.title.one": "Which regions speak for each class",
+    "cam.one": "The guided and the rectified reading give the very same maps: no ReLU lies between "
+    "{node} and the answer.",
     "cam.caption": "Grad-CAM: the maps of {node} are added up, each weighted by how much it helps "
     "the class. The brighter, the more this region speaks for the class. It is coarser than the "
     "pixel maps and closer to what the network really combines. All maps of one row share one "
@@ -105,10 +111,14 @@ ZH: dict[str, str] = {
     "guide.others": "其他：{count}",
     "guide.rows": "图片|仍有的把握|它的回答",
     "saliency.title": "得分取决于哪些像素：三种读法",
+    "saliency.title.one": "得分取决于哪些像素",
+    "saliency.one": "“引导”和“整流”两种读法给出完全相同的图：网络中没有 ReLU。",
     "saliency.caption": "亮的像素是指稍加改变就会最明显地影响该类别得分的像素。“原始”是精确的斜率"
     "；“引导”和“整流”只让其中一部分通过，看起来更整洁，但跟随的是图片本身的边缘，因此请相信原始的"
     "那种。同一行的显著图共用同一标度。",
     "cam.title": "哪些区域支持各个类别：三种读法",
+    "cam.title.one": "哪些区域支持各个类别",
+    "cam.one": "“引导”和“整流”两种读法给出完全相同的图：{node} 与回答之间没有 ReLU。",
     "cam.caption": "Grad-CAM：把 {node} 的特征图相加，每个按其对该类别的贡献加权。越亮，表示该区域"
     "越支持该类别。它比逐像素的图粗糙，但更接近网络真正组合的内容。同一行的热力图共用同一标度。",
     "todo.coverage": "对 {name} 而言，答案取决于很小的一块：遮住 {patch}×{patch} 像素就会损失 "

@@ -99,7 +99,10 @@ def shapes_of(
         with contextlib.suppress(ArgumentError):
             full[n] = new_shape(value.lengths(n), row, zero)
     if set(TRIED) <= set(full):
-        return [full[n] for n in TRIED]
+        literal = [full[n] for n in TRIED]
+        # A file that was made for one batch may mean it, though the numbers of others fit, too.
+        if imp.reading.declared is None or grown(value, literal) is not None:
+            return literal
     fixed = imp.fixed_batches[0]
     if fixed not in full:
         raise NotBatched("it reshapes the batch")
@@ -140,16 +143,25 @@ def resized(imp: Importer, step: Step, value: Value, shapes: Sequence[Shape]) ->
     """
     if not value.batched:
         return reshaped(imp, step, value, shapes[0])
+    found = grown(value, shapes)
+    if found is None:
+        raise NotBatched("it reshapes the batch")
+    shape, before = found
+    return replace(reshaped(imp, step, value, shape), before=before)
+
+
+def grown(value: Value, shapes: Sequence[Shape]) -> tuple[Shape, int] | None:
+    """The one shape for every batch, and how many numbers vary slower than the batch in its axis;
+    None where there is no such shape."""
     first, second = shapes
     moved = [a for a, pair in enumerate(zip(first, second, strict=False)) if pair[0] != pair[1]]
     if len(first) != len(second) or len(moved) != 1:
-        raise NotBatched("it reshapes the batch")
+        return None
     times, rest = divmod(first[moved[0]], TRIED[0])
     before = meets(value, first, moved[0])
     if rest or second[moved[0]] != times * TRIED[1] or not before or times % before:
-        raise NotBatched("it reshapes the batch")
-    shape = tuple(BATCH * times if a == moved[0] else s for a, s in enumerate(first))
-    return replace(reshaped(imp, step, value, shape), before=before)
+        return None
+    return tuple(BATCH * times if a == moved[0] else s for a, s in enumerate(first)), before
 
 
 def reshaped(imp: Importer, step: Step, value: Value, shape: Shape) -> Value:
@@ -214,7 +226,7 @@ def pad(imp: Importer, step: Step) -> Value:
     amounts = imp.ints(step, 1, "pads")
     axes = imp.ints(step, 3, "", range(value.rank))
     filler = imp.const(step, 2)
-    number = float(step.get("value", 0.0) if filler is None else filler)
+    number = float(step.get("value", 0.0) if filler is None else filler.reshape(-1)[0])
     if amounts is None or len(amounts) != 2 * len(axes):
         raise ArgumentError(f"its pads {amounts} do not fit {len(axes)} axes")
     pairs = dict.fromkeys(range(value.rank), (0, 0))

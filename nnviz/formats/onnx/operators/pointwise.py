@@ -158,6 +158,17 @@ def cast(imp: Importer, step: Step) -> Value:
     return imp.pointwise(step, L.Function("truth" if dtype.kind == "b" else "truncate"))
 
 
+@operator("CastLike")
+def cast_like(imp: Importer, step: Step) -> Value | Const:
+    """A cast to the type of another input; what is computed here are floats."""
+    given, like = (imp.lookup(name) for name in step.inputs)
+    if isinstance(given, Const):
+        return Const(tuple(array.astype(np.float32) for array in given.arrays))
+    kind = like.arrays[0].dtype.kind if isinstance(like, Const) else "f"
+    layer = {"b": L.Function("truth"), "i": L.Function("truncate"), "u": L.Function("truncate")}
+    return imp.pointwise(step, layer.get(kind) or L.Linear())
+
+
 def coupled_axes(step: Step, value: Value) -> tuple[int, ...]:
     """The file's axes over which a softmax's shares add up to one: one axis since opset 13, before
     it all from `axis` on."""

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ....data import Dataset
+from ....engine.boundary import of_model
 from ....engine.layer import Array
 from ....engine.model import Model
 from ....errors import ArgumentError
@@ -121,6 +122,7 @@ class Sanity(Result):
         return "\n".join(lines)
 
 
+@of_model
 def sanity(
     model: Model,
     x: Any,

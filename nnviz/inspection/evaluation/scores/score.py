@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ....engine.boundary import of_model
 from ....engine.layer import Array
 from ....engine.model import Model
 from ....errors import ArgumentError
@@ -34,6 +35,7 @@ from .result import Scores
 STEPS = 49
 
 
+@of_model
 def score(
     model: Model,
     x: Any,
@@ -218,6 +220,7 @@ class Judge:
             )
 
 
+@of_model
 def scored(
     model: Model, x: Any, result: Attribution, target: Any = None, **options: Any
 ) -> Attribution:

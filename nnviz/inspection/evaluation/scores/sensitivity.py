@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ....engine.boundary import of_model
 from ....engine.layer import Array
 from ....engine.model import Model
 from ...attribution.checks import generator, number, whole_number
@@ -15,6 +16,7 @@ from ...attribution.methods import options_of
 from .measures import picture_seed
 
 
+@of_model
 def sensitivity(
     model: Model,
     x: Any,
