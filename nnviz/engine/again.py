@@ -116,8 +116,9 @@ class NotedPrediction(Noted):
 
 
 def alike(n: int, most: int) -> list[slice]:
-    """Slices of n pictures, as few as have at most so many, and nearly one size."""
-    count = -(-n // most)
+    """Slices of n pictures, nearly of one size: as few as have at most so many, or one, where it
+    would have at most twice as many: then calls cost more than the cache saves."""
+    count = -(-n // most) if n > 2 * most else 1
     return [slice(i * n // count, (i + 1) * n // count) for i in range(count)]
 
 

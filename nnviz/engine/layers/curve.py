@@ -57,17 +57,20 @@ class ReLU6(ReLU):
     Howard et al. 2017 ("MobileNets"), arXiv:1704.04861; it keeps numbers small enough for few bits.
     """
 
-    repeats = False
-
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
         y = mode.over(xs[0])
-        return np.clip(xs[0], 0, 6, out=y), None
+        mode.do(np.clip, xs[0], 0, 6, out=y)
+        return y, None
 
     def backward(self, dy: Array, call: Call) -> Array:
         # Where y was written over x, it says the same: 0 < y < 6 where 0 < x < 6.
-        passes = np.greater(call.x, 0, out=call.mode.temp(dy.shape, bool))
-        passes &= call.x < 6
-        return np.multiply(dy, passes, out=call.mode.new(dy.shape, dy.dtype))
+        do, (passes, below) = call.mode.do, (call.mode.temp(dy.shape, bool) for _ in range(2))
+        do(np.greater, call.x, 0, out=passes)
+        do(np.less, call.x, 6, out=below)
+        do(np.logical_and, passes, below, out=passes)
+        dx = call.mode.new(dy.shape, dy.dtype)
+        do(np.multiply, dy, passes, out=dx)
+        return dx
 
 
 class CELU(Pointwise):

@@ -49,6 +49,7 @@ class DepthwiseConv2D(Layer):
 
     crops = True
     forgets = True
+    repeats = True
 
     def window(self, i: int = 0) -> SlidingWindow:
         return SlidingWindow(self.kernel_size, self.strides, self.padding, self.dilation_rate)
@@ -80,12 +81,13 @@ class DepthwiseConv2D(Layer):
         padded = pad(x, window.padding(size), 0.0, mode)
         y = mode.new((x.shape[0], *out, *weight.shape[2:]), x.dtype)
         if self.depth_multiplier == 1:
-            self._by_lines(padded, weight[..., 0], y[..., 0], mode)
+            self._by_lines(padded, weight, y[..., 0], mode)
         else:
-            y[...] = 0
+            mode.do(np.copyto, y, 0)
             part = mode.temp(y.shape, x.dtype)
             for i, j, view in self._seen(padded, out):
-                y += np.multiply(view[..., None], weight[i, j], out=part)
+                mode.do(np.multiply, view[..., None], weight[i, j], out=part)
+                mode.do(np.add, y, part, out=y)
         y = y.reshape(*y.shape[:3], -1)
         if self.use_bias:
             add_bias(y, self.param("bias", x.dtype), mode)
@@ -100,25 +102,26 @@ class DepthwiseConv2D(Layer):
         down, along = self.strides
         width = cols * channels
         sorted_ = [
-            (padded if along == 1 else np.ascontiguousarray(padded[:, :, k::along]))
-            for k in range(min(along, padded.shape[2]))
+            mode.in_order(padded[:, :, k::along]) for k in range(min(along, padded.shape[2]))
         ]
         flat = [part.reshape(n, padded.shape[1], -1) for part in sorted_]
         out = y.reshape(n, rows, width)
         step = max(1, CACHE_BYTES // (4 * rows * width * y.itemsize))
         spare = mode.temp((min(n, step), rows, width), y.dtype)
-        kernels = {cell: np.tile(weight[cell], cols) for cell in np.ndindex(self.kernel_size)}
+        kernels = mode.settled((*self.kernel_size, cols, channels), y.dtype, _spread, weight)
         for first in range(0, n, step):
             made = out[first : first + step]
             part = spare[: len(made)]
-            for (i, j), kernel in kernels.items():
+            for i, j in np.ndindex(self.kernel_size):
+                kernel = kernels[i, j].reshape(-1)
                 top, at = i * self.dilation_rate[0], j * self.dilation_rate[1]
                 start = at // along * channels
                 seen = flat[at % along][first : first + step, top::down, start : start + width]
                 if i == j == 0:
-                    np.multiply(seen[:, :rows], kernel, out=made)
+                    mode.do(np.multiply, seen[:, :rows], kernel, out=made)
                 else:
-                    made += np.multiply(seen[:, :rows], kernel, out=part)
+                    mode.do(np.multiply, seen[:, :rows], kernel, out=part)
+                    mode.do(np.add, made, part, out=made)
 
     def backward(self, dy: Array, call: Call) -> Array:
         window, x = self.window(), call.x
@@ -126,9 +129,13 @@ class DepthwiseConv2D(Layer):
         shares = dy.reshape(*dy.shape[:3], *weight.shape[2:])
         (top, bottom), (left, right) = pads
         rows, cols = x.shape[1:3]
-        framed = np.zeros((len(x), top + rows + bottom, left + cols + right, x.shape[3]), dy.dtype)
+        size = (len(x), top + rows + bottom, left + cols + right, x.shape[3])
+        framed, mode = call.mode.new(size, dy.dtype), call.mode
+        part = mode.temp(shares.shape[:4], dy.dtype)
+        mode.do(np.copyto, framed, 0)
         for i, j, view in self._seen(framed, dy.shape[1:3]):
-            view += np.einsum("nrckq,kq->nrck", shares, weight[i, j])
+            mode.do(np.einsum, "nrckq,kq->nrck", shares, weight[i, j], out=part)
+            mode.do(np.add, view, part, out=view)
         return framed[:, top : top + rows, left : left + cols]
 
     def grads(self, dy: Array, call: Call) -> dict[str, Array]:
@@ -149,3 +156,8 @@ class DepthwiseConv2D(Layer):
             (cls((2, 3), strides=2, padding="same", depth_multiplier=2), ((7, 6, 2),)),
             (cls(3, dilation_rate=2, padding=((2, 1), (0, 2)), use_bias=False), ((6, 7, 2),)),
         ]
+
+
+def _spread(weight: Array, *, out: Array) -> None:
+    """Kernels (kh, kw, channels, 1) repeated for each column of a line."""
+    out[...] = weight[:, :, None, :, 0]

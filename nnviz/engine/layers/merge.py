@@ -135,6 +135,7 @@ class Concatenate(Layer):
     """
 
     arity = None
+    repeats = True
     later = ("axis",)
 
     def __init__(self, axis: int = -1, *, name: str | None = None) -> None:
@@ -154,7 +155,9 @@ class Concatenate(Layer):
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
         (axis,) = placed((self.axis,), xs[0].shape[1:], self)
         shape = (len(xs[0]), *self.out_shape(*(x.shape[1:] for x in xs)))
-        return np.concatenate(xs, axis=axis, out=mode.new(shape, xs[0].dtype)), None
+        y = mode.new(shape, xs[0].dtype)
+        mode.do(np.concatenate, xs, axis=axis, out=y)
+        return y, None
 
     def backward(self, dy: Array, call: Call) -> tuple[Array, ...]:
         (axis,) = placed((self.axis,), dy.shape[1:], self)

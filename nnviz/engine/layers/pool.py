@@ -313,6 +313,7 @@ class GlobalAveragePooling2D(Layer):
 
     linear = True
     by_channel = True
+    repeats = True
     later = ("keepdims",)
 
     def __init__(self, *, keepdims: bool = False, name: str | None = None) -> None:
@@ -324,11 +325,14 @@ class GlobalAveragePooling2D(Layer):
         return (1, 1, channels) if self.keepdims else (channels,)
 
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
-        return xs[0].mean(axis=(1, 2), keepdims=self.keepdims), None
+        y = mode.new((len(xs[0]), *self.out_shape(xs[0].shape[1:])), xs[0].dtype)
+        mode.do(np.mean, xs[0], axis=(1, 2), keepdims=self.keepdims, out=y)
+        return y, None
 
     def backward(self, dy: Array, call: Call) -> Array:
         n, rows, cols, channels = call.x.shape
-        share = (dy / (rows * cols)).reshape(n, 1, 1, channels)
+        share = call.mode.new((n, 1, 1, channels), dy.dtype)
+        call.mode.do(np.divide, dy if self.keepdims else dy[:, None, None], rows * cols, out=share)
         return np.broadcast_to(share, call.x.shape)
 
     def answer_to(self, change: Array, top: Array, left: Array, size: tuple[int, int]) -> Array:

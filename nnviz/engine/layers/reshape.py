@@ -13,6 +13,15 @@ from ..window import POINTWISE, SlidingWindow
 from .axes import added_up, lined
 
 
+def laid(x: Array, shape: Shape, mode: Mode) -> Array:
+    """x in another shape; a copy only where its numbers do not lie one after the other."""
+    if not x.flags.c_contiguous:
+        copied = mode.new(x.shape, x.dtype)
+        mode.do(np.copyto, copied, x)
+        x = copied
+    return x.reshape(shape)
+
+
 class Flatten(Layer):
     """A picture as one long vector: rows, then cols, then channels (row-major, channels last)."""
 
@@ -23,17 +32,10 @@ class Flatten(Layer):
         return (math.prod(shapes[0]),)
 
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
-        return self._laid(xs[0], (len(xs[0]), math.prod(xs[0].shape[1:])), mode), None
+        return laid(xs[0], (len(xs[0]), math.prod(xs[0].shape[1:])), mode), None
 
     def backward(self, dy: Array, call: Call) -> Array:
-        return self._laid(dy, call.x.shape, call.mode)
-
-    def _laid(self, x: Array, shape: Shape, mode: Mode) -> Array:
-        if not x.flags.c_contiguous:
-            copied = mode.new(x.shape, x.dtype)
-            mode.do(np.copyto, copied, x)
-            x = copied
-        return x.reshape(shape)
+        return laid(dy, call.x.shape, call.mode)
 
 
 class Reshape(Layer):
@@ -41,6 +43,8 @@ class Reshape(Layer):
 
     shape: one sample's, without N; one of its sizes may be −1, "what is left".
     """
+
+    repeats = True
 
     def __init__(self, shape: Sequence[int], *, name: str | None = None) -> None:
         super().__init__(name=name)
@@ -60,10 +64,10 @@ class Reshape(Layer):
         return tuple(count // fixed if s == -1 else s for s in self.shape)
 
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
-        return xs[0].reshape(len(xs[0]), *self.out_shape(xs[0].shape[1:])), None
+        return laid(xs[0], (len(xs[0]), *self.out_shape(xs[0].shape[1:])), mode), None
 
     def backward(self, dy: Array, call: Call) -> Array:
-        return dy.reshape(call.x.shape)
+        return laid(dy, call.x.shape, call.mode)
 
     @classmethod
     def examples(cls) -> list[tuple[Layer, tuple[Shape, ...]]]:
