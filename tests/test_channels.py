@@ -20,6 +20,7 @@ from nnviz.engine.layers import (
     Multiply,
     ReLU,
     TrueConv2D,
+    UpSampling2D,
 )
 from nnviz.engine.model import Model
 
@@ -60,6 +61,17 @@ def test_every_layer(name, i):
         if node.name.startswith("in_"):
             channels = model.shapes[node.name][-1]
             agree(model, x, node.name, range(channels), [n.name for n in model.nodes])
+
+
+@pytest.mark.parametrize("size", [2, (3, 1)], ids=str)
+def test_a_map_that_does_not_lie_in_one_piece(size):
+    x = Input((10, 15, 2))
+    y = UpSampling2D(size, interpolation="bilinear")(Conv2D(12, 2, name="stem")(x))
+    other = Multiply(broadcast=True)(y, GlobalAveragePooling2D()(y))
+    model = Model(x, Dense(3)(Flatten()(other)))
+    model = drawn(model, np.float64)
+    x = pictures(model, 2, np.float64)
+    agree(model, x, "stem", range(3), [n.name for n in model.nodes])
 
 
 def joined():

@@ -68,6 +68,12 @@ MODELS = {
     "turned": lambda: head(*chain(TrueConv2D(8, 3), ReLU(), MaxPooling2D(2))),
     "without bias": lambda: head(*chain(Conv2D(8, 3, use_bias=False), MaxPooling2D(2))),
     "one after the other": lambda: head(*chain(Conv2D(8, 3), Conv2D(8, 3), MaxPooling2D(2))),
+    "framed after": lambda: head(
+        *chain(Conv2D(8, 3, padding="same"), Conv2D(4, 3, padding="same"))
+    ),
+    "averaged with a frame": lambda: head(
+        *chain(Conv2D(8, 3, padding="same"), AveragePooling2D(3, strides=2, padding="same"))
+    ),
     "branches": branches,
     "residual": residual,
     "averaged": averaged,

@@ -131,6 +131,29 @@ def test_several_sizes_are_the_mean_of_their_maps():
     assert got.counts(3).sum(axis=1).tolist() == [len(got.boxes)] * 2
 
 
+@pytest.mark.parametrize(
+    ("size", "patch", "stride", "rows"),
+    [
+        (21, 1, 10, [(4, 5), (14, 15), (20, 21)]),  # the last centre lies beside the picture
+        (21, 6, 10, [(2, 8), (12, 18), (15, 21)]),
+        (3, 1, 10, [(2, 3)]),
+        (3, 5, 20, [(0, 3)]),
+        (12, 6, 5, [(0, 5), (4, 10), (9, 12)]),
+    ],
+)
+def test_a_patch_beyond_the_border_always_shows(size, patch, stride, rows):
+    boxes, grid = places((size, 4), (patch, 4), (stride, 4), "beyond")
+    assert grid == (len(rows), 1)
+    assert [(top, bottom) for top, _, bottom, _ in boxes.tolist()] == rows
+
+
+def test_a_stride_far_larger_than_the_patch_is_computed():
+    model = ALL["chain"]()
+    found = occlusion(model, pictures(model, 1), 0, patch=1, stride=7, border="beyond")
+    assert np.isfinite(found.drop).all()
+    assert "pixels lie under no patch" in found.warnings[0]
+
+
 def test_several_targets_share_their_runs():
     model = SEEN["digits"]()
     x = pictures(model, 2)

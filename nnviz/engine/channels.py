@@ -45,9 +45,12 @@ class _Pair:
 
     def copies(self, channels: int, ks: range) -> Array:
         """(len(ks) · N, …): `old` with one of the channels of `new`, for each of ks."""
-        laid = np.concatenate([self.old] * len(ks))
-        n, parts = len(self.old), laid.reshape(len(ks), len(self.old), -1, channels)
-        fresh = self.new.reshape(n, -1, channels)
+        n, places = len(self.old), self.old.shape[1:]
+        # Written through another shape: joined copies of a map that is not contiguous are not so
+        # either (an upsampling's map), and what is written would be lost.
+        laid = np.empty((len(ks) * n, *places), self.old.dtype)
+        laid.reshape(len(ks), n, *places)[...] = self.old
+        parts, fresh = laid.reshape(len(ks), n, -1, channels), self.new.reshape(n, -1, channels)
         for part, k in zip(parts, ks, strict=True):
             part[..., k] = fresh[..., k]
         return laid

@@ -123,6 +123,9 @@ class Run:
             region = regions.get(name)
             assert region is not None
             paste(patch, read, values[name], region, change=name in self.moving)
+            on = read.inside() if name in self.moving else None
+            if on is not None:  # a change may stick out of the map, where padding stays padding
+                np.copyto(patch, node.layer.beside, where=~on)
         return patch
 
     def _whole(

@@ -104,7 +104,8 @@ def occlusion(
     border: "inside" — the patch starts at every `stride`-th place and is slid inward at the last
         one, so that the last rows and cols are covered too; "beyond" — the picture is cut into
         cells of `stride`, and the patch is centred on each cell, sticking out of the picture where
-        it must. Either way no pixel is left out as long as the stride is no larger than the patch.
+        it must (where a large stride would leave nothing of the last one inside, that is slid
+        inward). Either way no pixel is left out as long as the stride is no larger than the patch.
     memory: bytes to stay below, besides the model, one picture's trace and the result.
     resume: a file that is written after each batch of places (64 to 4,096, about a second's work);
         a run that was stopped goes on from it, and the result is the same to the last bit. A file
@@ -279,7 +280,8 @@ def places(
         if border == "inside":
             starts.append(sorted({*range(0, n - p + 1, s), n - p}))
         else:
-            starts.append([cell + (s - p) // 2 for cell in range(0, n, s)])
+            centred = (cell + (s - p) // 2 for cell in range(0, n, s))
+            starts.append([first if first < n else n - p for first in centred])
     first = np.stack(np.meshgrid(*starts, indexing="ij"), axis=-1).reshape(-1, 2)
     boxes = np.concatenate([np.maximum(first, 0), np.minimum(first + patch, size)], axis=1)
     return boxes, (len(starts[0]), len(starts[1]))
