@@ -257,7 +257,7 @@ def test_a_body_that_is_not_known_leaves_the_operator_named():
 
 
 def test_bodies_that_unfold_to_too_much_are_refused(monkeypatch):
-    monkeypatch.setattr("nnviz.formats.onnx.graph.MOST_STEPS", 40)
+    monkeypatch.setattr("nnviz.formats.onnx.inline.MOST_NODES", 40)
     with pytest.raises(nv.FileError, match="would unfold to more than 40 nodes: refused"):
         nv.from_onnx(one_node("Attention", 23, [(2, 3, 4)] * 3))
 

@@ -215,6 +215,37 @@ def counted(*tail):
     return file(nodes, weights, [port("x", "N", 3, 8, 9)], [port("y")])
 
 
+def test_places_come_back_from_the_file_that_is_written(tmp_path):
+    """What to_onnx writes for places (their rest, divided by a picture's numbers) is read again."""
+    node = helper.make_node("Cast", ["places"], ["y"], to=1)
+    model, x = nv.from_onnx(counted(node)), LEFT[:3]
+    wanted = model.predict(x.transpose(0, 2, 3, 1))
+    model.to_onnx(tmp_path / "back.onnx")
+    back = nv.from_onnx(tmp_path / "back.onnx")
+    np.testing.assert_array_equal(back.predict(x.transpose(0, 2, 3, 1)), wanted)
+    told = theirs(onnx.load(tmp_path / "back.onnx"), input=x)[0]
+    np.testing.assert_array_equal(back.run_onnx(x)[0], told)
+
+
+@pytest.mark.parametrize("divisor", [84, 42, 7])
+def test_what_is_left_of_places_after_a_division(divisor):
+    """42 numbers a channel, 84 a picture: for any batch as onnxruntime has it."""
+    node = helper.make_node
+    tail = [node("Mod", ["places", "k"], ["m"]), node("Cast", ["m"], ["y"], to=1)]
+    model = counted(*tail)
+    model.graph.initializer.append(numpy_helper.from_array(np.array([divisor]), "k"))
+    for n in (1, 3):
+        got = nv.from_onnx(model).run_onnx(LEFT[:n])[0]
+        np.testing.assert_array_equal(got, theirs(model, x=LEFT[:n])[0])
+
+
+def test_a_rest_that_is_not_of_whole_numbers_is_refused():
+    node = helper.make_node
+    tail = [node("Cast", ["places"], ["f"], to=1), node("Mod", ["f", "two"], ["y"], fmod=1)]
+    with pytest.raises(nv.FileError, match="divides by one positive number, and not as fmod does"):
+        nv.from_onnx(counted(*tail))
+
+
 def test_places_within_a_channel_are_right_for_any_batch():
     """As PyTorch's exporter makes them: less the place of each channel's first number."""
     model = counted(

@@ -11,7 +11,8 @@ from collections.abc import Collection
 from typing import Any
 
 from ...errors import FileError
-from .tensors import need_onnx
+from .inline import Unfolding, light, unfolded
+from .tensors import damage, need_onnx
 
 DOMAIN = "nnviz.expanded"
 ROUNDS = 3
@@ -19,36 +20,33 @@ ROUNDS = 3
 OWN = ("", "ai.onnx")
 
 
-def expanded(proto: Any, opset: int, known: Collection[str], most: int, label: str) -> Any:
+def expanded(proto: Any, opset: int, known: Collection[str], memory: int, label: str) -> Any:
     """The model with these operators written out, and without nodes that nothing needs then; the
-    same where there are none. known: operators that stay. most: nodes of all in all."""
+    same where there are none. known: operators that stay. memory: bytes that reading may take."""
+    added = Unfolding(memory, label)
     for _ in range(ROUNDS):
         there = [n for n in proto.graph.node if n.domain in OWN and n.op_type not in known]
         if not any(_is_read(node, opset, known) for node in there):
             break
-        written = _written(proto, opset, known, most, label)
+        written = _written(proto, opset, known, added)
         if written is proto:
             break
         proto = written
     return proto
 
 
-def _written(proto: Any, opset: int, known: Collection[str], most: int, label: str) -> Any:
+def _written(proto: Any, opset: int, known: Collection[str], added: Unfolding) -> Any:
     """One round."""
-    onnx = need_onnx()
-    full = onnx.ModelProto()
-    full.CopyFrom(proto)
+    full = light(proto)
     types = _types(full)
-    count = len(full.graph.node)
     for i, node in enumerate(full.graph.node):
         if node.domain not in OWN or node.op_type in known:
             continue
+        _check(node, full.ir_version, opset, added.label)
         body = _body(node, opset, types)
         if body is None or not all(_is_read(inner, opset, known) for inner in body.node):
             continue
-        count += len(body.node)
-        if count > most:
-            raise FileError(f"{label} would unfold to more than {most:,} nodes: refused")
+        added.add(len(body.node), body.ByteSize() + len(body.node) * node.ByteSize())
         body.domain = node.domain = DOMAIN
         body.name = node.op_type = f"{node.op_type}_{i}"
         for entry in body.opset_import:  # of a version before the file's, where it is still right
@@ -56,12 +54,23 @@ def _written(proto: Any, opset: int, known: Collection[str], most: int, label: s
         full.functions.append(body)
     if not len(full.functions):
         return proto
-    full.opset_import.add(domain=DOMAIN, version=1)
-    from onnx import inliner
-
-    made = inliner.inline_local_functions(full)
+    if all(entry.domain != DOMAIN for entry in full.opset_import):
+        full.opset_import.add(domain=DOMAIN, version=1)
+    made = unfolded(full, added.label)
     _prune(made.graph)
     return made
+
+
+def _check(node: Any, ir_version: int, opset: int, label: str) -> None:
+    """A node held against its operator's definition: its body would hide what is wrong with it."""
+    checker = need_onnx().checker
+    context = checker.C.CheckerContext()
+    context.ir_version = ir_version or 3
+    context.opset_imports = dict.fromkeys(OWN, opset)
+    try:
+        checker.check_node(node, context)
+    except checker.ValidationError as error:
+        raise FileError(damage(label, error)) from None
 
 
 def _is_read(node: Any, opset: int, known: Collection[str]) -> bool:
@@ -121,13 +130,16 @@ def _types(proto: Any) -> dict[str, bytes]:
 def _prune(graph: Any) -> None:
     """Take away the nodes that no output of the graph needs: bodies make all that an operator may
     give."""
-    maker = {name: node for node in graph.node for name in node.output if name}
+    makers: dict[str, list[Any]] = {}  # two of one name are a fault, which is told later
+    for node in graph.node:
+        for name in filter(None, node.output):
+            makers.setdefault(name, []).append(node)
     needed, todo = set(), [value.name for value in graph.output]
     while todo:
-        node = maker.get(todo.pop())
-        if node is not None and id(node) not in needed:
-            needed.add(id(node))
-            todo += node.input
+        for node in makers.get(todo.pop(), ()):
+            if id(node) not in needed:
+                needed.add(id(node))
+                todo += node.input
     kept = [node for node in graph.node if id(node) in needed]
     del graph.node[:]
     graph.node.extend(kept)

@@ -16,16 +16,16 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import ArgumentError, FileError, NnvizError, listing, readable
+from ...errors import ArgumentError, FileError, NnvizError, listing
 from ...files import reason
 from .expand import expanded
-from .tensors import Tensors, element_type, need_onnx, read_tensor
+from .inline import inlined
+from .tensors import Tensors, damage, element_type, need_onnx, read_tensor
 
 OLDEST = 6
 MEMORY = 4 << 30
 """Bytes that a file may ask for, unless the caller says otherwise."""
 DOMAINS = ("", "ai.onnx")
-MOST_STEPS = 100_000
 WITHDRAWN = "nnviz.withdrawn"
 """Where the operators that ONNX has taken back stand for the checker."""
 
@@ -136,12 +136,13 @@ def read_graph(source: Any, memory: int = MEMORY, known: Collection[str] = ()) -
     label, folder, proto = _parse(source, memory)
     if not proto.HasField("graph") or not proto.graph.node:
         raise FileError(f"{label} is no ONNX network, or it is damaged: it has no nodes")
-    proto = _inlined(proto, label)
-    opset = _opset(proto, label)
-    proto = expanded(proto, opset, known, MOST_STEPS, label) if known else proto
-    graph = proto.graph
-    weights = Tensors(graph, folder, label, memory)
+    weights = Tensors(proto.graph, folder, label, memory)
     weights.check()
+    opset, metadata = _opset(proto, label), proto.metadata_props
+    made_by = f"{proto.producer_name} {proto.producer_version}".strip()
+    proto = inlined(proto, label, memory)
+    proto = expanded(proto, opset, known, memory, label) if known else proto
+    graph = proto.graph
     names = [value.name for value in graph.input]
     steps = _sorted([_step(n, i, opset, label) for i, n in enumerate(graph.node)], label)
     _check_names(steps, names, [o.name for o in graph.output], weights, label)
@@ -155,8 +156,8 @@ def read_graph(source: Any, memory: int = MEMORY, known: Collection[str] = ()) -
         outputs=tuple(_port(value) for value in graph.output),
         weights=weights,
         memory=memory,
-        made_by=f"{proto.producer_name} {proto.producer_version}".strip(),
-        metadata={entry.key: entry.value for entry in proto.metadata_props},
+        made_by=made_by,
+        metadata={entry.key: entry.value for entry in metadata},
     )
 
 
@@ -208,32 +209,6 @@ def _opset(proto: Any, label: str) -> int:
             f"{newest}: export it again with opset_version={min(newest, 17)}"
         )
     return int(found[0])
-
-
-def _inlined(proto: Any, label: str) -> Any:
-    """The model with its own functions written out, unless that makes a bomb of it."""
-    if not len(proto.functions):
-        return proto
-    known = {(f.domain, f.name): f for f in proto.functions}
-    sizes: dict[tuple[str, str], int] = {}
-
-    def size(nodes: Sequence[Any], above: frozenset[tuple[str, str]]) -> int:
-        total = 0
-        for node in nodes:
-            key = (node.domain, node.op_type)
-            if key in above:
-                raise FileError(f"{label} is damaged: its function {node.op_type!r} calls itself")
-            if key in known and key not in sizes:
-                sizes[key] = size(known[key].node, above | {key})
-            total += sizes.get(key, 1)
-            if total > MOST_STEPS:
-                raise FileError(f"{label} would unfold to more than {MOST_STEPS:,} nodes: refused")
-        return total
-
-    size(proto.graph.node, frozenset())
-    from onnx import inliner
-
-    return inliner.inline_local_functions(proto)
 
 
 def _step(node: Any, place: int, opset: int, label: str) -> Step:
@@ -348,8 +323,7 @@ def _official_check(proto: Any, steps: Sequence[Step], label: str) -> None:
     try:
         onnx.checker.check_model(bare)
     except onnx.checker.ValidationError as error:
-        detail = readable(" ".join(str(error).split("==>")[0].split()))
-        raise FileError(f"{label} is damaged, says onnx {onnx.__version__}: {detail}") from None
+        raise FileError(damage(label, error)) from None
 
 
 def _withdrawn(step: Step) -> bool:

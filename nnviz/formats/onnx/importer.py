@@ -348,7 +348,8 @@ class Importer:
 
 def _growth(name: str, step: Step, given: Sequence[Made | None]) -> int:
     """By how much what a step gives grows from one picture to the next (`Value.counted`), where it
-    reads numbers that do: it is the same in another order, and adds up in a sum or a difference."""
+    reads numbers that do: it is the same in another order, adds up in a sum or a difference, and
+    is gone after a division that leaves nothing of it."""
     grown = [v.counted if isinstance(v, Value) else 0 for v in given]
     if name in ("Add", "Sub") and not step.get("broadcast", 0):
         return grown[0] + (grown[1] if name == "Add" else -grown[1])
@@ -356,6 +357,10 @@ def _growth(name: str, step: Step, given: Sequence[Made | None]) -> int:
         return grown[0]
     if name == "Cast" and str(step.get("to")) in WIDE:
         return grown[0]
+    if name == "Mod" and isinstance(given[1], Const) and given[1].array.size == 1:
+        divisor = int(given[1].array.reshape(()))
+        if divisor > 0 and grown[0] % divisor == 0:  # what is added for each picture goes up in it
+            return 0
     raise NotBatched("it reads places that are counted through the batch")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import ArgumentError, FileError
+from ...errors import ArgumentError, FileError, readable
 
 FIELDS = {
     1: "float_data",
@@ -37,6 +37,12 @@ def need_onnx() -> Any:
             "ONNX files need the onnx package: pip install '.[onnx]' (or pip install onnx)"
         ) from None
     return onnx
+
+
+def damage(label: str, error: Exception) -> str:
+    """What the `onnx` package has against a file, in one line."""
+    detail = readable(" ".join(str(error).split("==>")[0].split()))
+    return f"{label} is damaged, says onnx {need_onnx().__version__}: {detail}"
 
 
 def element_type(number: int) -> np.dtype | None:

@@ -67,6 +67,23 @@ def arithmetic(imp: Importer, step: Step) -> Value:
     return total
 
 
+@operator("Mod")
+def modulo(imp: Importer, step: Step) -> Value:
+    """What is left of whole numbers after division: x − k · floor(x / k); exact below 2²⁴."""
+    divisor = imp.weight(step, 1)
+    if divisor.size != 1 or step.get("fmod", 0) or not divisor.reshape(()) > 0:
+        raise ArgumentError("nnviz divides by one positive number, and not as fmod does")
+    value = imp.settled(step, imp.value(step, 0))
+    k, node = divisor.reshape(()), value.node
+    for tail, layer in (
+        ("divide", L.WithConstant.of("divide", k)),
+        ("floor", L.Function("floor")),
+        ("multiply", L.WithConstant.of("multiply", k)),
+    ):
+        node = imp.emit(step, layer, node, tail=tail)
+    return merged(imp, step, "subtract", [value, replace(value, node=node)])
+
+
 @operator("Not")
 def negation(imp: Importer, step: Step) -> Value:
     return imp.pointwise(step, L.WithConstant.of("equal", 0))
