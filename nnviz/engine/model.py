@@ -17,7 +17,6 @@ from .graph import INPUT, Node, Symbol, nodes_of, out_shape
 from .head import guess_head, head_kind, head_node
 from .input import InputSpec
 from .layer import Array, Call, Layer, Mode, Shape
-from .rerun import rerun
 from .sweep import walk_back
 from .trace import Gradients, Trace, join
 from .walk import Draw, RuleFor, forward, leading_to
@@ -300,6 +299,8 @@ class Model:
         other calls are shared with the old trace. Dropout and batch statistics run as at
         prediction.
         """
+        from .rerun import rerun
+
         return rerun(self, trace, changed)
 
     def backward(
