@@ -67,27 +67,23 @@ class _BlasGuard:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._libraries: list[Any] | None = None
-        self._before: list[int] = []
+        self._controller: ThreadpoolController | None = None
+        self._limit: Any = None
         self._inside = 0
 
     def __enter__(self) -> None:
         with self._lock:
             if self._inside == 0:
-                if self._libraries is None:
-                    found = ThreadpoolController().lib_controllers
-                    self._libraries = [one for one in found if one.user_api == "blas"]
-                self._before = [one.num_threads for one in self._libraries]
-                for one in self._libraries:
-                    one.set_num_threads(1)
+                self._controller = self._controller or ThreadpoolController()
+                self._limit = self._controller.limit(limits=1, user_api="blas")
+                self._limit.__enter__()
             self._inside += 1
 
     def __exit__(self, *_: object) -> None:
         with self._lock:
             self._inside -= 1
             if self._inside == 0:
-                for one, count in zip(self._libraries or [], self._before, strict=True):
-                    one.set_num_threads(count)
+                self._limit.__exit__(None, None, None)
 
 
 class _Team:

@@ -296,8 +296,7 @@ class Model:
 
         changed: `{"conv2d_1": array}` or `{"input": array}` (the network's input), each of the
         shape it has in the trace. The changed nodes' own calls show the new value as their `y`; all
-        other calls are shared with the old trace. Dropout and batch statistics run as at
-        prediction.
+        other calls are shared with the old trace. Dropout and statistics run as at prediction.
         """
         from .rerun import rerun
 
