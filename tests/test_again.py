@@ -79,6 +79,17 @@ def test_parameters_that_have_changed_count():
     assert np.abs(model.predict(x) - before).max() > 1e-3
 
 
+def test_a_layers_settings_that_have_changed_count():
+    model, x = digits(), pictures(3)
+    layer = model.nodes[0].layer
+    plain = model.predict(x)
+    layer.params["bias"] += 0.3
+    assert not is_close(model.predict(x), plain)
+    layer.use_bias = False
+    assert is_close(model.predict(x), plain)
+    assert is_close(model.predict(x), walked(model, x))
+
+
 def test_pixels_of_any_dtype():
     model = digits()
     for x in (pictures(3, dtype=np.float64), (pictures(3) * 255).astype(np.uint8)):

@@ -140,7 +140,7 @@ class Again:
     def __init__(self, model: Model) -> None:
         self._nodes = list(model.nodes)
         self._kinds = {type(node.layer) for node in model.nodes}
-        self._layers = [node.layer for node in model.nodes if node.layer.params]
+        self._layers = [node.layer for node in model.nodes]
         self._parts = self._now()
         self._plans: dict[Hashable, Plan] = {}
         self._lock = threading.Lock()
@@ -160,8 +160,8 @@ class Again:
         return again
 
     def _fits(self, model: Model) -> bool:
-        """Whether the model still has the same layers and arrays (not: the same numbers), and the
-        layers' classes the same functions."""
+        """Whether the model still has the same layers with the same settings and arrays (not: the
+        same numbers), and the layers' classes the same functions."""
         if len(model.nodes) != len(self._nodes):
             return False
         if not all(map(operator.is_, model.nodes, self._nodes)):
@@ -176,7 +176,7 @@ class Again:
         for kind in self._kinds:
             parts += (kind.forward, kind.backward)
         for layer in self._layers:
-            parts += layer.params.values()
+            parts += (*vars(layer).values(), *layer.params.values(), *layer.buffers.values())
         return parts
 
     def plan(self, model: Model, batch: Array) -> Plan | None:
