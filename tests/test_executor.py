@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import weakref
 
 import networks
@@ -98,6 +99,39 @@ def test_an_error_in_a_chunk_comes_out_and_the_next_run_is_right():
         model.run(x)
     layer.broken = False
     assert np.isfinite(model.predict(x)).all()
+
+
+def test_whoever_is_interrupted_between_two_steps_leaves_nobody_waiting():
+    """As by Ctrl-C after a program was taken and before it is driven."""
+    interruptions = [KeyboardInterrupt]
+
+    class Interrupted(dict):
+        def __setitem__(self, i, thread):
+            if len(self) == 2 and interruptions:
+                raise interruptions.pop()
+            super().__setitem__(i, thread)
+
+    def program():
+        yield sum, 1
+        yield sum, 1
+
+    rounds, ended = executor._Rounds([program(), program()]), []
+    rounds._driver = Interrupted()
+
+    def take_part():
+        try:
+            rounds.take_part()
+        except KeyboardInterrupt:
+            ended.append("interrupted")
+        else:
+            ended.append("sent home")
+
+    takers = [threading.Thread(target=take_part, daemon=True) for _ in range(2)]
+    for taker in takers:
+        taker.start()
+    for taker in takers:
+        taker.join(timeout=10)
+    assert sorted(ended) == ["interrupted", "sent home"]
 
 
 def test_scratch_lends_the_same_memory_again():

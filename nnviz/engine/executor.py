@@ -193,8 +193,17 @@ class _Rounds:
         self._over = not programs
 
     def take_part(self) -> None:
-        """Drive programs, one after the other, until all have ended."""
-        me = threading.get_ident()
+        """Drive programs, one after the other, until all have ended; who is interrupted sends the
+        others home, as a program may be in nobody's hands now."""
+        try:
+            self._take_part(threading.get_ident())
+        except BaseException:
+            with self._news:
+                self._over = True
+                self._news.notify_all()
+            raise
+
+    def _take_part(self, me: int) -> None:
         while True:
             with self._news:
                 while not self._waiting and not self._over:
@@ -227,7 +236,8 @@ class _Rounds:
         """All parts are there: their total is what the programs are sent."""
         met = [self._parts[i] for i in range(len(self._programs))]
         self._parts.clear()
-        self._over = bool(self._errors) or all(part is None for part in met)
+        ended = all(part is None for part in met)
+        self._over = self._over or bool(self._errors) or ended
         if self._over:
             return
         try:
