@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-import tracemalloc
-
 import numpy as np
 import pytest
 from networks import pictures
-from test_boxes import MODELS, TOLERANCE, agree, drawn, full, some_boxes
+from test_boxes import (
+    MODELS,
+    TOLERANCE,
+    agree,
+    drawn,
+    full,
+    one_for_all_threads,
+    some_boxes,
+    stays_below,
+)
 
-import nnviz as nv
-from nnviz.engine import alike, rerun
+from nnviz.engine import alike
 from nnviz.engine.alike import together
 from nnviz.engine.boxes import plan
 from nnviz.engine.graph import INPUT
@@ -100,31 +106,12 @@ def test_each_copy_gets_its_own_values(cheap_plans):
 
 @pytest.mark.parametrize("name", ["digits", "wide"])
 def test_the_bits_do_not_depend_on_the_threads(name, cheap_plans):
-    model = MODELS[name]()
-    trace = model.run(pictures(model, 1))
-    boxes = some_boxes(model.input.shape[:2], np.random.default_rng(4), 70, (4, 4))
-    want, answers = model.output_name, []
-    for count in (1, 2, 3):
-        with nv.threads(count):
-            answers.append(rerun_boxes(model, trace, boxes, 0.5, [want], memory=300_000)[want])
-    np.testing.assert_array_equal(answers[0], answers[1])
-    np.testing.assert_array_equal(answers[0], answers[2])
+    one_for_all_threads(MODELS[name](), memory=300_000)
 
 
 @pytest.mark.parametrize("name", ["colour", "digits"])
 def test_no_more_memory_is_taken_than_was_said(name, monkeypatch, cheap_plans):
-    model, memory = MODELS[name](), 12 << 20
-    boxes = some_boxes(model.input.shape[:2], np.random.default_rng(6), 300, (3, 3))
-    trace = model.run(pictures(model, 1))
-    monkeypatch.setattr(rerun, "shelf", ScratchShelf())  # none that is filled already
-    tracemalloc.start()
-    try:
-        rerun_boxes(model, trace, boxes, 0.5, [model.output_name], memory=memory)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    blocks = 2 * (3 << 20)  # what convolutions multiply at a time, on each of two threads
-    assert peak < memory + blocks
+    stays_below(12 << 20, MODELS[name](), (3, 3), monkeypatch)
 
 
 def test_a_roomy_scratch_lends_what_is_up_to_four_times_as_large():

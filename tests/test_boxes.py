@@ -90,6 +90,33 @@ def drawn(model, dtype, seed=0):
     return model
 
 
+def one_for_all_threads(model, **options):
+    """The bits are the same for one, two and three threads."""
+    trace, want = model.run(pictures(model, 1)), model.output_name
+    boxes = some_boxes(model.input.shape[:2], np.random.default_rng(4), 90, (4, 4))
+    answers = []
+    for count in (1, 2, 3):
+        with nv.threads(count):
+            answers.append(rerun_boxes(model, trace, boxes, 0.5, [want], **options)[want])
+    np.testing.assert_array_equal(answers[0], answers[1])
+    np.testing.assert_array_equal(answers[0], answers[2])
+
+
+def stays_below(memory, model, patch, monkeypatch):
+    """So many bytes and what convolutions multiply at a time are all that 300 copies take."""
+    boxes = some_boxes(model.input.shape[:2], np.random.default_rng(6), 300, patch)
+    trace = model.run(pictures(model, 1))
+    monkeypatch.setattr(rerun, "shelf", ScratchShelf())  # none that is filled already
+    tracemalloc.start()
+    try:
+        rerun_boxes(model, trace, boxes, 0.5, [model.output_name], memory=memory)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    blocks = 2 * (3 << 20)  # on each of two threads
+    assert peak < memory + blocks
+
+
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("patch", [(1, 1), (2, 3), (4, 4), None], ids=str)
 @pytest.mark.parametrize("dtype", TOLERANCE)
@@ -279,17 +306,7 @@ def test_a_whole_map_as_values_shows_through_the_boxes():
 
 @pytest.mark.parametrize("name", ["digits", "wide"])
 def test_the_bits_do_not_depend_on_the_threads(name):
-    model = MODELS[name]()
-    x = pictures(model, 1)
-    boxes = some_boxes(model.input.shape[:2], np.random.default_rng(4), 70, (4, 4))
-    answers = []
-    for count in (1, 2, 3):
-        with nv.threads(count):
-            trace = model.run(x)
-            found = rerun_boxes(model, trace, boxes, 0.5, [model.output_name], memory=300_000)
-            answers.append(found[model.output_name])
-    np.testing.assert_array_equal(answers[0], answers[1])
-    np.testing.assert_array_equal(answers[0], answers[2])
+    one_for_all_threads(MODELS[name](), memory=300_000)
 
 
 def test_little_memory_is_enough_and_changes_no_number():
@@ -304,18 +321,7 @@ def test_little_memory_is_enough_and_changes_no_number():
 @pytest.mark.parametrize("patch", [(3, 3), (9, 9), (24, 24)], ids=str)
 @pytest.mark.parametrize("name", ["colour", "digits"])
 def test_no_more_memory_is_taken_than_was_said(name, patch, monkeypatch):
-    model, memory = MODELS[name](), 12 << 20
-    boxes = some_boxes(model.input.shape[:2], np.random.default_rng(6), 300, patch)
-    trace = model.run(pictures(model, 1))
-    monkeypatch.setattr(rerun, "shelf", ScratchShelf())  # none that is filled already
-    tracemalloc.start()
-    try:
-        rerun_boxes(model, trace, boxes, 0.5, [model.output_name], memory=memory)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    blocks = 2 * (3 << 20)  # what convolutions multiply at a time, on each of two threads
-    assert peak < memory + blocks
+    stays_below(12 << 20, MODELS[name](), patch, monkeypatch)
 
 
 @pytest.mark.parametrize("patch", [(2, 2), (11, 10)], ids=str)

@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-from test_boxes import agree, drawn, full, some_boxes
+from test_boxes import agree, drawn, full, one_for_all_threads, some_boxes
 
-import nnviz as nv
 from nnviz.engine.boxes import plan
 from nnviz.engine.graph import INPUT, Input
 from nnviz.engine.layers import (
@@ -126,13 +125,4 @@ def test_copies_that_lie_alike_have_one_number():
 
 @pytest.mark.parametrize("name", ["valid", "same"])
 def test_the_bits_do_not_depend_on_the_threads(name):
-    model = MODELS[name]()
-    x = np.random.default_rng(1).random((1, *SIZE)).astype(np.float32)
-    boxes = some_boxes(SIZE[:2], np.random.default_rng(2), 90, (4, 4))
-    answers = []
-    for count in (1, 2, 3):
-        with nv.threads(count):
-            found = rerun_boxes(model, model.run(x), boxes, 0.5, [model.output_name])
-            answers.append(found[model.output_name])
-    np.testing.assert_array_equal(answers[0], answers[1])
-    np.testing.assert_array_equal(answers[0], answers[2])
+    one_for_all_threads(MODELS[name]())
