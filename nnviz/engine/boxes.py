@@ -97,7 +97,7 @@ class Plan:
         alive, most, sizes = Counter[int](), Counter[int](), {self.source: 0}
         for step in self.steps:
             name, layer = step.node.name, step.node.layer
-            ins, out = self._reads(step), self._makes(step)
+            ins, out = self.laid(step), self._makes(step)
             if step.how == "difference":
                 ins = sizes[step.node.inputs[0]]
             largest, passing = max(largest, out + ins), max(passing, ins)
@@ -136,7 +136,7 @@ class Plan:
         rows, cols = region.map_size
         return numbers // (rows * cols) * math.prod(region.size)
 
-    def _reads(self, step: Step) -> int:
+    def laid(self, step: Step) -> int:
         """How many numbers are laid out for it to read."""
         shapes = [self.shapes[name] for name in step.node.inputs]
         if step.how == "patches" and not step.needed[0].flat:
