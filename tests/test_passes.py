@@ -111,6 +111,26 @@ def test_the_bits_do_not_depend_on_the_threads(monkeypatch):
     one_for_all_threads(digits(), memory=2_000_000)
 
 
+def test_places_are_planned_once_for_a_model_as_it_is(monkeypatch):
+    model, counts = digits(), []
+    monkeypatch.setattr(rerun, "plan", lambda *args: counts.append(1) or plan(*args))
+    trace, rng = model.run(pictures(model, 1)), np.random.default_rng(5)
+    grids = [some_boxes((26, 22), rng, 7, (3, 3)) for _ in range(6)]
+    for boxes in (grids[0], grids[0], grids[1], grids[0]):
+        got = rerun_boxes(model, trace, boxes, 0.5, ["preds"])
+        agree(got, full(model, pictures(model, 1), boxes, 0.5, ["preds"]), np.float32)
+    assert len(counts) == 2
+    rerun_boxes(model, trace, grids[0], 0.5, ["preds", "hidden"])
+    assert len(counts) == 3  # other nodes
+    for boxes in grids[1:]:
+        rerun_boxes(model, trace, boxes, 0.5, ["preds"])
+    rerun_boxes(model, trace, grids[0], 0.5, ["preds"])  # it is none of the latest by now
+    assert len(counts) == 8
+    model.node("second").layer.weight_init = "he_normal"  # a setting has changed
+    rerun_boxes(model, trace, grids[0], 0.5, ["preds"])
+    assert len(counts) == 9
+
+
 @pytest.mark.parametrize(("patch", "least", "most"), [(1, 0.0, 0.3), (26, QUICKER, 1.1)])
 def test_the_share_grows_from_little_to_all(patch, least, most):
     layers = [nv.Conv2D(12, 3, padding="same") for _ in range(3)]

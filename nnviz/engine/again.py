@@ -42,6 +42,8 @@ MOST_BYTES = 96 << 20
 """What is noted for a model holds its memory for the next time; at most about this much."""
 MOST_KINDS = 32
 """At most so many sizes of chunks and ways through a model are noted."""
+MOST_WORKED = 4
+"""So much that is worked out of shapes alone is kept."""
 
 Numbered = Sequence[tuple[int, Node]]
 
@@ -149,6 +151,7 @@ class Again:
         self._lock = threading.Lock()
         self._spare: OrderedDict[Hashable, list[Noted]] = OrderedDict()
         self._large: set[Hashable] = set()
+        self._worked: OrderedDict[Hashable, Any] = OrderedDict()
         self._ways: dict[tuple[str, ...], Numbered] = {}
         self.block = max(1, BLOCK_BYTES // model.sample_bytes)
 
@@ -205,6 +208,18 @@ class Again:
         make = partial(NotedPrediction, way, model.shapes, want, self.block)
         return make if repeat(way, dtype) else None
 
+    def once(self, key: Hashable, work: Callable[[], T]) -> T:
+        """What `work` gives, which depends on the layers and the key alone; it is worked out anew
+        where the key is none of the latest."""
+        with self._lock:
+            made = self._worked.pop(key, None)
+        made = work() if made is None else made
+        with self._lock:
+            self._worked[key] = made
+            if len(self._worked) > MOST_WORKED:
+                self._worked.popitem(last=False)
+        return cast(T, made)
+
     def suits(self, keys: Iterable[Hashable]) -> bool:
         """Whether what is noted under these keys was not found to take too much memory."""
         return self._large.isdisjoint(keys)
@@ -240,6 +255,7 @@ class Again:
 
 
 N = TypeVar("N", bound=Noted)
+T = TypeVar("T")
 _kept: WeakKeyDictionary[Model, Again] = WeakKeyDictionary()
 
 Make = Callable[[Array], NotedPrediction]

@@ -33,6 +33,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from .folding import pooled_first
 from .graph import Node
 from .layer import Array, Layer, Shape
@@ -71,13 +73,17 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to do at each node between the source and the nodes wanted, for P copies."""
+    """What to do at each node between the source and the nodes wanted, for P copies.
+
+    lies: (P,), the same number for copies that lie alike wherever changes are added (see `moves`).
+    """
 
     source: str
     start: Region
     steps: tuple[Step, ...]
     want: tuple[str, ...]
     shapes: Mapping[str, Shape] = field(repr=False)
+    lies: Array = field(repr=False)
 
     @property
     def reads(self) -> set[str]:
@@ -158,7 +164,8 @@ def plan(model: Model, source: str, boxes: Array, want: Sequence[str]) -> Plan:
         regions[node.name] = step.region
         done = {n for n in (*node.inputs, node.name) if last.get(n, i) == i and n not in want}
         steps.append(replace(step, done=tuple(done)))
-    return Plan(source, start, tuple(steps), tuple(want), shapes)
+    alike = np.zeros(len(boxes), np.int64)
+    return Plan(source, start, tuple(steps), tuple(want), shapes, alike)
 
 
 def between(

@@ -61,7 +61,7 @@ class Passes:
 
     @property
     def lies(self) -> Array:
-        """See `Run.lies`; where a copy changes makes no difference here."""
+        """See `Plan.lies`; where a copy changes makes no difference here."""
         return np.zeros_like(self.start.top)
 
     def batch(self, count: int, itemsize: int, memory: int, by: int) -> tuple[int, int]:

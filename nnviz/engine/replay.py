@@ -12,7 +12,6 @@ import numpy as np
 from .boxes import Plan, Step
 from .graph import Node
 from .layer import Array, Layer, Mode
-from .moves import lined_up
 from .region import Region, Sheet, parts, paste, pasted
 from .scratch import owner
 from .window import POINTWISE
@@ -60,6 +59,11 @@ class Run:
         """What changes of the source."""
         return self.plan.start
 
+    @property
+    def lies(self) -> Array:
+        """See `Plan.lies`."""
+        return self.plan.lies
+
     def batch(self, count: int, itemsize: int, memory: int, by: int) -> tuple[int, int]:
         """How many of `count` copies make a batch, and how many batches may be worked on at once.
 
@@ -69,11 +73,6 @@ class Run:
         by_memory = by * -(-count // (by * max(1, memory // (2 * every))))
         size = -(-count // max(by_step, by_memory))
         return size, max(1, memory // (every * size))
-
-    @property
-    def lies(self) -> Array:
-        """See `lined_up`."""
-        return lined_up(self.plan)
 
     def outputs(self, fresh: Array, copies: Array, mode: Mode) -> dict[str, Array]:
         """The outputs wanted, (copies, …), where the source's region holds `fresh`."""

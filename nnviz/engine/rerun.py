@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import ArgumentError
+from .again import Again
 from .alike import together
-from .boxes import plan
+from .boxes import Plan, plan
 from .executor import Program, each, lockstep, shelf, thread_count, threads
 from .graph import INPUT
 from .layer import Array, Call, Mode, Shape
@@ -128,9 +128,8 @@ def rerun_boxes(
     by, work, at_once = 2 if len(kinds) == 1 else 1, [], thread_count()
     for some, run in kinds:
         size, fit = run.batch(len(some), base[source].itemsize, memory, by)
-        lies = run.lies
         for i in range(0, len(some), size):
-            part = i + np.argsort(lies[i : i + size], kind="stable")
+            part = i + np.argsort(run.lies[i : i + size], kind="stable")
             work.append(partial(outputs, run, part, order[some[part]]))
         at_once = min(at_once, fit)
     with threads(at_once):
@@ -145,19 +144,23 @@ def _kinds(
     """The kinds of copies: the numbers of each kind's, and how their outputs are made.
 
     one: a node's unchanged value."""
-    sorts = together(model, source, boxes, want)
-    plans = [plan(model, source, boxes[some], want) for some in sorts]
+
+    def planned() -> list[tuple[Array, Plan]]:
+        sorts = together(model, source, boxes, want)
+        return [(some, lightened(plan(model, source, boxes[some], want))) for some in sorts]
+
+    # Many pictures, or many fills of one, are covered at the same places.
+    found = Again.of(model).once(("places", source, *want, boxes.tobytes()), planned)
     kinds: list[tuple[Array, Run | Passes]] = []
-    heavy = [source == INPUT and share(made) >= QUICKER for made in plans]
-    if any(heavy):
-        copies = np.concatenate(list(compress(sorts, heavy)))
+    heavy = [some for some, made in found if source == INPUT and share(made) >= QUICKER]
+    if heavy:
+        copies = np.concatenate(heavy)
         if passes := Passes.of(model, want, one(source), boxes[copies]):
             kinds.append((copies, passes))
-            light = np.logical_not(heavy)
-            sorts, plans = list(compress(sorts, light)), list(compress(plans, light))
-    lighter = [lightened(made) for made in plans]
-    base = {name: one(name) for made in lighter[:1] for name in made.reads}
-    return [*kinds, *zip(sorts, Run.several(lighter, base), strict=True)]
+            found = [kind for kind in found if share(kind[1]) < QUICKER]
+    base = {name: one(name) for _, made in found[:1] for name in made.reads}
+    runs = Run.several([made for _, made in found], base)
+    return [*kinds, *((some, run) for (some, _), run in zip(found, runs, strict=True))]
 
 
 def _check(model: Model, trace: Trace, names: Collection[str], sample: int, memory: Any) -> None:
