@@ -14,6 +14,7 @@ import numpy as np
 
 from ..errors import ArgumentError, unknown
 from .layer import Array, Shape
+from .lines import lines, spread
 
 FITS = ("exact", "crop", "stretch")
 """What may be done with pictures of another size; see `InputSpec.fit`."""
@@ -124,12 +125,18 @@ class InputSpec:
             x = x.astype(np.float32)
         if self.is_plain:
             return x
+        made = np.empty(x.shape, x.dtype)
         if self.channel_order == "BGR":
-            x = x[..., ::-1]
+            for k in range(x.shape[-1]):  # a long walk for each, no short one for each pixel
+                made[..., -1 - k] = x[..., k]
+            x = made
         low, high = self.value_range
         scale = (high - low) / np.asarray(self.std)
         shift = (low - np.asarray(self.mean)) / np.asarray(self.std)
-        return (x * scale.astype(x.dtype) + shift.astype(x.dtype)).astype(x.dtype, copy=False)
+        scale, shift = (spread(np.broadcast_to(v, x.shape[-1:]), x) for v in (scale, shift))
+        flat = np.multiply(lines(x), scale, out=lines(made))
+        flat += shift
+        return made
 
     @property
     def is_plain(self) -> bool:
