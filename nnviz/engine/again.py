@@ -23,7 +23,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from .executor import Program, chunk_slices, each
-from .folding import bias_last, is_ours, pooled_first
+from .folding import Folded, bias_last, is_ours, pooled_first
 from .graph import INPUT, Node
 from .layer import Array, Mode, Shape
 from .layers.reshape import Flatten
@@ -148,7 +148,8 @@ class Again:
         self._large: set[Hashable] = set()
         wanted = leading_to(model.nodes, {model.output_name})
         nodes = [(i, node) for i, node in enumerate(model.nodes) if node.name in wanted]
-        self._way = bias_last(pooled_first(nodes, {model.output_name}))
+        self._folded = Folded(nodes, model.shapes, model.output_name)
+        self._way = bias_last(pooled_first(self._folded.nodes, {model.output_name}))
         self.block = max(1, BLOCK_BYTES // model.sample_bytes)
 
     @staticmethod
@@ -192,7 +193,8 @@ class Again:
             make = partial(NotedPrediction, self._way, shapes, output, self.block)
             fits = self.suits(keys) and repeat(self._way, dtype)
             self._plans[known] = (list(zip(keys, chunks, strict=True)), make) if fits else None
-        return self._plans[known]
+        plan = self._plans[known]
+        return plan if plan is None or self._folded.again() else None
 
     def suits(self, keys: Iterable[Hashable]) -> bool:
         """Whether what is noted under these keys was not found to take too much memory."""

@@ -12,7 +12,7 @@ from ..errors import ArgumentError, unknown
 from .again import predicted
 from .executor import Program, chunk_slices, lockstep, shelf
 from .fingerprint import fingerprint
-from .folding import folded_nodes, pooled_first
+from .folding import Folded, pooled_first
 from .graph import INPUT, Node, Symbol, nodes_of, out_shape
 from .head import guess_head, head_kind, head_node
 from .input import InputSpec
@@ -257,7 +257,7 @@ class Model:
             needed = leading_to(self.nodes, wanted)
             nodes = [(i, node) for i, node in nodes if node.name in needed]
         if private and not mode.train and len(batch) >= FOLD_FROM:
-            nodes = folded_nodes(nodes, self.shapes, self.output_name)
+            nodes = Folded(nodes, self.shapes, self.output_name).nodes
         if wanted is not None:
             nodes = pooled_first(nodes, wanted)
 
