@@ -90,10 +90,17 @@ class NotedPrediction(Noted):
     """From the input to one node's output."""
 
     def __init__(
-        self, nodes: Numbered, shapes: Mapping[str, Shape], output: str, block: int, x: Array
+        self,
+        nodes: Numbered,
+        shapes: Mapping[str, Shape],
+        output: str,
+        block: int,
+        prepare: Callable[..., Array],
+        moment: object,
     ) -> None:
+        x = prepare()
         super().__init__(shapes, x)
-        self._notes, scratch = Notes(), self.scratch()
+        self._notes, scratch = Notes(moment), self.scratch()
         mode, values, cut = Mode(notes=self._notes), {INPUT: self.given}, flattening(nodes)
         walk = partial(
             forward, chunk=0, train=False, draw=Draw(), scratch=scratch, private=True,
@@ -108,10 +115,10 @@ class NotedPrediction(Noted):
                 scratch.let_go()
         self.output: Array = ended(walk(nodes[cut:], values, keep={output}))[output].y
 
-    def again(self, x: Array) -> bool:
-        """Make `output` for other pictures."""
-        np.copyto(self.given, x)
-        self._notes.play()
+    def again(self, prepare: Callable[..., Array], moment: object) -> bool:
+        """Make `output` for other pictures, with the parameters of this moment."""
+        prepare(out=self.given)
+        self._notes.play(moment)
         return True
 
 
@@ -231,9 +238,10 @@ class Again:
 
 
 N = TypeVar("N", bound=Noted)
+T = TypeVar("T")
 _kept: WeakKeyDictionary[Model, Again] = WeakKeyDictionary()
 
-Plan = tuple[list[tuple[Hashable, slice]], Callable[[Array], NotedPrediction]] | None
+Plan = tuple[list[tuple[Hashable, slice]], Callable[..., NotedPrediction]] | None
 """The chunks, each with the key of its notes, and what makes them."""
 
 
@@ -250,21 +258,29 @@ def repeat(way: Numbered, dtype: np.dtype) -> bool:
 
 
 def predicted(
-    model: Model, batch: Array, prepare: Callable[[Array], Array]
-) -> list[tuple[slice, Array, Array]] | None:
-    """(slice, the network's input, its output) for each chunk of a batch; None where the model has
-    to be walked through anew. prepare: makes pixels the network's input."""
+    model: Model,
+    batch: Array,
+    prepare: Callable[..., Array],
+    take: Callable[[slice, NotedPrediction], T],
+) -> list[T] | None:
+    """What `take` makes of each chunk of a batch, in whose memory the next one will be; None where
+    the model has to be walked through anew. prepare: makes pixels the network's input (in `out`,
+    where that is given)."""
     again = Again.of(model)
     plan = again.plan(model, batch)
     if plan is None:
         return None
-    chunks, make = plan
+    (chunks, make), moment = plan, object()
 
-    def chunk(key: Hashable, rows: slice) -> tuple[slice, Array, Array]:
-        given = prepare(batch[rows])
-        noted = again.run(key, make, given)
-        y = noted.output.copy()
+    def chunk(key: Hashable, rows: slice) -> T:
+        noted = again.run(key, make, partial(prepare, batch[rows]), moment)
+        taken = take(rows, noted)
         again.back(key, noted)
-        return rows, given, y
+        return taken
 
     return each([partial(chunk, *one) for one in chunks])
+
+
+def copied(rows: slice, noted: NotedPrediction) -> tuple[slice, Array, Array]:
+    """What `predicted` takes for a trace: the slice, the network's input and its output."""
+    return rows, noted.given.copy(), noted.output.copy()
