@@ -22,6 +22,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from .apart import kept_apart
 from .executor import Program, chunk_slices, each
 from .folding import Folded, bias_last, is_ours, pooled_first
 from .graph import INPUT, Node
@@ -156,7 +157,9 @@ class Again:
         wanted = leading_to(model.nodes, {model.output_name})
         nodes = [(i, node) for i, node in enumerate(model.nodes) if node.name in wanted]
         self._folded = Folded(nodes, model.shapes, model.output_name)
-        self._way = bias_last(pooled_first(self._folded.nodes, {model.output_name}))
+        ends = {model.output_name}
+        nodes = kept_apart(self._folded.nodes, model.shapes, ends)
+        self._way = bias_last(pooled_first(nodes, ends))
         self.block = max(1, BLOCK_BYTES // model.sample_bytes)
 
     @staticmethod

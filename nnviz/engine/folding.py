@@ -167,7 +167,7 @@ def is_ours(layer: Layer | type[Layer] | Callable[..., Any]) -> bool:
     """Whether a layer (or its class, or a function of it) computes what its class here does: a
     user's own may do more."""
     home = type(layer).__module__ if isinstance(layer, Layer) else layer.__module__
-    return home == __name__ or home.startswith(f"{__package__}.layers.")
+    return home.startswith(f"{__package__}.")
 
 
 Affine = tuple[Array, Array]
