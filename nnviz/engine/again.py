@@ -59,11 +59,17 @@ class Noted:
         self.given, self._shapes = x.copy(), shapes
         self._held: list[Array] = [self.given]
         self._scratches: list[Scratch] = []
+        self._noted: list[Notes] = []
+
+    def notes(self, moment: object = None) -> Notes:
+        """Notes of a part of this run."""
+        self._noted.append(Notes(moment))
+        return self._noted[-1]
 
     def scratch(self) -> Scratch:
         """Memory that is lent for this run alone."""
         made = Scratch()
-        made.arena = True
+        made.arena = made.roomy = True
         self._scratches.append(made)
         return made
 
@@ -75,7 +81,8 @@ class Noted:
 
     def size(self) -> int:
         """How many bytes it holds now."""
-        return sum(s.size for s in self._scratches) + sum(array.nbytes for array in self._held)
+        settled = [array for notes in self._noted for _, array in notes.settled.values()]
+        return sum(s.size for s in self._scratches) + sum(a.nbytes for a in (*self._held, *settled))
 
 
 def ended(program: Program[Any]) -> Any:
@@ -101,7 +108,7 @@ class NotedPrediction(Noted):
     ) -> None:
         x = prepare()
         super().__init__(shapes, x)
-        self._notes, scratch = Notes(moment), self.scratch()
+        self._notes, scratch = self.notes(moment), self.scratch()
         mode, values, cut = Mode(notes=self._notes), {INPUT: self.given}, flattening(nodes)
         walk = partial(
             forward, chunk=0, train=False, draw=Draw(), scratch=scratch, private=True,

@@ -79,11 +79,11 @@ class DepthwiseConv2D(Layer):
         (x,) = xs
         window, size = self.window(), x.shape[1:3]
         out, weight = window.out_size(size), self.param("weight", x.dtype)
-        padded = pad(x, window.padding(size), 0.0, mode)
         y = mode.new((x.shape[0], *out, *weight.shape[2:]), x.dtype)
         if self.depth_multiplier == 1:
-            self._by_lines(padded, weight, y[..., 0], mode)
+            self._by_lines(x, weight, y[..., 0], mode)
         else:
+            padded = pad(x, window.padding(size), 0.0, mode)
             mode.do(np.copyto, y, 0)
             part = mode.temp(y.shape, x.dtype)
             for i, j, view in self._seen(padded, out):
@@ -94,7 +94,7 @@ class DepthwiseConv2D(Layer):
             add_bias(y, self.param("bias", x.dtype), mode)
         return y, None
 
-    def _by_lines(self, padded: Array, weight: Array, y: Array, mode: Mode) -> None:
+    def _by_lines(self, x: Array, weight: Array, y: Array, mode: Mode) -> None:
         """The same where each channel makes one: every kernel cell meets whole rows of the picture,
         one row of outputs after the other, so that it stays in the nearest cache for all cells.
 
@@ -110,7 +110,7 @@ class DepthwiseConv2D(Layer):
         made = out
         for first in range(min(step, kw)):  # cells so far apart meet columns of one kind
             at, cells = first * wide, kernels[:, first::step]
-            part = mode.in_order(padded[:, :, at % along :: along])
+            part = self._columns(x, at % along, mode)
             sn, sr, sc, item = part.strides
             seen = np.lib.stride_tricks.as_strided(
                 part[:, :, at // along :],
@@ -123,6 +123,17 @@ class DepthwiseConv2D(Layer):
                 mode.do(np.add, out, made, out=out)
             elif step > 1:
                 made = mode.temp(out.shape, out.dtype)
+
+    def _columns(self, x: Array, first: int, mode: Mode) -> Array:
+        """Of the framed pictures the columns from `first` on, as far apart as the windows are."""
+        down, (left, right) = self.window().padding(x.shape[1:3])
+        along = self.strides[1]
+        frame = -(-max(0, left - first) // along)
+        inside = x[:, :, first + frame * along - left :: along]
+        wide = len(range(first, left + x.shape[2] + right, along))
+        return mode.in_order(
+            pad(inside, (down, (frame, wide - frame - inside.shape[2])), 0.0, mode)
+        )
 
     def backward(self, dy: Array, call: Call) -> Array:
         window, x = self.window(), call.x
