@@ -18,8 +18,11 @@ from ..window import POINTWISE, SlidingWindow
 
 MANY = 1 << 25
 """Multiply-adds that are worth a thread's while."""
-FEW = 24
+FEW = 32
 """So few rows are multiplied with slabs of the weight."""
+LITTLE, LEAST = 1 << 10, 32
+"""So many numbers the library makes of a weight that lies across without packing it first; of one
+with fewer columns it makes any number so."""
 
 
 class Dense(Layer):
@@ -93,7 +96,7 @@ class Dense(Layer):
         rows, out = _rows(dy, call.mode), _rows(dx, call.mode)
         weight = self.params["weight"]
         if weight.dtype == dy.dtype:
-            call.mode.do(np.matmul, rows, weight.T, out=out)
+            _multiply_back(rows, weight, out, call.mode)
         else:
             parts = _parts(weight, dy.dtype)
             each([partial(_share_back, rows, weight, part, out) for part in parts])
@@ -168,6 +171,20 @@ def _multiply(x: Array, weight: Array, y: Array, mode: Mode) -> None:
     slabs = x.reshape(n, count, -1).swapaxes(0, 1)
     mode.do(np.matmul, slabs, weight.reshape(count, -1, units), out=parts)
     mode.do(np.add.reduce, parts, axis=0, out=y)
+
+
+def _multiply_back(dy: Array, weight: Array, dx: Array, mode: Mode) -> None:
+    """dx = dY Wᵀ, in slabs as well: each gives a few columns of dX."""
+    (n, units), inside = dy.shape, len(weight)
+    step = inside
+    if 1 < n <= FEW and units >= LEAST:
+        most = min(inside, LITTLE // n, SMALL // (n * units))
+        step = next((k for k in range(most, most // 2, -1) if inside % k == 0), inside)
+    if step == inside:
+        mode.do(np.matmul, dy, weight.T, out=dx)
+        return
+    slabs = weight.reshape(-1, step, units).swapaxes(1, 2)
+    mode.do(np.matmul, dy, slabs, out=dx.reshape(n, -1, step).swapaxes(0, 1))
 
 
 def _rows(x: Array, mode: Mode) -> Array:
