@@ -13,12 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from ...engine.executor import chunk_slices, each
 from ...engine.graph import INPUT
 from ...engine.layer import Array
 from ...engine.layers.activation import Linear
@@ -136,20 +134,14 @@ class AtNode:
         cancel so far that its rounding would show (`CANCELLED`), it is made again in float64, for
         those pictures alone.
         """
-        walk = self.question.walk(at=(self.name,), rule_for=rule_for)
-        maps, slopes = walk.outputs[self.name], walk.gradients[self.name]
-
-        cuts = chunk_slices(len(maps), 4 * maps[0].nbytes)
-        done = each([partial(sum_of, maps[rows], slopes[rows]) for rows in cuts])
-        made, sizes = (np.concatenate(found) for found in zip(*done, strict=True))
+        scores, made, sizes = self.question.taken(sum_of, at=self.name, rule_for=rule_for)
         top = np.abs((np.abs(made) if signed else made).max(axis=(1, 2)))
         again = np.flatnonzero(top < CANCELLED * sizes)
-        if len(again) and maps.dtype != np.float64:
-            x, goal = self.wide.x[again], self.question.goal.take(again.tolist())
+        if len(again) and self.question.x.dtype != np.float64:
+            x, goal = self.question.x[again], self.question.goal.take(again.tolist())
             some = AtNode(replace(self.question, x=x, goal=goal), self.name)
-            maps, slopes, _ = some.walk(rule_for)
-            made[again] = sum_of(maps, slopes)[0]
-        return made, walk.scores
+            _, made[again], _ = some.wide.taken(sum_of, at=self.name, rule_for=rule_for)
+        return made, scores
 
     def look(self) -> tuple[Array, Array]:
         """The node's maps (N, r, c, channels) and the scores, without a walk back; in float64."""
