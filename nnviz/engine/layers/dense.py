@@ -14,16 +14,11 @@ from ..executor import each
 from ..initializers import Spec, check_initializer, initializer
 from ..layer import Array, Call, Layer, Mode, Shape, whole
 from ..lines import PART_BYTES
-from ..tiles import SMALL
+from ..tiles import FEW, SMALL, slab
 from ..window import POINTWISE, SlidingWindow
 
 MANY = 1 << 25
 """Multiply-adds that are worth a thread's while."""
-FEW = 32
-"""So few rows are multiplied with slabs of the weight."""
-LITTLE, LEAST = 1 << 10, 32
-"""So many numbers the library makes of a weight that lies across without packing it first; of one
-with fewer columns it makes any number so."""
 
 
 class Dense(Layer):
@@ -188,10 +183,7 @@ def _multiply(x: Array, weight: Array, y: Array, mode: Mode) -> None:
 def _multiply_back(dy: Array, weight: Array, dx: Array, mode: Mode) -> None:
     """dx = dY Wᵀ, in slabs as well: each gives a few columns of dX."""
     (n, units), inside = dy.shape, len(weight)
-    step = inside
-    if 1 < n <= FEW and units >= LEAST:
-        most = min(inside, LITTLE // n, SMALL // (n * units))
-        step = next((k for k in range(most, most // 2, -1) if inside % k == 0), inside)
+    step = slab(n, units, inside)
     if step == inside:
         mode.do(np.matmul, dy, weight.T, out=dx)
         return
