@@ -127,7 +127,7 @@ class _ThenBias(MaxPooling2D):
         vars(self).update(vars(pool))
         self.params = {"bias": conv.params["bias"]}
 
-    def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
+    def forward(self, *xs: Array, mode: Mode) -> tuple[Array, Array | None]:
         y, saved = super().forward(*xs, mode=mode)
         add_bias(y, self.param("bias", y.dtype), mode)
         return y, saved

@@ -35,6 +35,7 @@ class Dense(Layer):
     linear = True
     forgets = True
     repeats = True
+    saves = True
     later = ("everywhere",)
 
     def __init__(
