@@ -81,7 +81,8 @@ def pooled_slopes(maps: Array, slopes: Array) -> tuple[Array, Array]:
     places = slopes.shape[1] * slopes.shape[2]
     means = slopes.sum(axis=1).sum(axis=1, dtype=np.float64) / places
     weights = means.astype(maps.dtype)
-    sizes = weighted(np.abs(maps), np.abs(weights))
+    # What comes out of a ReLU is its own size.
+    sizes = weighted(maps if maps.min() >= 0 else np.abs(maps), np.abs(weights))
     return weighted(maps, weights), sizes.max(axis=(1, 2))
 
 
