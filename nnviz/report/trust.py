@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..draw.image import minus
 from ..draw.samples import spread
 from ..engine.layer import Array
 from ..errors import NnvizError
@@ -264,14 +265,14 @@ def table(study: Study, trust: Trust) -> Figure | None:
             rho = sane.survival[0]
             checked = (passed if math.isnan(rho)
                        else say("trust.survives", rho=_plain(rho), mark=passed))  # fmt: skip
-        row = [name_of(name), f"{before:.2f} → {after:.2f}", _ranged(one),
+        row = [name_of(name), f"{_plain(before)} → {_plain(after)}", _ranged(one),
                listing(unbeaten) or say("trust.none"), checked]  # fmt: skip
         row += [f"{found['pointing'].mean:.0%}"] if known else []
         row += [f"{trust.decoys[name].mean():.0%}"] if trust.decoys else []
         rows.append(row)
     any_one = trust.scores[names[0]]
     random = trust.fell[names[0]]
-    foot = [say("control.random"), f"{random[0]:.2f} → {random[2]:.2f}",
+    foot = [say("control.random"), f"{_plain(random[0])} → {_plain(random[2])}",
             _plain(float(any_one.of("insertion_minus_deletion", "random").mean()))]  # fmt: skip
     foot += [""] * (len(head) - 3)
     if known:
@@ -317,7 +318,7 @@ def _ranged(one: Score) -> str:
 
 def _plain(value: float) -> str:
     """Two digits, never `-0.00`."""
-    return f"{round(value, 2) + 0.0:.2f}"
+    return minus(f"{round(value, 2) + 0.0:.2f}")
 
 
 def _quality(found: Scores) -> float:
