@@ -54,6 +54,10 @@ class Layer:
     inputs of one shape the same calls, all made by `mode.do`: on nothing but the inputs, the
     parameters themselves and memory of `mode`."""
 
+    constant: ClassVar[bool] = False
+    """Whether its arrays are constants that nobody has learnt: these may be infinite, as masks
+    are."""
+
     chooses: ClassVar[bool] = False
     """Whether its gradient goes to the largest of several numbers, so that ties must be true."""
 
