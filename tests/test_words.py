@@ -90,7 +90,7 @@ def warnings_of_the_library():
     maps = np.zeros((4, 3, 3))
     maps[0, 0], maps[1], maps[2, 1, 1] = np.nan, 2.0, 1.0
     for module in modules.values():
-        yield from degenerate(maps, module.CAUSE)
+        yield from degenerate(maps, module.CAUSE, scores=np.array([0.0, 0.0, 0.0, np.nan]))
     yield from (modules["deep_lift"].REMEDY, modules["lrp"].REMEDY)
     model = nv.Sequential([nv.Conv2D(2, 3), nv.Flatten(), nv.Dense(2)], (6, 6, 1))
     model.parameters()["conv2d_1/weight"][...] = 0
