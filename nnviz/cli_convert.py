@@ -26,7 +26,8 @@ def convert_options(sub: argparse.ArgumentParser) -> None:
         "--outputs",
         nargs="+",
         metavar="NODE",
-        help="what the ONNX file that is written gives; default: the model's output",
+        help="what the ONNX file that is written gives; default: the model's output, and after it "
+        "the other outputs of the file that it was read from (a .npz keeps them all, too)",
     )
     input_options(sub)
 
