@@ -49,9 +49,15 @@ def convert(args: argparse.Namespace) -> None:
         model.to_onnx(out, outputs=args.outputs)
         if not model.input.is_plain:
             print(f"nnviz: {FOREIGN}", file=sys.stderr)
+        if wide := sum(a.dtype.itemsize > 4 for a in model.parameters().values()):
+            print(f"nnviz: {SINGLE.format(wide)}", file=sys.stderr)
     print(out)
 
 
+SINGLE = (
+    "{} parameters are float64, and the file has them as float32: runtimes have convolutions in "
+    "nothing wider (a .npz keeps them)"
+)
 FOREIGN = (
     "the file takes pictures that are prepared already; how is kept in its metadata (nnviz.input), "
     "which nnviz reads and other programs do not"

@@ -42,12 +42,13 @@ def to_onnx(model: Model, path: str | Path, outputs: Sequence[str] | None = None
     model read from a file of several inputs each of them by its name.
     Output: as `model.predict` gives it, pictures channels first, and after it the other outputs of
     the file that the model was read from; or, one after the other, what the nodes named in
-    `outputs` give. N is free; parameters of other dtypes become float32. The file is
-    checked by `onnx.checker` before it is written.
+    `outputs` give. N is free; all is float32, as runtimes have convolutions in nothing wider:
+    parameters of other dtypes become that. The file is checked by `onnx.checker` before it is
+    written.
 
-    Raises `ArgumentError` for a node that the model has not, for a layer that has no form in ONNX,
-    for a model whose weights do not fit into one file (2 GB), and where the package onnx is
-    missing.
+    Raises `ArgumentError` for a node that the model has not, for numbers beyond float32, for a
+    layer that has no form in ONNX, for a model whose weights do not fit into one file (2 GB), and
+    where the package onnx is missing.
     """
     path = with_suffix(str(path), ".onnx")
     write_bytes(path, to_proto(model, outputs).SerializeToString())
