@@ -369,7 +369,7 @@ class Model:
     def to_onnx(self, path: str | Path, *, outputs: Sequence[str] | None = None) -> Path:
         """Write the model as an ONNX file for other runtimes, N free; the path written.
 
-        outputs: the nodes that the file gives, the model's own output where nothing is said.
+        outputs: the nodes that the file gives; else all outputs, of a file that was read as well.
         """
         from ..formats.onnx import export
 
