@@ -94,10 +94,11 @@ def pooled_first(
     return changed
 
 
-def bias_last(nodes: Sequence[tuple[int, Node]]) -> list[tuple[int, Node]]:
+def bias_last(nodes: Sequence[tuple[int, Node]], keep: Collection[str]) -> list[tuple[int, Node]]:
     """Nodes (with their places) that give the same, bit for bit, with a convolution's bias added
     after the max pool that alone reads it: rounding keeps the order of numbers, so the largest sum
     is the sum with the largest, and there are fewer. For predictions: such a pool has no way back.
+    keep: nodes whose outputs are wanted as they are.
     """
     changed = list(nodes)
     readers = Counter(name for _, node in nodes for name in node.inputs)
@@ -106,7 +107,7 @@ def bias_last(nodes: Sequence[tuple[int, Node]]) -> list[tuple[int, Node]]:
         own, conv = nodes[at.get(pool.inputs[0], i)] if pool.inputs else (place, pool)
         if type(pool.layer) is not MaxPooling2D or type(conv.layer) is not Conv2D:
             continue
-        if conv.layer.use_bias and readers[conv.name] == 1:
+        if conv.layer.use_bias and readers[conv.name] == 1 and conv.name not in keep:
             plain = copy.copy(conv.layer)
             plain.use_bias = False
             changed[at[conv.name]] = own, Node(conv.name, plain, conv.inputs)
