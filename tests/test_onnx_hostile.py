@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tracemalloc
 
 import numpy as np
@@ -353,3 +354,10 @@ def test_attributes_of_the_wrong_kind_are_one_error():
     nameless = node("Relu", ["x"])
     nameless.attribute.add(name="alpha")  # of no kind at all
     refused(network([nameless]), "damaged")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a system without named pipes")
+def test_a_pipe_is_not_waited_for(tmp_path):
+    path = tmp_path / "net.onnx"
+    os.mkfifo(path)
+    refused(path, "no ordinary file")

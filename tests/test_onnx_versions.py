@@ -16,6 +16,7 @@ import nnviz as nv
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 from onnx_cases import CASES, Case  # noqa: E402
+from onnx_cases_found import FOUND  # noqa: E402
 
 helper = onnx.helper
 
@@ -68,7 +69,7 @@ def graph(one: Case, opset: int) -> tuple[Any, dict[str, np.ndarray]]:
     return helper.make_model(made, opset_imports=[version], ir_version=3 if opset < 9 else 8), given
 
 
-EVERY = [(one, opset) for one in CASES for opset in versions(one)]
+EVERY = [(one, opset) for one in (*CASES, *FOUND) for opset in versions(one)]
 
 
 def told(value: Any) -> str:

@@ -26,9 +26,8 @@ MOST = 5
 ZOOM = 96
 """Five pictures of 28, 32 or 45 pixels fit side by side into half of the page, each pixel whole."""
 CONTRAST = "integrated_gradients"
-LARGE_PATH = 16
-"""Gradients along its path where pictures are large: its maps are those of 96 (correlation 0.997);
-what is left over stands under them."""
+LARGE_PATH = 24
+"""Gradients along its path where pictures are large; what is left over stands under the maps."""
 
 
 def shown(study: Study) -> tuple[str, ...]:

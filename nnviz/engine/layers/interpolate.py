@@ -6,7 +6,7 @@ Where output i of n looks in an input of N cells (scale s = n / N where nothing 
 |----------------------|----------------------------------------------------------------|
 | half_pixel           | (i + ½) / s − ½                                                |
 | half_pixel_symmetric | the same about the middle of N, where s N is no whole number   |
-| pytorch_half_pixel   | the same, but −½ where s N = 1                                 |
+| pytorch_half_pixel   | the same, but 0 where one cell comes out                       |
 | tf_half_pixel_for_nn | (i + ½) / s                                                    |
 | align_corners        | i (N − 1) / (s N − 1); 0 where s N = 1                         |
 | asymmetric           | i / s                                                          |
@@ -42,7 +42,7 @@ def _symmetric(i: Array, size: int, scale: float, crop: Crop) -> Array:
 
 
 def _pytorch(i: Array, size: int, scale: float, crop: Crop) -> Array:
-    return np.full(len(i), -0.5) if scale * size == 1 else (i + 0.5) / scale - 0.5
+    return i * 0.0 if len(i) == 1 else (i + 0.5) / scale - 0.5
 
 
 def _align_corners(i: Array, size: int, scale: float, crop: Crop) -> Array:

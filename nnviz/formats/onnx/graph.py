@@ -179,6 +179,8 @@ def _parse(source: Any, memory: int) -> tuple[str, Path | None, Any]:
             size = path.stat().st_size
             if size > memory:
                 raise FileError(f"{label} has {size:,} bytes: memory= allows {memory:,}")
+            if not (path.is_file() or path.is_dir()):  # a pipe would be waited for, for ever
+                raise FileError(f"cannot read {label}: it is no ordinary file")
             data = path.read_bytes()
         except OSError as error:
             raise FileError(f"cannot read {label}: {reason(error)}") from None

@@ -47,8 +47,8 @@ def operator(*names: str) -> Callable[[Handler], Handler]:
 
 
 def known_operators() -> list[str]:
-    """All operators that can be read."""
-    return sorted({*OPERATORS, *FOLDED})
+    """All operators that can be read; folding has two names of its own besides."""
+    return sorted({*OPERATORS, *FOLDED} - {"ShapeOf", "SizeOf"})
 
 
 @dataclass(frozen=True)

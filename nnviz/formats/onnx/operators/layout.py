@@ -315,6 +315,8 @@ def tile(imp: Importer, step: Step) -> Value:
     for axis, times in enumerate(imp.ints(step, 1, "")):
         if times == 1:
             continue
+        if axis == value.batch:
+            raise NotBatched("it repeats the batch")
         value = value if axis in value.order else imp.raw(step, value)
         size = value.shape[axis]
         imp.budget.allow((size, times), 64, "its output")

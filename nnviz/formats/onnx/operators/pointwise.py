@@ -180,10 +180,11 @@ def coupled_axes(step: Step, value: Value) -> tuple[int, ...]:
 @operator("Softmax", "LogSoftmax")
 def softmax(imp: Importer, step: Step) -> Value:
     value = imp.settled(step, imp.value(step, 0))
-    wanted = [a for a in coupled_axes(step, value) if value.shape[a] != 1]
-    if not wanted and value.rank:
+    coupled = coupled_axes(step, value)
+    wanted = [a for a in coupled if value.shape[a] != 1]
+    if not wanted and value.rank:  # shares of one number: an axis of length 1, which must be there
         value = imp.raw(step, value)
-        wanted = [value.rank - 1]
+        wanted = list(coupled[-1:])
     axes = tuple(value.ours(a) for a in wanted)
     make = getattr(L, step.op)
     if axes == (len(value.order),):
