@@ -44,6 +44,8 @@ MOST_BYTES = 96 << 20
 """What is noted for a model holds its memory for the next time; at most about this much."""
 MOST_KINDS = 32
 """At most so many sizes of chunks and ways through a model are noted."""
+MOST_WORKED = 4
+"""So much that is worked out of shapes alone is kept."""
 
 Numbered = Sequence[tuple[int, Node]]
 
@@ -89,14 +91,16 @@ def ended(program: Program[Any]) -> Any:
 
 
 class NotedPrediction(Noted):
-    """From the input to one node's output."""
+    """From the input to the outputs of the nodes wanted, {name: (n, …)}."""
 
     def __init__(
-        self, nodes: Numbered, shapes: Mapping[str, Shape], output: str, block: int, x: Array
-    ) -> None:
+        self, nodes: Numbered, shapes: Mapping[str, Shape], want: Sequence[str], block: int,
+        x: Array,
+    ) -> None:  # fmt: skip
         super().__init__(shapes, x)
         self._notes, scratch = Notes(), self.scratch()
         mode, values, cut = Mode(notes=self._notes), {INPUT: self.given}, flattening(nodes)
+        cut = 0 if any(node.name in want for _, node in nodes[:cut]) else cut
         walk = partial(
             forward, chunk=0, train=False, draw=Draw(), scratch=scratch, private=True,
             notes=self._notes,
@@ -108,10 +112,11 @@ class NotedPrediction(Noted):
                 calls = ended(walk(nodes[:cut], {INPUT: self.given[rows]}, keep={flat}))
                 mode.do(np.copyto, values[flat][rows], calls[flat].y)
                 scratch.let_go()
-        self.output: Array = ended(walk(nodes[cut:], values, keep={output}))[output].y
+        calls = ended(walk(nodes[cut:], values, keep=set(want)))
+        self.outputs: dict[str, Array] = {name: calls[name].y for name in want}
 
     def again(self, x: Array) -> bool:
-        """Make `output` for other pictures."""
+        """Make `outputs` for other pictures."""
         np.copyto(self.given, x)
         self._notes.play()
         return True
@@ -149,9 +154,8 @@ class Again:
         self._lock = threading.Lock()
         self._spare: OrderedDict[Hashable, list[Noted]] = OrderedDict()
         self._large: set[Hashable] = set()
-        wanted = leading_to(model.nodes, {model.output_name})
-        nodes = [(i, node) for i, node in enumerate(model.nodes) if node.name in wanted]
-        self._way = bias_last(pooled_first(nodes, {model.output_name}))
+        self._worked: OrderedDict[Hashable, Any] = OrderedDict()
+        self._ways: dict[tuple[str, ...], Numbered] = {}
         self.block = max(1, BLOCK_BYTES // model.sample_bytes)
 
     @staticmethod
@@ -187,12 +191,34 @@ class Again:
                 self._plans.clear()
             dtype = batch.dtype if batch.dtype.kind == "f" else np.dtype(np.float32)
             chunks = chunk_slices(len(batch), model.sample_bytes)
-            keys = [("predict", rows.stop - rows.start, dtype.str) for rows in chunks]
-            output, shapes = model.output_name, model.shapes
-            make = partial(NotedPrediction, self._way, shapes, output, self.block)
-            fits = self.suits(keys) and repeat(self._way, dtype)
-            self._plans[known] = (list(zip(keys, chunks, strict=True)), make) if fits else None
+            want = (model.output_name,)
+            make = self.prediction(model, want, dtype)
+            keys = [prediction_key(want, rows.stop - rows.start, dtype) for rows in chunks]
+            pairs = list(zip(keys, chunks, strict=True))
+            self._plans[known] = (pairs, make) if make and self.suits(keys) else None
         return self._plans[known]
+
+    def prediction(self, model: Model, want: tuple[str, ...], dtype: np.dtype) -> Make | None:
+        """What makes notes of a run that leads to these nodes; None where it does not repeat."""
+        if want not in self._ways:
+            wanted = leading_to(model.nodes, set(want))
+            nodes = [(i, node) for i, node in enumerate(model.nodes) if node.name in wanted]
+            self._ways[want] = bias_last(pooled_first(nodes, want), want)
+        way = self._ways[want]
+        make = partial(NotedPrediction, way, model.shapes, want, self.block)
+        return make if repeat(way, dtype) else None
+
+    def once(self, key: Hashable, work: Callable[[], T]) -> T:
+        """What `work` gives, which depends on the layers and the key alone; it is worked out anew
+        where the key is none of the latest."""
+        with self._lock:
+            made = self._worked.pop(key, None)
+        made = work() if made is None else made
+        with self._lock:
+            self._worked[key] = made
+            if len(self._worked) > MOST_WORKED:
+                self._worked.popitem(last=False)
+        return cast(T, made)
 
     def suits(self, keys: Iterable[Hashable]) -> bool:
         """Whether what is noted under these keys was not found to take too much memory."""
@@ -229,10 +255,17 @@ class Again:
 
 
 N = TypeVar("N", bound=Noted)
+T = TypeVar("T")
 _kept: WeakKeyDictionary[Model, Again] = WeakKeyDictionary()
 
-Plan = tuple[list[tuple[Hashable, slice]], Callable[[Array], NotedPrediction]] | None
+Make = Callable[[Array], NotedPrediction]
+Plan = tuple[list[tuple[Hashable, slice]], Make] | None
 """The chunks, each with the key of its notes, and what makes them."""
+
+
+def prediction_key(want: tuple[str, ...], count: int, dtype: np.dtype) -> Hashable:
+    """By what the notes of so many pictures' prediction are known."""
+    return "predict", want, count, dtype.str
 
 
 def repeat(way: Numbered, dtype: np.dtype) -> bool:
@@ -261,7 +294,7 @@ def predicted(
     def chunk(key: Hashable, rows: slice) -> tuple[slice, Array, Array]:
         given = prepare(batch[rows])
         noted = again.run(key, make, given)
-        y = noted.output.copy()
+        y = noted.outputs[model.output_name].copy()
         again.back(key, noted)
         return rows, given, y
 

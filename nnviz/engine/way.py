@@ -51,7 +51,7 @@ class Way:
         live = live_nodes([node for _, node in nodes], until, params=False)
         untied = _untied([node for _, node in nodes], live)
         passed = {node.name for _, node in nodes if not live.isdisjoint(node.inputs)}
-        nodes = bias_last(nodes, {*read, *until, *passed})
+        nodes = bias_last(nodes, {*read, *until}, passed)
         return Way(nodes, frozenset(live), tuple(read), tuple(until), rule_for, untied)
 
     def key(self) -> Hashable | None:
