@@ -229,6 +229,17 @@ def test_the_battery_finds_a_call_that_is_not_noted():
         check_layer(Hasty(), (4, 3))
 
 
+def test_the_battery_finds_a_lean_run_that_saved_too_little():
+    class Curious(ReLU):
+        repeats = False
+
+        def backward(self, dy, call):
+            return dy * (call.x > 0)
+
+    with pytest.raises(nv.NnvizError, match="backward of a lean run, by `saved` alone"):
+        check_layer(Curious(), (4, 3))
+
+
 def test_a_bias_after_the_pool_gives_the_same_bits(monkeypatch):
     layers = [
         nv.Conv2D(8, 3, activation="relu"), nv.MaxPooling2D(2), nv.Conv2D(12, 3, padding="same"),
