@@ -229,6 +229,17 @@ def test_the_battery_finds_a_call_that_is_not_noted():
         check_layer(Hasty(), (4, 3))
 
 
+def test_the_battery_finds_a_lean_run_that_saved_too_little():
+    class Curious(ReLU):
+        repeats = False
+
+        def backward(self, dy, call):
+            return dy * (call.x > 0)
+
+    with pytest.raises(nv.NnvizError, match="backward of a lean run, by `saved` alone"):
+        check_layer(Curious(), (4, 3))
+
+
 def test_a_bias_after_the_pool_gives_the_same_bits(monkeypatch):
     layers = [
         nv.Conv2D(8, 3, activation="relu"), nv.MaxPooling2D(2), nv.Conv2D(12, 3, padding="same"),
@@ -258,7 +269,7 @@ def test_a_bias_is_added_late_where_a_sweep_does_not_go_back_through_the_pool(mo
         return sweep(model, x, seeds, read=("dense_1", at), until=(at,))
 
     late = swept()
-    monkeypatch.setattr(way, "bias_last", lambda nodes, keep: nodes)
+    monkeypatch.setattr(way, "bias_last", lambda nodes, keep, passed: nodes)
     again._kept.pop(model)
     plain = swept()
     for name in ("dense_1", at):

@@ -5,6 +5,7 @@ import pytest
 
 from nnviz.engine import patches
 from nnviz.engine.layer import Mode
+from nnviz.engine.tiles import slab
 
 KIND = {"stride": (1, 1), "dilation": (1, 1), "groups": 1, "mode": Mode()}
 
@@ -37,3 +38,21 @@ def test_a_matrix_is_cut_where_its_rows_divide(monkeypatch):
     assert np.shares_memory(parts, matrix)
     assert patches.cut(matrix[:211], 100).shape == (1, 211, 2)  # a prime number of rows
     assert patches.cut(matrix, 10_000).shape == (1, 300, 2)  # parts would have one row each
+
+
+def test_the_way_back_to_a_few_channels_is_the_same_in_slabs(monkeypatch):
+    rng = np.random.default_rng(3)
+    dy, weight = rng.standard_normal((4, 8, 8, 40)), rng.standard_normal((3, 3, 2, 40))
+    kind = {**KIND, "pads": ((1, 1), (1, 1)), "size": (8, 8)}
+    made = patches.scatter(dy, weight, **kind)
+    assert 1 < slab(18, 40, 4 * 8 * 8) < 4 * 8 * 8
+    monkeypatch.setattr(patches, "slab", lambda rows, inner, columns: columns)
+    np.testing.assert_allclose(made, patches.scatter(dy, weight, **kind), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("rows", "inner", "columns"), [(1, 64, 512), (33, 64, 512), (8, 31, 512), (8, 64, 509)]
+)
+def test_what_is_not_made_in_slabs(rows, inner, columns):
+    """One row, many, short sums, and a prime number of columns."""
+    assert slab(rows, inner, columns) == columns

@@ -134,13 +134,13 @@ def pooled_first(
 
 
 def bias_last(
-    nodes: Sequence[tuple[int, Node]], keep: Collection[str] = ()
+    nodes: Sequence[tuple[int, Node]], keep: Collection[str], passed: Collection[str] = ()
 ) -> list[tuple[int, Node]]:
     """Nodes (with their places) that give the same, bit for bit, with a convolution's bias added
     after the max pool that alone reads it: rounding keeps the order of numbers, so the largest sum
     is the sum with the largest, and there are fewer. Such a pool has no way back.
 
-    keep: nodes whose outputs are wanted as they are, and pools that are gone back through.
+    keep: nodes whose outputs are wanted as they are. passed: those that are gone back through.
     """
     changed = list(nodes)
     readers = Counter(name for _, node in nodes for name in node.inputs)
@@ -149,7 +149,7 @@ def bias_last(
         own, conv = nodes[at.get(pool.inputs[0], i)] if pool.inputs else (place, pool)
         if type(pool.layer) is not MaxPooling2D or type(conv.layer) is not Conv2D:
             continue
-        wanted = conv.name in keep or pool.name in keep
+        wanted = conv.name in keep or pool.name in passed
         if conv.layer.use_bias and readers[conv.name] == 1 and not wanted:
             plain = copy.copy(conv.layer)
             plain.use_bias = False

@@ -23,7 +23,7 @@ from .graph import INPUT, Node
 from .layer import Array
 from .trace import Gradients, Trace, join
 from .walk import Draw, Gather, RuleFor, Sums, backward, forward, live_nodes
-from .way import Way
+from .way import Way, way_key
 
 if TYPE_CHECKING:
     from .model import Model
@@ -186,11 +186,17 @@ def swept_chunks(
 ) -> list[T]:
     """`sweep`, of which nothing is left but what `take` makes of each chunk, in order: where that
     is much smaller, nothing large is copied, and it is made while it lies in cache."""
-    way = Way.of(model, read, until, rule_for)
+    again, kind = Again.of(model), way_key(read, until, rule_for)
+    find = partial(Way.of, model, read, until, rule_for)
+    way = find() if kind is None else again.once(("way", kind), find)
     nodes, live = [node for _, node in way.nodes], way.live
     chunks = chunk_slices(len(x), model.sample_bytes)
-    if (made := _from_notes(model, way, x, seeds_for, take, chunks)) is not None:
-        return made
+    if kind is not None and repeat(way.nodes, x.dtype):
+        keys = [("sweep", rows.stop - rows.start, x.dtype.str, kind) for rows in chunks]
+        if again.suits(keys):
+            return _from_notes(
+                model, again, way, x, seeds_for, take, list(zip(keys, chunks, strict=True))
+            )
 
     def program(i: int) -> Program[T]:
         with shelf.borrow(arena=True) as scratch:
@@ -230,17 +236,14 @@ def swept_chunks(
 
 def _from_notes(
     model: Model,
+    again: Again,
     way: Way,
     x: Array,
     seeds_for: SeedsFor,
     take: Take[T],
-    chunks: Sequence[slice],
-) -> list[T] | None:
-    """The chunks by noted calls; None where they cannot be noted."""
-    again, kind = Again.of(model), way.key()
-    keys = [("sweep", rows.stop - rows.start, x.dtype.str, kind) for rows in chunks]
-    if kind is None or not again.suits(keys) or not repeat(way.nodes, x.dtype):
-        return None
+    chunks: Sequence[tuple[Hashable, slice]],
+) -> list[T]:
+    """The chunks, each with the key of its notes, by noted calls."""
     make = partial(NotedSweep, way, model.shapes, again.block)
 
     def chunk(key: Hashable, rows: slice) -> T:
@@ -250,4 +253,4 @@ def _from_notes(
         again.back(key, noted)
         return made
 
-    return each([partial(chunk, *one) for one in zip(keys, chunks, strict=True)])
+    return each([partial(chunk, *one) for one in chunks])

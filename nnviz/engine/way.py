@@ -51,18 +51,21 @@ class Way:
         live = live_nodes([node for _, node in nodes], until, params=False)
         untied = _untied([node for _, node in nodes], live)
         passed = {node.name for _, node in nodes if not live.isdisjoint(node.inputs)}
-        nodes = bias_last(nodes, {*read, *until, *passed})
+        nodes = bias_last(nodes, {*read, *until}, passed)
         return Way(nodes, frozenset(live), tuple(read), tuple(until), rule_for, untied)
 
-    def key(self) -> Hashable | None:
-        """By what it is known among the ways through one model; None where its rules need not
-        repeat."""
-        rules: tuple[Any, ...] = ()
-        if self.rule_for is not None:
-            if not (isinstance(self.rule_for, ByKind) and self.rule_for.repeats):
-                return None
-            rules = (self.rule_for.shut, *self.rule_for.rules.items())
-        return self.read, self.until, rules
+
+def way_key(
+    read: Collection[str], until: Collection[str], rule_for: RuleFor | None
+) -> Hashable | None:
+    """By what a way is known among those through one model; None where its rules need not
+    repeat."""
+    rules: tuple[Any, ...] = ()
+    if rule_for is not None:
+        if not (isinstance(rule_for, ByKind) and rule_for.repeats):
+            return None
+        rules = (rule_for.shut, *rule_for.rules.items())
+    return tuple(read), tuple(until), rules
 
 
 def _untied(nodes: Sequence[Node], live: Collection[str]) -> frozenset[str]:
