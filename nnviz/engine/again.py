@@ -23,7 +23,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from .apart import kept_apart
-from .executor import Program, chunk_slices, each
+from .executor import Program, chunk_slices, each, seats, thread_count
 from .folding import Folded, bias_last, is_ours, pooled_first
 from .graph import INPUT, Node
 from .layer import Array, Mode, Shape
@@ -283,7 +283,8 @@ def predicted(
     (chunks, make), moment = plan, object()
 
     def chunk(key: Hashable, rows: slice) -> T:
-        noted = again.run(key, make, partial(prepare, batch[rows]), moment)
+        with seats.one(thread_count() if len(chunks) > 1 else 1):
+            noted = again.run(key, make, partial(prepare, batch[rows]), moment)
         taken = take(rows, noted)
         again.back(key, noted)
         return taken

@@ -59,7 +59,8 @@ class ReLU6(ReLU):
 
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
         y = mode.over(xs[0])
-        mode.do(np.clip, xs[0], 0, 6, out=y)
+        low, high = (np.asarray(v, y.dtype) for v in (0, 6))  # whole numbers are converted anew
+        mode.do(np.ndarray.clip, xs[0], low, high, out=y)  # the shortest way into NumPy
         return y, None
 
     def backward(self, dy: Array, call: Call) -> Array:
