@@ -224,28 +224,34 @@ def timed(run: Callable[[], Any]) -> float:
 
 
 def full() -> dict[str, dict[str, float]]:
-    """Our time over that of our own full passes of the same copies, by the patch's side."""
+    """Our time over that of our own full passes, by the patch's side; both make their copies."""
     from .nets import TIMED, drawn
 
     found: dict[str, dict[str, float]] = {}
-    for name in ("digits", "resnet", "narrow"):
-        model = fold_batch_norm(drawn(TIMED[name].build(0), 0))
+    for name, grid in TIMED.items():
+        model = fold_batch_norm(drawn(grid.build(0), 0))
         side = model.input.shape[0]
+        most = len(places((side, side), (grid.patch,) * 2, (grid.stride,) * 2, "inside")[0])
         x = np.random.default_rng(0).random((1, *model.input.shape)).astype(np.float32)
         trace, want = model.run(x, prepared=True), [model.output_name]
         found[name] = {}
         for patch in sorted({max(1, round(side * share)) for share in SIDES}):
             boxes, _ = places((side, side), (patch,) * 2, (max(1, (side - patch) // 6),) * 2,
                               "inside")  # fmt: skip
-            boxes = np.resize(boxes, (192 if side < 64 else 48, 4))
-            copies = np.repeat(x, len(boxes), axis=0)
-            for copy, (top, left, bottom, right) in zip(copies, boxes, strict=True):
-                copy[top:bottom, left:right] = FILL
+            boxes = np.resize(boxes, (most if side < 64 else 96, 4))
             part = partial(rerun_boxes, model, trace, boxes, FILL, want)
-            whole = partial(model.run, copies, prepared=True, keep=())
+            whole = partial(passes, model, x, boxes)
             pairs = [(seconds(part), seconds(whole)) for _ in range(3)]
             found[name][str(patch)] = statistics.median(a / b for a, b in pairs)
     return found
+
+
+def passes(model: nv.Model, x: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """The outputs of all copies by full passes."""
+    copies = np.repeat(x, len(boxes), axis=0)
+    for copy, (top, left, bottom, right) in zip(copies, boxes, strict=True):
+        copy[top:bottom, left:right] = FILL
+    return model.run(copies, prepared=True, keep=()).output
 
 
 # Words ------------------------------------------------------------------------------------------

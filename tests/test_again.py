@@ -159,7 +159,9 @@ def test_what_holds_too_much_memory_is_let_go(monkeypatch):
     model.predict(pictures(2))
     model.predict(pictures(8))
     kept = again.Again.of(model)
-    small, large = (("predict", n, "<f4") for n in (1, 4))
+    small, large = (
+        again.prediction_key((model.output_name,), n, np.dtype(np.float32)) for n in (1, 4)
+    )
     assert list(kept._spare) == [small, large]
     monkeypatch.setattr(again, "MOST_BYTES", 2 * kept._spare[small][0].bytes)
     for _ in range(2):  # the oldest go first, and what is large by itself is not kept at all
@@ -238,7 +240,7 @@ def test_a_bias_after_the_pool_gives_the_same_bits(monkeypatch):
         bias[:] = np.random.default_rng(0).standard_normal(bias.shape)
     x = pictures(9)
     late = model.predict(x)
-    monkeypatch.setattr(again, "bias_last", lambda nodes: nodes)
+    monkeypatch.setattr(again, "bias_last", lambda nodes, keep: nodes)
     again._kept.pop(model)
     assert (model.predict(x) == late).all()
 

@@ -43,6 +43,8 @@ MOST_BYTES = 96 << 20
 """What is noted for a model holds its memory for the next time; at most about this much."""
 MOST_KINDS = 32
 """At most so many sizes of chunks and ways through a model are noted."""
+MOST_WORKED = 4
+"""So much that is worked out of shapes alone is kept."""
 
 Numbered = Sequence[tuple[int, Node]]
 
@@ -95,13 +97,13 @@ def ended(program: Program[Any]) -> Any:
 
 
 class NotedPrediction(Noted):
-    """From the input to one node's output."""
+    """From the input to the outputs of the nodes wanted, {name: (n, …)}."""
 
     def __init__(
         self,
         nodes: Numbered,
         shapes: Mapping[str, Shape],
-        output: str,
+        want: Sequence[str],
         block: int,
         prepare: Callable[..., Array],
         moment: object,
@@ -110,6 +112,7 @@ class NotedPrediction(Noted):
         super().__init__(shapes, x)
         self._notes, scratch = self.notes(moment), self.scratch()
         mode, values, cut = Mode(notes=self._notes), {INPUT: self.given}, flattening(nodes)
+        cut = 0 if any(node.name in want for _, node in nodes[:cut]) else cut
         walk = partial(
             forward, chunk=0, train=False, draw=Draw(), scratch=scratch, private=True,
             notes=self._notes,
@@ -121,10 +124,11 @@ class NotedPrediction(Noted):
                 calls = ended(walk(nodes[:cut], {INPUT: self.given[rows]}, keep={flat}))
                 mode.do(np.copyto, values[flat][rows], calls[flat].y)
                 scratch.let_go()
-        self.output: Array = ended(walk(nodes[cut:], values, keep={output}))[output].y
+        calls = ended(walk(nodes[cut:], values, keep=set(want)))
+        self.outputs: dict[str, Array] = {name: calls[name].y for name in want}
 
     def again(self, prepare: Callable[..., Array], moment: object) -> bool:
-        """Make `output` for other pictures, with the parameters of this moment."""
+        """Make `outputs` for other pictures, with the parameters of this moment."""
         prepare(out=self.given)
         self._notes.play(moment)
         return True
@@ -161,12 +165,8 @@ class Again:
         self._lock = threading.Lock()
         self._spare: OrderedDict[Hashable, list[Noted]] = OrderedDict()
         self._large: set[Hashable] = set()
-        wanted = leading_to(model.nodes, {model.output_name})
-        nodes = [(i, node) for i, node in enumerate(model.nodes) if node.name in wanted]
-        self._folded = Folded(nodes, model.shapes, model.output_name)
-        ends = {model.output_name}
-        nodes = kept_apart(self._folded.nodes, model.shapes, ends)
-        self._way = bias_last(pooled_first(nodes, ends))
+        self._worked: OrderedDict[Hashable, Any] = OrderedDict()
+        self._ways: dict[tuple[str, ...], tuple[Folded, Numbered]] = {}
         self.block = max(1, BLOCK_BYTES // model.sample_bytes)
 
     @staticmethod
@@ -199,19 +199,48 @@ class Again:
 
     def plan(self, model: Model, batch: Array) -> Plan | None:
         """How a batch is predicted; None where it has to be walked through anew."""
-        known = len(batch), batch.dtype.char
+        known, want = (len(batch), batch.dtype.char), (model.output_name,)
         if known not in self._plans:
             if len(self._plans) > MOST_KINDS:
                 self._plans.clear()
             dtype = batch.dtype if batch.dtype.kind == "f" else np.dtype(np.float32)
             chunks = chunk_slices(len(batch), model.sample_bytes)
-            keys = [("predict", rows.stop - rows.start, dtype.str) for rows in chunks]
-            output, shapes = model.output_name, model.shapes
-            make = partial(NotedPrediction, self._way, shapes, output, self.block)
-            fits = self.suits(keys) and repeat(self._way, dtype)
-            self._plans[known] = (list(zip(keys, chunks, strict=True)), make) if fits else None
+            make = self._making(model, want, dtype)
+            keys = [prediction_key(want, rows.stop - rows.start, dtype) for rows in chunks]
+            pairs = list(zip(keys, chunks, strict=True))
+            self._plans[known] = (pairs, make) if make and self.suits(keys) else None
         plan = self._plans[known]
-        return plan if plan is None or self._folded.again() else None
+        return plan if plan is not None and self._ways[want][0].again() else None
+
+    def prediction(self, model: Model, want: tuple[str, ...], dtype: np.dtype) -> Make | None:
+        """What makes notes of a run that leads to these nodes, with the weights that there are now;
+        None where it does not repeat."""
+        make = self._making(model, want, dtype)
+        return make if make is not None and self._ways[want][0].again() else None
+
+    def _making(self, model: Model, want: tuple[str, ...], dtype: np.dtype) -> Make | None:
+        """The same, with the weights that there were."""
+        if want not in self._ways:
+            wanted = leading_to(model.nodes, set(want))
+            nodes = [(i, node) for i, node in enumerate(model.nodes) if node.name in wanted]
+            folded = Folded(nodes, model.shapes, want)
+            nodes = kept_apart(folded.nodes, model.shapes, want)
+            self._ways[want] = folded, bias_last(pooled_first(nodes, want), want)
+        way = self._ways[want][1]
+        make = partial(NotedPrediction, way, model.shapes, want, self.block)
+        return make if repeat(way, dtype) else None
+
+    def once(self, key: Hashable, work: Callable[[], T]) -> T:
+        """What `work` gives, which depends on the layers and the key alone; it is worked out anew
+        where the key is none of the latest."""
+        with self._lock:
+            made = self._worked.pop(key, None)
+        made = work() if made is None else made
+        with self._lock:
+            self._worked[key] = made
+            if len(self._worked) > MOST_WORKED:
+                self._worked.popitem(last=False)
+        return cast(T, made)
 
     def suits(self, keys: Iterable[Hashable]) -> bool:
         """Whether what is noted under these keys was not found to take too much memory."""
@@ -251,8 +280,14 @@ N = TypeVar("N", bound=Noted)
 T = TypeVar("T")
 _kept: WeakKeyDictionary[Model, Again] = WeakKeyDictionary()
 
-Plan = tuple[list[tuple[Hashable, slice]], Callable[..., NotedPrediction]] | None
+Make = Callable[[Callable[..., Array], object], NotedPrediction]
+Plan = tuple[list[tuple[Hashable, slice]], Make] | None
 """The chunks, each with the key of its notes, and what makes them."""
+
+
+def prediction_key(want: tuple[str, ...], count: int, dtype: np.dtype) -> Hashable:
+    """By what the notes of so many pictures' prediction are known."""
+    return "predict", want, count, dtype.str
 
 
 def repeat(way: Numbered, dtype: np.dtype) -> bool:
@@ -292,6 +327,12 @@ def predicted(
     return each([partial(chunk, *one) for one in chunks])
 
 
+def only_output(rows: slice, noted: NotedPrediction) -> Array:
+    """What `predicted` takes for a prediction: the output."""
+    (y,) = noted.outputs.values()
+    return y.copy()
+
+
 def copied(rows: slice, noted: NotedPrediction) -> tuple[slice, Array, Array]:
     """What `predicted` takes for a trace: the slice, the network's input and its output."""
-    return rows, noted.given.copy(), noted.output.copy()
+    return rows, noted.given.copy(), only_output(rows, noted)

@@ -84,15 +84,15 @@ def _reaches(
         ]
         if len(seen) == len(changed):
             reached[node.name] = union(seen, (shape[0], shape[1]))
-            weights.append(_by_cell(layer, shape))
+            weights.append(by_cell(layer, shape))
             lengths.append([end - first for first, end in reached[node.name]])
     by_axis = [np.array([step[a] for step in lengths], np.float64).T for a in (0, 1)]
     return np.array(weights, np.float64), by_axis
 
 
-def _by_cell(layer: Layer, shape: Shape) -> float:
+def by_cell(layer: Layer, shape: Shape) -> float:
     """What one cell of a layer's output costs."""
-    return sum(array.size for array in layer.params.values()) + PASS * shape[2]
+    return sum(array.size for array in layer.params.values()) + PASS * math.prod(shape[-1:])
 
 
 def _parts(reach: Array, tolerance: float) -> Array:

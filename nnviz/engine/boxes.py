@@ -33,6 +33,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from .folding import pooled_first
 from .graph import Node
 from .layer import Array, Layer, Shape
@@ -71,13 +73,17 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to do at each node between the source and the nodes wanted, for P copies."""
+    """What to do at each node between the source and the nodes wanted, for P copies.
+
+    lies: (P,), the same number for copies that lie alike wherever changes are added (see `moves`).
+    """
 
     source: str
     start: Region
     steps: tuple[Step, ...]
     want: tuple[str, ...]
     shapes: Mapping[str, Shape] = field(repr=False)
+    lies: Array = field(repr=False)
 
     @property
     def reads(self) -> set[str]:
@@ -97,7 +103,7 @@ class Plan:
         alive, most, sizes = Counter[int](), Counter[int](), {self.source: 0}
         for step in self.steps:
             name, layer = step.node.name, step.node.layer
-            ins, out = self._reads(step), self._makes(step)
+            ins, out = self.laid(step), self._makes(step)
             if step.how == "difference":
                 ins = sizes[step.node.inputs[0]]
             largest, passing = max(largest, out + ins), max(passing, ins)
@@ -136,7 +142,7 @@ class Plan:
         rows, cols = region.map_size
         return numbers // (rows * cols) * math.prod(region.size)
 
-    def _reads(self, step: Step) -> int:
+    def laid(self, step: Step) -> int:
         """How many numbers are laid out for it to read."""
         shapes = [self.shapes[name] for name in step.node.inputs]
         if step.how == "patches" and not step.needed[0].flat:
@@ -158,7 +164,8 @@ def plan(model: Model, source: str, boxes: Array, want: Sequence[str]) -> Plan:
         regions[node.name] = step.region
         done = {n for n in (*node.inputs, node.name) if last.get(n, i) == i and n not in want}
         steps.append(replace(step, done=tuple(done)))
-    return Plan(source, start, tuple(steps), tuple(want), shapes)
+    alike = np.zeros(len(boxes), np.int64)
+    return Plan(source, start, tuple(steps), tuple(want), shapes, alike)
 
 
 def between(

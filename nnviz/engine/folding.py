@@ -39,16 +39,17 @@ def folds(
 
 
 class Folded:
-    """Nodes (with their places) that give the same `output`, with what can be folded away.
+    """Nodes (with their places) that give the same, with what can be folded away.
 
-    The folded weights are made of those that the layers had then; `again` makes them anew.
+    keep: nodes whose outputs are wanted as they are. The folded weights are made of those that the
+    layers had then; `again` makes them anew.
     """
 
     def __init__(
-        self, nodes: Sequence[tuple[int, Node]], shapes: Mapping[str, Shape], output: str
+        self, nodes: Sequence[tuple[int, Node]], shapes: Mapping[str, Shape], keep: Collection[str]
     ) -> None:
         plain = {node.name: node.layer for _, node in nodes}
-        gone, folded = _folds([node for _, node in nodes], shapes, {output})
+        gone, folded = _folds([node for _, node in nodes], shapes, keep)
         self._folded = [(plain[name], *made) for name, made in folded.items()]
         layers = {**plain, **{name: layer for name, (layer, _) in folded.items()}}
         self.nodes = [
@@ -129,10 +130,11 @@ def pooled_first(
     return changed
 
 
-def bias_last(nodes: Sequence[tuple[int, Node]]) -> list[tuple[int, Node]]:
+def bias_last(nodes: Sequence[tuple[int, Node]], keep: Collection[str]) -> list[tuple[int, Node]]:
     """Nodes (with their places) that give the same, bit for bit, with a convolution's bias added
     after the max pool that alone reads it: rounding keeps the order of numbers, so the largest sum
     is the sum with the largest, and there are fewer. For predictions: such a pool has no way back.
+    keep: nodes whose outputs are wanted as they are.
     """
     changed = list(nodes)
     readers = Counter(name for _, node in nodes for name in node.inputs)
@@ -141,7 +143,7 @@ def bias_last(nodes: Sequence[tuple[int, Node]]) -> list[tuple[int, Node]]:
         own, conv = nodes[at.get(pool.inputs[0], i)] if pool.inputs else (place, pool)
         if type(pool.layer) is not MaxPooling2D or type(conv.layer) is not Conv2D:
             continue
-        if conv.layer.use_bias and readers[conv.name] == 1:
+        if conv.layer.use_bias and readers[conv.name] == 1 and conv.name not in keep:
             plain = copy.copy(conv.layer)
             plain.use_bias = False
             changed[at[conv.name]] = own, Node(conv.name, plain, conv.inputs)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ArgumentError, unknown
-from .again import copied, predicted
+from .again import copied, only_output, predicted
 from .executor import Program, chunk_slices, lockstep, shelf
 from .fingerprint import fingerprint
 from .folding import Folded, pooled_first
@@ -257,7 +257,7 @@ class Model:
             needed = leading_to(self.nodes, wanted)
             nodes = [(i, node) for i, node in nodes if node.name in needed]
         if private and not mode.train and len(batch) >= FOLD_FROM:
-            nodes = Folded(nodes, self.shapes, self.output_name).nodes
+            nodes = Folded(nodes, self.shapes, {self.output_name}).nodes
         if wanted is not None:
             nodes = pooled_first(nodes, wanted)
 
@@ -324,7 +324,7 @@ class Model:
     def predict(self, x: Any) -> Array:
         """The output for pixels `x`, (N, classes): probabilities where the head has them."""
         batch = self.input.check(x)
-        made = predicted(self, batch, self.input.prepare, lambda _, noted: noted.output.copy())
+        made = predicted(self, batch, self.input.prepare, only_output)
         return join(made) if made else self.run_checked(batch, keep=()).output
 
     # Changed copies ---------------------------------------------------------------------------

@@ -31,7 +31,8 @@ def lightened(plan: Plan) -> Plan:
         if step.region is not None:
             regions[step.node.name] = step.region
         steps.append(replace(step, moves=moves))
-    return replace(plan, steps=tuple(steps))
+    made = replace(plan, steps=tuple(steps))
+    return replace(made, lies=lined_up(made))
 
 
 def _moves(step: Step, read: Region | None, steps: Sequence[Step]) -> Region | None:

@@ -226,6 +226,17 @@ def paste(onto: Array, there: Region, values: Array, here: Region, *, change: bo
                 onto[chosen, rows[0], cols[0]] = part + given if change else given
 
 
+def pasted(base: Array, values: Array, here: Region, *, change: bool = False) -> Array:
+    """The map (rows, cols, channels) once for each copy, with its values, which lie at `here`."""
+    if here.size == here.map_size and not change:
+        return values
+    full = np.empty((len(values), *base.shape), values.dtype)
+    full[...] = base
+    zeros = np.zeros(len(values), np.int64)
+    paste(full, Region(here.map_size, zeros, zeros, here.map_size), values, here, change=change)
+    return full
+
+
 def _runs(ends: Array, count: int) -> Iterator[slice]:
     """Copies that follow each other, up to each of the ends."""
     return map(slice, (0, *ends.tolist()), (*ends.tolist(), count))

@@ -12,9 +12,13 @@ import numpy as np
 from .boxes import Plan, Step
 from .graph import Node
 from .layer import Array, Layer, Mode
-from .region import Region, Sheet, parts, paste
+from .region import Region, Sheet, parts, paste, pasted
 from .scratch import owner
 from .window import POINTWISE
+
+CHUNK = 12 << 20
+"""The largest step of one batch of copies should take about this much; smaller ones would stay in
+cache but cost more calls than they save, and threads wait for each other at every call."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,26 @@ class Run:
             cls(made, base, some, made.moving) for made, some in zip(plans, sheets, strict=True)
         ]
 
+    @property
+    def start(self) -> Region:
+        """What changes of the source."""
+        return self.plan.start
+
+    @property
+    def lies(self) -> Array:
+        """See `Plan.lies`."""
+        return self.plan.lies
+
+    def batch(self, count: int, itemsize: int, memory: int, by: int) -> tuple[int, int]:
+        """How many of `count` copies make a batch, and how many batches may be worked on at once.
+
+        by: what the number of batches is a multiple of, where there are so many copies."""
+        step, every = (max(1, n * itemsize) for n in self.plan.numbers)
+        by_step = by * max(1, round(count * step / CHUNK / by))
+        by_memory = by * -(-count // (by * max(1, memory // (2 * every))))
+        size = -(-count // max(by_step, by_memory))
+        return size, max(1, memory // (every * size))
+
     def outputs(self, fresh: Array, copies: Array, mode: Mode) -> dict[str, Array]:
         """The outputs wanted, (copies, …), where the source's region holds `fresh`."""
         modes = (mode, replace(mode, spare=True))
@@ -65,7 +89,8 @@ class Run:
             if mode.scratch is not None:
                 mode.scratch.layer_done()
                 mode.scratch.keep_only(values.values())
-        return {name: self._whole(name, values, regions, len(fresh)) for name in self.plan.want}
+        # Copied: it may lie in the scratch, or be the unchanged output for all.
+        return {n: self._whole(n, values, regions, len(fresh)).copy() for n in self.plan.want}
 
     def _run(
         self,
@@ -142,14 +167,8 @@ class Run:
         region = regions.get(name)
         if region is None:
             return values[name]
-        if region.size == region.map_size and name not in self.moving:
-            return values[name].reshape(count, *base.shape)
-        rows, cols = region.map_size
-        full = np.empty((count, rows, cols, values[name].shape[3]), values[name].dtype)
-        full[...] = base.reshape(full.shape[1:])
-        zeros = np.zeros(count, np.int64)
-        there = Region((rows, cols), zeros, zeros, (rows, cols))
-        paste(full, there, values[name], region, change=name in self.moving)
+        picture = base.reshape(*region.map_size, -1)
+        full = pasted(picture, values[name], region, change=name in self.moving)
         return full.reshape(count, *base.shape)
 
 

@@ -6,21 +6,22 @@ All that does not read the changed values is taken from the trace of the first r
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import ArgumentError
+from .again import Again
 from .alike import together
-from .boxes import plan
+from .boxes import Plan, plan
 from .executor import Program, each, lockstep, shelf, thread_count, threads
 from .graph import INPUT
 from .layer import Array, Call, Mode, Shape
-from .moves import lightened, lined_up
+from .moves import lightened
+from .passes import QUICKER, Passes, share
 from .region import Region, Sheet, paste
 from .replay import Run
 from .trace import Trace
@@ -79,9 +80,6 @@ def _checked(model: Model, trace: Trace, changed: Mapping[str, Array]) -> dict[s
 
 MEMORY = 256 << 20
 """What `rerun_boxes` may take at a time, in bytes, where nothing else is said."""
-CHUNK = 12 << 20
-"""The largest step of one batch of copies should take about this much; smaller ones would stay in
-cache but cost more calls than they save, and threads wait for each other at every call."""
 
 
 def rerun_boxes(
@@ -109,41 +107,60 @@ def rerun_boxes(
     """
     _check(model, trace, {*want, source}, sample, memory)
     boxes = _checked_boxes(boxes, model.shapes[source], source)
+    base = {name: _one(trace, name, sample) for name in {source, *want}}
+    fills = _checked_values(values, boxes, base[source])
     # Down the cols: neighbours then read the same cols of a dense layer's weights.
     order = np.lexsort((boxes[:, 0], boxes[:, 1]))
-    sorts = together(model, source, boxes[order], want)
-    order = order[np.concatenate(sorts)]
-    ends = np.cumsum([0, *map(len, sorts)]).tolist()
-    plans = [lightened(plan(model, source, boxes[order[a:b]], want)) for a, b in pairwise(ends)]
-    base = {name: _one(trace, name, sample) for name in plans[0].reads}
-    fills = _checked_values(values, boxes, base[source])
+    kinds = _kinds(model, source, boxes[order], want, partial(_one, trace, sample=sample))
 
-    def outputs(run: Run, copies: Array, here: Array) -> dict[str, Array]:
+    def outputs(run: Run | Passes, copies: Array, here: Array) -> dict[str, Array]:
         with shelf.borrow(arena=True, roomy=True) as scratch:
-            region = run.plan.start.part(copies)
             given = fills[here] if fills.ndim == 4 and len(fills) > 1 else fills
-            fresh, old = _filled(base[source], region, boxes[here], given)
+            fresh, old = _filled(base[source], run.start.part(copies), boxes[here], given)
             # A quick way's last digits must not pass for a change where there is none.
             alike = (fresh == old).all(axis=(1, 2, 3))
             found = run.outputs(fresh, copies, Mode(scratch=scratch, private=True))
-            found = {name: array.copy() for name, array in found.items()}
-            for name in want:
-                found[name][alike] = base[name]
+            for name, array in found.items():
+                array[alike] = base[name]
             return found
 
     # An even number of one size, so that all threads of a small machine end together.
-    by, work, at_once = 2 if len(plans) == 1 else 1, [], thread_count()
-    for run, (first, stop) in zip(Run.several(plans, base), pairwise(ends), strict=True):
-        count, alike = stop - first, lined_up(run.plan)
-        size, fit = _batch(count, run.plan.numbers, base[source].itemsize, memory, by)
-        for i in range(0, count, size):
-            part = i + np.argsort(alike[i : i + size], kind="stable")
-            work.append(partial(outputs, run, part, order[first + part]))
+    by, work, at_once = 2 if len(kinds) == 1 else 1, [], thread_count()
+    for some, run in kinds:
+        size, fit = run.batch(len(some), base[source].itemsize, memory, by)
+        for i in range(0, len(some), size):
+            part = i + np.argsort(run.lies[i : i + size], kind="stable")
+            work.append(partial(outputs, run, part, order[some[part]]))
         at_once = min(at_once, fit)
     with threads(at_once):
         done = each(work)
     back = np.argsort(np.concatenate([some.args[2] for some in work]))
     return {name: np.concatenate([part[name] for part in done])[back] for name in want}
+
+
+def _kinds(
+    model: Model, source: str, boxes: Array, want: Sequence[str], one: Callable[[str], Array]
+) -> list[tuple[Array, Run | Passes]]:
+    """The kinds of copies: the numbers of each kind's, and how their outputs are made.
+
+    one: a node's unchanged value."""
+
+    def planned() -> list[tuple[Array, Plan]]:
+        sorts = together(model, source, boxes, want)
+        return [(some, lightened(plan(model, source, boxes[some], want))) for some in sorts]
+
+    # Many pictures, or many fills of one, are covered at the same places.
+    found = Again.of(model).once(("places", source, *want, boxes.tobytes()), planned)
+    kinds: list[tuple[Array, Run | Passes]] = []
+    heavy = [some for some, made in found if source == INPUT and share(made) >= QUICKER]
+    if heavy:
+        copies = np.concatenate(heavy)
+        if passes := Passes.of(model, want, one(source), boxes[copies]):
+            kinds.append((copies, passes))
+            found = [kind for kind in found if share(kind[1]) < QUICKER]
+    base = {name: one(name) for _, made in found[:1] for name in made.reads}
+    runs = Run.several([made for _, made in found], base)
+    return [*kinds, *((some, run) for (some, _), run in zip(found, runs, strict=True))]
 
 
 def _check(model: Model, trace: Trace, names: Collection[str], sample: int, memory: Any) -> None:
@@ -166,19 +183,6 @@ def _one(trace: Trace, name: str, sample: int) -> Array:
     return trace.values(name, chunk)[sample - trace.chunks[chunk].start]
 
 
-def _batch(
-    count: int, numbers: tuple[int, int], itemsize: int, memory: int, by: int
-) -> tuple[int, int]:
-    """How many copies make a batch, and how many batches may be worked on at once.
-
-    by: what the number of batches is a multiple of, where there are so many copies."""
-    step, every = (max(1, n * itemsize) for n in numbers)
-    by_step = by * max(1, round(count * step / CHUNK / by))
-    by_memory = by * -(-count // (by * max(1, memory // (2 * every))))
-    size = -(-count // max(by_step, by_memory))
-    return size, max(1, memory // (every * size))
-
-
 def _checked_boxes(boxes: Any, shape: Shape, source: str) -> Array:
     """Boxes (P, 4) that lie on the source's map and are not empty."""
     if len(shape) != 3:
@@ -198,7 +202,7 @@ def _checked_boxes(boxes: Any, shape: Shape, source: str) -> Array:
 def _checked_values(values: Any, boxes: Array, base: Array) -> Array:
     """What stands in the boxes, in the source's dtype; it must stretch over them."""
     fills = np.asarray(values, base.dtype)
-    if fills.shape == base.shape:
+    if fills.shape in ((), base.shape[2:], base.shape):
         return fills
     sizes = np.unique(boxes[:, 2:] - boxes[:, :2], axis=0)
     try:

@@ -1,0 +1,110 @@
+"""Full passes for copies of which nearly everything changes.
+
+Where a change covers most of the picture, or soon spreads over it, a plan of `boxes` computes about
+all that a full pass does, and cuts and pastes besides. Full passes by noted calls (see `again`) go
+through the layers with a few pictures at a time, whose maps stay in the cache: from some share of
+the work on they are quicker.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .again import Again, Make, prediction_key
+from .alike import by_cell
+from .boxes import Plan
+from .executor import chunk_slices, thread_count
+from .input import floats
+from .layer import Array, Mode
+from .region import Region, ends, hull, pasted
+
+if TYPE_CHECKING:
+    from .model import Model
+
+LAY = 100
+"""What it costs to lay out one number for a layer to read, in multiply-adds."""
+QUICKER = 0.85
+"""Full passes by noted calls take about so much of the time that the same work takes otherwise."""
+
+
+@dataclass(frozen=True)
+class Passes:
+    """What `replay.Run` is for a plan, for full passes.
+
+    start: where each copy of the picture changes. moment: while it lasts no parameter changes.
+    """
+
+    model: Model
+    want: tuple[str, ...]
+    make: Make
+    picture: Array
+    start: Region
+    moment: object = field(default_factory=object)
+
+    @classmethod
+    def of(cls, model: Model, want: Sequence[str], picture: Array, boxes: Array) -> Passes | None:
+        """For copies that change in boxes (P, 4); None where the model does not repeat."""
+        names = tuple(want)
+        make = Again.of(model).prediction(model, names, picture.dtype)
+        if make is None:
+            return None
+        rows, cols, _ = picture.shape
+        return cls(model, names, make, picture, hull(ends(boxes), (rows, cols)))
+
+    @property
+    def at_once(self) -> int:
+        """How many copies are run together."""
+        return chunk_slices(len(self.start.top), self.model.sample_bytes)[0].stop
+
+    @property
+    def lies(self) -> Array:
+        """See `Plan.lies`; where a copy changes makes no difference here."""
+        return np.zeros_like(self.start.top)
+
+    def batch(self, count: int, itemsize: int, memory: int, by: int) -> tuple[int, int]:
+        """See `Run.batch`. The runs of a batch have one size whatever the batch, so the bits do not
+        depend on how many a thread is given."""
+        filled, run = 3 * self.picture.nbytes, itemsize * self.model.sample_bytes
+        step, room = self.at_once, memory // 2
+        if room < step * (filled + run):
+            size = max(1, room // (filled + run))
+            return size, max(1, memory // (size * (filled + run)))
+        runs = -(-count // (step * thread_count()))
+        size = step * max(1, min(runs, (room // step - run) // filled))
+        return size, max(1, memory // (size * filled + step * run))
+
+    def outputs(self, fresh: Array, copies: Array, mode: Mode) -> dict[str, Array]:
+        """The outputs wanted, (copies, …), where the region of each holds `fresh`."""
+        given = pasted(self.picture, fresh, self.start.part(copies))
+        again, step = Again.of(self.model), self.at_once
+        found: dict[str, list[Array]] = {name: [] for name in self.want}
+        for some in (given[i : i + step] for i in range(0, len(given), step)):
+            key = prediction_key(self.want, len(some), some.dtype)
+            noted = again.run(key, self.make, partial(floats, some), self.moment)
+            for name, parts in found.items():
+                parts.append(noted.outputs[name].copy())
+            again.back(key, noted)
+        return {name: np.concatenate(parts) for name, parts in found.items()}
+
+
+def share(plan: Plan) -> float:
+    """The work of a plan over that of full passes."""
+    regions: dict[str, Region | None] = {plan.source: plan.start}
+    done = every = 0.0
+    for step in plan.steps:
+        shape, here = plan.shapes[step.node.name], regions.get(step.node.inputs[0])
+        regions[step.node.name] = step.region
+        if step.how == "flatten":
+            continue
+        work = math.prod(shape[:-1]) * by_cell(step.node.layer, shape)
+        part = here if step.how == "difference" else step.region
+        laid = plan.laid(step) if step.how == "patches" else 0
+        done += work * (1.0 if part is None else part.share) + LAY * laid
+        every += work
+    return done / every if every else 1.0
