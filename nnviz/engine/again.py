@@ -16,6 +16,7 @@ import operator
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from weakref import WeakKeyDictionary
@@ -318,7 +319,7 @@ def predicted(
     (chunks, make), moment = plan, object()
 
     def chunk(key: Hashable, rows: slice) -> T:
-        with seats.one(thread_count() if len(chunks) > 1 else 1):
+        with seats.one(thread_count()) if len(chunks) > 1 else nullcontext():
             noted = again.run(key, make, partial(prepare, batch[rows]), moment)
         taken = take(rows, noted)
         again.back(key, noted)

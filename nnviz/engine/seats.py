@@ -27,8 +27,8 @@ class Seats:
     @contextmanager
     def one(self, threads: int) -> Iterator[None]:
         """This thread on one processor, where there are as many as `threads` and one is free."""
-        before = processors()
-        seat = self._take(before) if len(before) == threads > 1 else None
+        before = processors() if threads > 1 else set()
+        seat = self._take(before) if before and len(before) == threads else None
         if seat is None:
             yield
             return
