@@ -17,6 +17,7 @@ import operator
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from weakref import WeakKeyDictionary
@@ -24,7 +25,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from .apart import kept_apart
-from .executor import Program, chunk_slices, each
+from .executor import Program, chunk_slices, each, seats, thread_count
 from .folding import Folded, bias_last, is_ours, pooled_first
 from .graph import INPUT, Node
 from .layer import Array, Mode, Shape
@@ -205,27 +206,30 @@ class Again:
                 self._plans.clear()
             dtype = batch.dtype if batch.dtype.kind == "f" else np.dtype(np.float32)
             chunks = chunk_slices(len(batch), model.sample_bytes)
+            make = self._making(model, want, dtype)
             keys = [prediction_key(want, rows.stop - rows.start, dtype) for rows in chunks]
-            make = self.prediction(model, want, dtype) if self.suits(keys) else None
-            self._plans[known] = (list(zip(keys, chunks, strict=True)), make) if make else None
+            pairs = list(zip(keys, chunks, strict=True))
+            self._plans[known] = (pairs, make) if make and self.suits(keys) else None
         plan = self._plans[known]
-        return plan if plan is None or self._way(model, want)[0].again() else None
+        return plan if plan is not None and self._ways[want][0].again() else None
 
     def prediction(self, model: Model, want: tuple[str, ...], dtype: np.dtype) -> Make | None:
-        """What makes notes of a run that leads to these nodes; None where it does not repeat."""
-        folded, way = self._way(model, want)
-        make = partial(NotedPrediction, way, model.shapes, want, self.block)
-        return make if repeat(way, dtype) and folded.again() else None
+        """What makes notes of a run that leads to these nodes, with the weights that there are now;
+        None where it does not repeat."""
+        make = self._making(model, want, dtype)
+        return make if make is not None and self._ways[want][0].again() else None
 
-    def _way(self, model: Model, want: tuple[str, ...]) -> tuple[Folded, Numbered]:
-        """The nodes that lead to these, the quickest with the same outputs."""
+    def _making(self, model: Model, want: tuple[str, ...], dtype: np.dtype) -> Make | None:
+        """The same, with the weights that there were."""
         if want not in self._ways:
-            wanted, ends = leading_to(model.nodes, set(want)), set(want)
+            wanted = leading_to(model.nodes, set(want))
             nodes = [(i, node) for i, node in enumerate(model.nodes) if node.name in wanted]
-            folded = Folded(nodes, model.shapes, ends)
-            apart = kept_apart(folded.nodes, model.shapes, ends)
-            self._ways[want] = folded, bias_last(pooled_first(apart, ends), ends)
-        return self._ways[want]
+            folded = Folded(nodes, model.shapes, want)
+            nodes = kept_apart(folded.nodes, model.shapes, want)
+            self._ways[want] = folded, bias_last(pooled_first(nodes, want), want)
+        way = self._ways[want][1]
+        make = partial(NotedPrediction, way, model.shapes, want, self.block)
+        return make if repeat(way, dtype) else None
 
     def once(self, key: Hashable, work: Callable[[], T]) -> T:
         """What `work` gives, which depends on the layers and the key alone; it is worked out anew
@@ -277,7 +281,7 @@ N = TypeVar("N", bound=Noted)
 T = TypeVar("T")
 _kept: WeakKeyDictionary[Model, Again] = WeakKeyDictionary()
 
-Make = Callable[..., NotedPrediction]
+Make = Callable[[Callable[..., Array], object], NotedPrediction]
 Plan = tuple[list[tuple[Hashable, slice]], Make] | None
 """The chunks, each with the key of its notes, and what makes them."""
 
@@ -315,7 +319,8 @@ def predicted(
     (chunks, make), moment = plan, object()
 
     def chunk(key: Hashable, rows: slice) -> T:
-        noted = again.run(key, make, partial(prepare, batch[rows]), moment)
+        with seats.one(thread_count()) if len(chunks) > 1 else nullcontext():
+            noted = again.run(key, make, partial(prepare, batch[rows]), moment)
         taken = take(rows, noted.given, noted.outputs[model.output_name])
         again.back(key, noted)
         return taken

@@ -23,6 +23,7 @@ from threadpoolctl import ThreadpoolController
 
 from ..errors import ArgumentError
 from .scratch import ScratchShelf
+from .seats import Seats, processors
 
 T = TypeVar("T")
 Program = Generator[tuple[Callable[[Sequence[Any]], Any], Any], Any, T]
@@ -64,7 +65,7 @@ def thread_count() -> int:
         if not text.isdecimal() or int(text) < 1:
             raise ArgumentError(f"NNVIZ_THREADS must be a whole number of at least 1, got {text!r}")
         return int(text)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return len(processors()) or os.cpu_count() or 1
 
 
 class _BlasGuard:
@@ -128,9 +129,10 @@ class _Team:
         self._pool, self._size, self._lock = None, 0, threading.Lock()
 
 
-one_blas_thread, _team, shelf = _BlasGuard(), _Team(), ScratchShelf()
+one_blas_thread, _team, shelf, seats = _BlasGuard(), _Team(), ScratchShelf(), Seats()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_team.forget)
+    os.register_at_fork(after_in_child=seats.forget)
 
 
 def chunk_slices(n: int, sample_bytes: int) -> list[slice]:
@@ -169,8 +171,13 @@ def each(work: Sequence[Callable[[], T]]) -> list[T]:
 
         # The calling thread is one of the team, so nested runs cannot starve each other.
         # A helper sees this context: the caller's np.errstate and nnviz.threads, and `straight`.
-        pool = _team.pool(size - 1)
-        helpers = [pool.submit(copy_context().run, worker) for _ in range(size - 1)]
+        pool, anywhere = _team.pool(size - 1), processors()
+
+        def help_() -> None:
+            with seats.risen(anywhere):
+                worker()
+
+        helpers = [pool.submit(copy_context().run, help_) for _ in range(size - 1)]
         worker()
         for helper in helpers:
             if not helper.cancel():

@@ -35,12 +35,14 @@ def spread(of_channel: Array, x: Array) -> Array:
 
 def line(of_channel: Array | float, x: Array, mode: Mode) -> Array:
     """`spread`, of channels or of one number, in memory that dies when the layer returns."""
-    return line_of(_fill, of_channel, x, mode)
+    return settled_lines(1, _fill, of_channel, x, mode)[0]
 
 
-def line_of(work: Callable[..., None], parts: Any, x: Array, mode: Mode) -> Array:
-    """The line (cols, channels) that work(parts, out=…) makes of parameters."""
-    return mode.settled((_cols(x), x.shape[-1]), x.dtype, work, parts).reshape(-1)
+def settled_lines(count: int, work: Callable[..., None], parts: Any, x: Array, mode: Mode) -> Array:
+    """(count, cols · channels): what work(parts, out=…) makes of parameters, for each of `count`
+    kinds and each column the numbers of the channels."""
+    made = mode.settled((count, _cols(x), x.shape[-1]), x.dtype, work, parts)
+    return made.reshape(count, -1)
 
 
 def _fill(value: Array | float, *, out: Array) -> None:

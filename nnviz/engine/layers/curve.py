@@ -17,6 +17,7 @@ class Clip(Pointwise):
     """
 
     elementwise = True
+    repeats = True
 
     def __init__(
         self, low: float | None = None, high: float | None = None, *, name: str | None = None
@@ -28,17 +29,21 @@ class Clip(Pointwise):
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
         y = mode.new(xs[0].shape, xs[0].dtype)
         if self.low is None and self.high is None:
-            y[...] = xs[0]
-            return y, None
-        return np.clip(xs[0], self.low, self.high, out=y), None
+            mode.do(np.copyto, y, xs[0])
+        else:
+            mode.do(np.clip, xs[0], self.low, self.high, out=y)
+        return y, None
 
     def backward(self, dy: Array, call: Call) -> Array:
-        inside = np.ones(dy.shape, bool)
-        if self.low is not None:
-            inside &= call.x > self.low
-        if self.high is not None:
-            inside &= call.x < self.high
-        return dy * inside
+        do, (here, inside) = call.mode.do, (call.mode.temp(dy.shape, bool) for _ in range(2))
+        do(np.copyto, inside, True)
+        for within, bound in ((np.greater, self.low), (np.less, self.high)):
+            if bound is not None:
+                do(within, call.x, bound, out=here)
+                do(np.logical_and, inside, here, out=inside)
+        dx = call.mode.new(dy.shape, dy.dtype)
+        do(np.multiply, dy, inside, out=dx)
+        return dx
 
     @classmethod
     def examples(cls) -> list[tuple[Layer, tuple[Shape, ...]]]:
@@ -61,7 +66,8 @@ class ReLU6(ReLU):
 
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
         y = mode.over(xs[0])
-        mode.do(np.clip, xs[0], 0, 6, out=y)
+        low, high = (np.asarray(v, y.dtype) for v in (0, 6))  # whole numbers are converted anew
+        mode.do(np.ndarray.clip, xs[0], low, high, out=y)  # the shortest way into NumPy
         return y, None
 
     def backward(self, dy: Array, call: Call) -> Array:

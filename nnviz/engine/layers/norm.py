@@ -9,7 +9,7 @@ import numpy as np
 
 from ...errors import ArgumentError
 from ..layer import Array, Call, Layer, Mode, Shape, whole
-from ..lines import channel_dots, channel_sums, in_cache, line_of, lines, spread
+from ..lines import channel_dots, channel_sums, in_cache, lines, settled_lines, spread
 from ..window import POINTWISE, SlidingWindow
 
 NEAR = 16.0
@@ -115,7 +115,7 @@ class BatchNormalization(Layer):
         y = mode.new(x.shape, x.dtype)
         if batch is None:
             x = mode.in_order(x)
-            centre, scale, shift = (line_of(f, self, x, mode) for f in (_mean, _scale, _beta))
+            centre, scale, shift = settled_lines(3, _lay_centred, self, x, mode)
             flat = lines(y)
             mode.do(np.subtract, lines(x), centre, out=flat)
             mode.do(np.multiply, flat, scale, out=flat)
@@ -134,7 +134,8 @@ class BatchNormalization(Layer):
         large."""
         x = mode.in_order(xs[0])
         y = mode.new(x.shape, x.dtype)
-        _straight(x, line_of(_scale, self, x, mode), line_of(_shift, self, x, mode), y, mode)
+        scale, shift = settled_lines(2, _lay_straight, self, x, mode)
+        _straight(x, scale, shift, y, mode)
         return y
 
     def backward_part(self, dy: Array, call: Call) -> tuple[Array, Array]:
@@ -159,7 +160,7 @@ class BatchNormalization(Layer):
         dx = call.mode.over(dy)
         if batch is None:
             dy = call.mode.in_order(dy)
-            by = line_of(_scale, self, dy, call.mode)
+            by, _ = settled_lines(2, _lay_straight, self, dy, call.mode)
             call.mode.do(np.multiply, lines(dy), by, out=lines(dx))
             return dx
         plain, normal = call.mode.totals or self.backward_part(dy, call)
@@ -201,20 +202,13 @@ def still(norm: BatchNormalization) -> tuple[Array, Array]:
     return _affine(norm, norm.buffers["moving_mean"], norm.buffers["moving_variance"])
 
 
-def _scale(norm: BatchNormalization, *, out: Array) -> None:
-    out[...] = still(norm)[0]
+def _lay_straight(norm: BatchNormalization, *, out: Array) -> None:
+    out[0], out[1] = still(norm)
 
 
-def _shift(norm: BatchNormalization, *, out: Array) -> None:
-    out[...] = still(norm)[1]
-
-
-def _mean(norm: BatchNormalization, *, out: Array) -> None:
-    out[...] = norm.buffers["moving_mean"]
-
-
-def _beta(norm: BatchNormalization, *, out: Array) -> None:
-    out[...] = norm.params["beta"]
+def _lay_centred(norm: BatchNormalization, *, out: Array) -> None:
+    """μ, s, β: (x − μ) s + β."""
+    out[0], out[1], out[2] = norm.buffers["moving_mean"], still(norm)[0], norm.params["beta"]
 
 
 def _straight(x: Array, scale: Array, shift: Array, y: Array, mode: Mode) -> None:

@@ -191,6 +191,7 @@ class AveragePooling2D(_Pooling):
     """
 
     later = (*_Pooling.later, "count_include_pad")
+    repeats = True
 
     def __init__(
         self,
@@ -236,10 +237,10 @@ class AveragePooling2D(_Pooling):
         padded = pad(x, self.window().padding(x.shape[1:3]), 0.0, mode)
         y = mode.new((x.shape[0], *out, x.shape[3]), x.dtype)
         views = self._views(padded, out)
-        np.copyto(y, next(views))
+        mode.do(np.copyto, y, next(views))
         for view in views:
-            y += view
-        y /= self._counts(x, out)
+            mode.do(np.add, y, view, out=y)
+        mode.do(np.divide, y, self._counts(x, out), out=y)
         return y, None
 
     def on_patches(self, *xs: Array, inside: Callable[[], Array | None], mode: Mode) -> Array:
@@ -250,11 +251,12 @@ class AveragePooling2D(_Pooling):
         return mean
 
     def backward(self, dy: Array, call: Call) -> Array:
-        out = call.y.shape[1:3]
+        out, do = call.y.shape[1:3], call.mode.do
         framed, dx = self._framed(call.x, call.mode)
-        share = dy / self._counts(call.x, out)
+        share = call.mode.temp(dy.shape, dy.dtype)
+        do(np.divide, dy, self._counts(call.x, out), out=share)
         for target in self._views(framed, out):
-            target += share
+            do(np.add, target, share, out=target)
         return dx
 
     @classmethod
