@@ -232,7 +232,8 @@ class _ToInputs:
     """The way back to the inputs, dx (n, *size, channels).
 
     A tile gives to two rows more than it has. Its last rows begin where the tile before it ended,
-    so they are written; its first two lie over that one's last, so they are added.
+    so they are written; its first two lie over that one's last, so they are added. A tile alone is
+    written at once.
 
     kernels: (read, 1, 1, kw · channels of what comes back, channels).
     """
@@ -241,7 +242,8 @@ class _ToInputs:
         self.plan, self.kernels, (rows, cols) = plan, kernels, plan.size
         self.dx = mode.new((n, rows, cols, kernels.shape[4]), dtype)
         self.do, self.room = mode.do, Room(mode, dtype)
-        if above := max(0, 2 - plan.top):  # the first tile's last rows
+        self.first = 2 if plan.tiles > 1 else 0  # of a tile's rows, the first that are written
+        if above := max(0, self.first - plan.top):  # the first tile's last rows
             self.do(np.copyto, self.dx[:, :above], 0)
 
     def add(self, block: Block, back: Cells, made: Cells) -> None:
@@ -249,9 +251,10 @@ class _ToInputs:
         self.do(np.matmul, back.windows(0), self.kernels, out=made.places())
         dx, plan, form = self.dx, self.plan, self.plan.form
         grid, matrix = made.grid(plan.left, dx.shape[2]), form.input.T.astype(dx.dtype)
-        for strip, rows, tiles in block.strips(dx, plan.top - 2, form.step):
-            self.do(np.matmul, matrix[2:][rows], grid[:, tiles], out=strip)
-        for strip, rows, tiles in block.strips(dx, plan.top, 2):
+        first = self.first
+        for strip, rows, tiles in block.strips(dx, plan.top - first, form.read - first):
+            self.do(np.matmul, matrix[first:][rows], grid[:, tiles], out=strip)
+        for strip, rows, tiles in block.strips(dx, plan.top, first) if first else ():
             shares = self.room.of(strip.shape)
             self.do(np.matmul, matrix[:2][rows], grid[:, tiles], out=shares)
             self.do(np.add, strip, shares, out=strip)
