@@ -11,7 +11,7 @@ import pytest
 import nnviz as nv
 from nnviz.engine import again, way
 from nnviz.engine.layer import Call, Mode
-from nnviz.engine.layers import ReLU, Softmax, TrueConv2D
+from nnviz.engine.layers import Pad, ReLU, Slice, Softmax, TrueConv2D
 from nnviz.engine.sweep import sweep
 from nnviz.engine.walk import ByKind
 from nnviz.inspection.attribution.rules import guided
@@ -292,3 +292,51 @@ def test_a_few_rows_and_a_large_weight(n, dtype):
         assert got.dtype == dtype
         close = 5e-6 if dtype == np.float32 else 1e-13
         assert np.abs(got - wanted).max() <= close * np.abs(wanted).max()
+
+
+def residual():
+    """What a residual network is made of: normalization, a shortcut, a slice with a frame."""
+    x = nv.Input((12, 10, 3))
+    first = ReLU()(nv.BatchNormalization()(nv.Conv2D(8, 3, padding="same")(x)))
+    second = nv.BatchNormalization()(nv.Conv2D(8, 3, padding="same", use_bias=False)(first))
+    joined = ReLU()(nv.Add()(second, first))
+    third = nv.BatchNormalization()(nv.Conv2D(16, 3, strides=2, padding="same")(joined))
+    short = Pad(((0, 0), (0, 0), (4, 4)))(Slice((1, 2), (0, 0), (12, 10), (2, 2))(joined))
+    pooled = nv.GlobalAveragePooling2D()(nv.Add()(third, short))
+    model = nv.Model(x, nv.Dense(4)(nv.BatchNormalization()(pooled)), seed=1)
+    rng = np.random.default_rng(5)
+    for node in model.nodes:
+        for array in (*node.layer.params.values(), *node.layer.buffers.values()):
+            array += rng.random(array.shape, np.float32) * 0.5
+    return model
+
+
+def test_normalization_goes_into_the_weights_that_there_are_now():
+    model = residual()
+    x = np.random.default_rng(0).random((5, 12, 10, 3), dtype=np.float32)
+    for _ in range(3):
+        np.testing.assert_allclose(model.predict(x), walked(model, x), rtol=1e-5)
+        for node in model.nodes:
+            for array in (*node.layer.params.values(), *node.layer.buffers.values()):
+                array *= 1.1
+    assert again.Again.of(model).plan(model, x)
+    # As weights these numbers would leave the range: each layer is run by itself until they fit.
+    gamma = model.node("batch_normalization_1").layer.params["gamma"]
+    gamma[...], kept = 3e38, gamma.copy()
+    model.node("conv2d_1").layer.params["weight"][...] *= 100
+    assert not again.Again.of(model).plan(model, x)
+    gamma[...] = kept
+    np.testing.assert_allclose(model.predict(x), walked(model, x), rtol=1e-5)
+    assert again.Again.of(model).plan(model, x)
+
+
+def test_a_residual_network_there_and_back_by_noted_calls():
+    model = residual()
+    for seed in range(3):
+        x = np.random.default_rng(seed).random((5, 12, 10, 3), dtype=np.float32)
+        dy = np.random.default_rng(seed).random((5, 4), np.float32)
+        ask = lambda _, rows, dy=dy: {model.output_name: dy[rows]}  # noqa: E731
+        got = sweep(model, x, ask, read=(model.output_name,))
+        wanted = model.backward(model.run(x), {model.output_name: dy})["input"]
+        assert np.abs(got.gradients["input"] - wanted).max() <= 5e-6 * np.abs(wanted).max()
+    assert again._kept[model]._spare

@@ -214,3 +214,13 @@ def test_a_blas_that_came_later_is_held_as_well():
 
 def blas_threads():
     return [one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_rows_are_not_gathered_first_while_anything_of_ours_runs(count):
+    before = np.getbufsize()
+    with threads(count):
+        assert each([np.getbufsize] * 5) == [executor.BUFFERED] * 5
+        with pytest.raises(ZeroDivisionError):
+            each([lambda: 1 / 0] * 3)
+    assert np.getbufsize() == before

@@ -10,7 +10,6 @@ import numpy as np
 from .again import Noted, alike, ended, flattening
 from .graph import INPUT
 from .layer import Array, Call, Mode, Shape
-from .mode import Notes
 from .walk import Draw, arrays_of, backward, forward
 from .way import Way
 
@@ -31,7 +30,7 @@ class NotedSweep(Noted):
         self.way = way
         self.outputs: dict[str, Array] = {INPUT: self.given}
         self.gradients: dict[str, Array] = {}
-        self._before, self._after = Notes(), Notes()
+        self._before, self._after = self.notes(), self.notes()
         cut = flattening(way.nodes)
         self._front, self._rest = way.nodes[:cut], way.nodes[cut:]
         self._flat = way.nodes[cut][1].inputs[0] if cut else INPUT

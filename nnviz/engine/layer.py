@@ -58,6 +58,10 @@ class Layer:
     """Whether backward reads nothing of `call.xs` and `call.y` but their shapes where the run was
     `mode.lean`: what it needs lies in `saved`, as small as can be."""
 
+    constant: ClassVar[bool] = False
+    """Whether its arrays are constants that nobody has learnt: these may be infinite, as masks
+    are."""
+
     chooses: ClassVar[bool] = False
     """Whether its gradient goes to the largest of several numbers, so that ties must be true."""
 

@@ -311,6 +311,8 @@ class Question:
         alone = node is not None and self.model.shapes[node][:-1] == (1, 1)
         flat = f"node {node!r} has a single place; try an earlier node" if alone else None
 
+        blank = degenerate(values, cause, scores=scores, flat=flat)
+
         def fit(array: Array | None) -> Array | None:
             with np.errstate(over="ignore"):
                 return None if array is None else array.astype(self.x.dtype, copy=False)
@@ -322,7 +324,7 @@ class Question:
             at_node=fit(at_node),
             gap=fit(gap),
             error=fit(error),
-            warnings=tuple(dict.fromkeys(warnings + degenerate(values, cause, flat=flat) + notes)),
+            warnings=tuple(dict.fromkeys(warnings + blank + notes)),
             provenance=made,
             signed=signed,
         )
