@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import nnviz as nv
-from nnviz.engine import again
+from nnviz.engine import again, way
 from nnviz.engine.layer import Call, Mode
-from nnviz.engine.layers import ReLU, Softmax, TrueConv2D
+from nnviz.engine.layers import Pad, ReLU, Slice, Softmax, TrueConv2D
 from nnviz.engine.sweep import sweep
 from nnviz.engine.walk import ByKind
 from nnviz.inspection.attribution.rules import guided
@@ -245,8 +245,29 @@ def test_a_bias_after_the_pool_gives_the_same_bits(monkeypatch):
     assert (model.predict(x) == late).all()
 
 
+@pytest.mark.parametrize("at", ["max_pooling2d_1", "flatten_1", "conv2d_1", "input"])
+def test_a_bias_is_added_late_where_a_sweep_does_not_go_back_through_the_pool(monkeypatch, at):
+    model, x = digits(), pictures(5)
+    bias = model.parameters()["conv2d_1/bias"]
+    bias[:] = np.random.default_rng(0).standard_normal(bias.shape)
+
+    def swept():
+        def seeds(outputs, rows):
+            return {"dense_1": np.ones_like(outputs["dense_1"])}
+
+        return sweep(model, x, seeds, read=("dense_1", at), until=(at,))
+
+    late = swept()
+    monkeypatch.setattr(way, "bias_last", lambda nodes, keep: nodes)
+    again._kept.pop(model)
+    plain = swept()
+    for name in ("dense_1", at):
+        assert (late.outputs[name] == plain.outputs[name]).all()
+    assert (late.gradients[at] == plain.gradients[at]).all()
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("n", [1, 2, 16, 24, 25, 48, 49])
+@pytest.mark.parametrize("n", [1, 2, 16, 24, 32, 33, 48])
 def test_a_few_rows_and_a_large_weight(n, dtype):
     rng = np.random.default_rng(n)
     dense = nv.Dense(128, use_bias=False)
@@ -260,3 +281,51 @@ def test_a_few_rows_and_a_large_weight(n, dtype):
         assert got.dtype == dtype
         close = 5e-6 if dtype == np.float32 else 1e-13
         assert np.abs(got - wanted).max() <= close * np.abs(wanted).max()
+
+
+def residual():
+    """What a residual network is made of: normalization, a shortcut, a slice with a frame."""
+    x = nv.Input((12, 10, 3))
+    first = ReLU()(nv.BatchNormalization()(nv.Conv2D(8, 3, padding="same")(x)))
+    second = nv.BatchNormalization()(nv.Conv2D(8, 3, padding="same", use_bias=False)(first))
+    joined = ReLU()(nv.Add()(second, first))
+    third = nv.BatchNormalization()(nv.Conv2D(16, 3, strides=2, padding="same")(joined))
+    short = Pad(((0, 0), (0, 0), (4, 4)))(Slice((1, 2), (0, 0), (12, 10), (2, 2))(joined))
+    pooled = nv.GlobalAveragePooling2D()(nv.Add()(third, short))
+    model = nv.Model(x, nv.Dense(4)(nv.BatchNormalization()(pooled)), seed=1)
+    rng = np.random.default_rng(5)
+    for node in model.nodes:
+        for array in (*node.layer.params.values(), *node.layer.buffers.values()):
+            array += rng.random(array.shape, np.float32) * 0.5
+    return model
+
+
+def test_normalization_goes_into_the_weights_that_there_are_now():
+    model = residual()
+    x = np.random.default_rng(0).random((5, 12, 10, 3), dtype=np.float32)
+    for _ in range(3):
+        np.testing.assert_allclose(model.predict(x), walked(model, x), rtol=1e-5)
+        for node in model.nodes:
+            for array in (*node.layer.params.values(), *node.layer.buffers.values()):
+                array *= 1.1
+    assert again.Again.of(model).plan(model, x)
+    # As weights these numbers would leave the range: each layer is run by itself until they fit.
+    gamma = model.node("batch_normalization_1").layer.params["gamma"]
+    gamma[...], kept = 3e38, gamma.copy()
+    model.node("conv2d_1").layer.params["weight"][...] *= 100
+    assert not again.Again.of(model).plan(model, x)
+    gamma[...] = kept
+    np.testing.assert_allclose(model.predict(x), walked(model, x), rtol=1e-5)
+    assert again.Again.of(model).plan(model, x)
+
+
+def test_a_residual_network_there_and_back_by_noted_calls():
+    model = residual()
+    for seed in range(3):
+        x = np.random.default_rng(seed).random((5, 12, 10, 3), dtype=np.float32)
+        dy = np.random.default_rng(seed).random((5, 4), np.float32)
+        ask = lambda _, rows, dy=dy: {model.output_name: dy[rows]}  # noqa: E731
+        got = sweep(model, x, ask, read=(model.output_name,))
+        wanted = model.backward(model.run(x), {model.output_name: dy})["input"]
+        assert np.abs(got.gradients["input"] - wanted).max() <= 5e-6 * np.abs(wanted).max()
+    assert again._kept[model]._spare

@@ -6,7 +6,7 @@ import networks
 import numpy as np
 import pytest
 
-from nnviz.engine.folding import folded_nodes, folds
+from nnviz.engine.folding import Folded, folds
 from nnviz.engine.graph import Input
 from nnviz.engine.input import InputSpec
 from nnviz.engine.layers import (
@@ -197,7 +197,7 @@ def normalized(last=Dense):
 def test_prediction_of_many_folds_normalization_anew_at_every_run():
     model = normalized()
     x = networks.pictures(model, n=FOLD_FROM)
-    assert len(folded_nodes(list(enumerate(model.nodes)), model.shapes, model.output_name)) == 4
+    assert len(Folded(list(enumerate(model.nodes)), model.shapes, {model.output_name}).nodes) == 4
     for _ in range(2):
         np.testing.assert_allclose(model.predict(x), model.run(x).output, rtol=1e-5, atol=1e-5)
         model.nodes[0].layer.params["weight"][...] *= 2

@@ -12,6 +12,7 @@ second-level cache; those after it on the whole chunk, so that the weights come 
 
 from __future__ import annotations
 
+import itertools
 import operator
 import threading
 from collections import OrderedDict
@@ -22,8 +23,9 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from .apart import kept_apart
 from .executor import Program, chunk_slices, each
-from .folding import bias_last, is_ours, pooled_first
+from .folding import Folded, bias_last, is_ours, pooled_first
 from .graph import INPUT, Node
 from .layer import Array, Mode, Shape
 from .layers.reshape import Flatten
@@ -34,9 +36,10 @@ from .walk import Draw, forward, leading_to
 if TYPE_CHECKING:
     from .model import Model
 
-BLOCK_BYTES = 5 << 18
+BLOCK_BYTES = 5 << 19
 """The activations around the largest layer take about this much for the pictures that run together
-before the flattening: they and what is made of them fit a usual second-level cache."""
+before the flattening: hardly more than a usual second-level cache. With half as many pictures the
+two threads waited for each other's Python a twentieth longer."""
 
 MOST_BYTES = 96 << 20
 """What is noted for a model holds its memory for the next time; at most about this much."""
@@ -60,11 +63,17 @@ class Noted:
         self.given, self._shapes = x.copy(), shapes
         self._held: list[Array] = [self.given]
         self._scratches: list[Scratch] = []
+        self._noted: list[Notes] = []
+
+    def notes(self, moment: object = None) -> Notes:
+        """Notes of a part of this run."""
+        self._noted.append(Notes(moment))
+        return self._noted[-1]
 
     def scratch(self) -> Scratch:
         """Memory that is lent for this run alone."""
         made = Scratch()
-        made.arena = True
+        made.arena = made.roomy = True
         self._scratches.append(made)
         return made
 
@@ -76,7 +85,8 @@ class Noted:
 
     def size(self) -> int:
         """How many bytes it holds now."""
-        return sum(s.size for s in self._scratches) + sum(array.nbytes for array in self._held)
+        settled = [array for notes in self._noted for _, array in notes.settled.values()]
+        return sum(s.size for s in self._scratches) + sum(a.nbytes for a in (*self._held, *settled))
 
 
 def ended(program: Program[Any]) -> Any:
@@ -92,11 +102,17 @@ class NotedPrediction(Noted):
     """From the input to the outputs of the nodes wanted, {name: (n, …)}."""
 
     def __init__(
-        self, nodes: Numbered, shapes: Mapping[str, Shape], want: Sequence[str], block: int,
-        x: Array,
-    ) -> None:  # fmt: skip
+        self,
+        nodes: Numbered,
+        shapes: Mapping[str, Shape],
+        want: Sequence[str],
+        block: int,
+        prepare: Callable[..., Array],
+        moment: object,
+    ) -> None:
+        x = prepare()
         super().__init__(shapes, x)
-        self._notes, scratch = Notes(), self.scratch()
+        self._notes, scratch = self.notes(moment), self.scratch()
         mode, values, cut = Mode(notes=self._notes), {INPUT: self.given}, flattening(nodes)
         cut = 0 if any(node.name in want for _, node in nodes[:cut]) else cut
         walk = partial(
@@ -113,10 +129,10 @@ class NotedPrediction(Noted):
         calls = ended(walk(nodes[cut:], values, keep=set(want)))
         self.outputs: dict[str, Array] = {name: calls[name].y for name in want}
 
-    def again(self, x: Array) -> bool:
-        """Make `outputs` for other pictures."""
-        np.copyto(self.given, x)
-        self._notes.play()
+    def again(self, prepare: Callable[..., Array], moment: object) -> bool:
+        """Make `outputs` for other pictures, with the parameters of this moment."""
+        prepare(out=self.given)
+        self._notes.play(moment)
         return True
 
 
@@ -145,14 +161,15 @@ class Again:
     def __init__(self, model: Model) -> None:
         self._nodes = list(model.nodes)
         self._kinds = {type(node.layer) for node in model.nodes}
-        self._layers = [node.layer for node in model.nodes]
+        layers = [node.layer for node in model.nodes]
+        self._stores = [store for one in layers for store in (vars(one), one.params, one.buffers)]
         self._parts = self._now()
         self._plans: dict[Hashable, Plan] = {}
         self._lock = threading.Lock()
         self._spare: OrderedDict[Hashable, list[Noted]] = OrderedDict()
         self._large: set[Hashable] = set()
         self._worked: OrderedDict[Hashable, Any] = OrderedDict()
-        self._ways: dict[tuple[str, ...], Numbered] = {}
+        self._ways: dict[tuple[str, ...], tuple[Folded, Numbered]] = {}
         self.block = max(1, BLOCK_BYTES // model.sample_bytes)
 
     @staticmethod
@@ -176,37 +193,39 @@ class Again:
 
     def _now(self) -> list[Any]:
         """What a run calls and reads."""
-        parts: list[Any] = []
-        for kind in self._kinds:
-            parts += (kind.forward, kind.backward)
-        for layer in self._layers:
-            parts += (*vars(layer).values(), *layer.params.values(), *layer.buffers.values())
+        parts = [work for kind in self._kinds for work in (kind.forward, kind.backward)]
+        parts += itertools.chain.from_iterable(map(dict.values, self._stores))
         return parts
 
     def plan(self, model: Model, batch: Array) -> Plan | None:
         """How a batch is predicted; None where it has to be walked through anew."""
-        known = len(batch), batch.dtype.char
+        known, want = (len(batch), batch.dtype.char), (model.output_name,)
         if known not in self._plans:
             if len(self._plans) > MOST_KINDS:
                 self._plans.clear()
             dtype = batch.dtype if batch.dtype.kind == "f" else np.dtype(np.float32)
             chunks = chunk_slices(len(batch), model.sample_bytes)
-            want = (model.output_name,)
-            make = self.prediction(model, want, dtype)
             keys = [prediction_key(want, rows.stop - rows.start, dtype) for rows in chunks]
-            pairs = list(zip(keys, chunks, strict=True))
-            self._plans[known] = (pairs, make) if make and self.suits(keys) else None
-        return self._plans[known]
+            make = self.prediction(model, want, dtype) if self.suits(keys) else None
+            self._plans[known] = (list(zip(keys, chunks, strict=True)), make) if make else None
+        plan = self._plans[known]
+        return plan if plan is None or self._way(model, want)[0].again() else None
 
     def prediction(self, model: Model, want: tuple[str, ...], dtype: np.dtype) -> Make | None:
         """What makes notes of a run that leads to these nodes; None where it does not repeat."""
-        if want not in self._ways:
-            wanted = leading_to(model.nodes, set(want))
-            nodes = [(i, node) for i, node in enumerate(model.nodes) if node.name in wanted]
-            self._ways[want] = bias_last(pooled_first(nodes, want), want)
-        way = self._ways[want]
+        folded, way = self._way(model, want)
         make = partial(NotedPrediction, way, model.shapes, want, self.block)
-        return make if repeat(way, dtype) else None
+        return make if repeat(way, dtype) and folded.again() else None
+
+    def _way(self, model: Model, want: tuple[str, ...]) -> tuple[Folded, Numbered]:
+        """The nodes that lead to these, the quickest with the same outputs."""
+        if want not in self._ways:
+            wanted, ends = leading_to(model.nodes, set(want)), set(want)
+            nodes = [(i, node) for i, node in enumerate(model.nodes) if node.name in wanted]
+            folded = Folded(nodes, model.shapes, ends)
+            apart = kept_apart(folded.nodes, model.shapes, ends)
+            self._ways[want] = folded, bias_last(pooled_first(apart, ends), ends)
+        return self._ways[want]
 
     def once(self, key: Hashable, work: Callable[[], T]) -> T:
         """What `work` gives, which depends on the layers and the key alone; it is worked out anew
@@ -258,7 +277,7 @@ N = TypeVar("N", bound=Noted)
 T = TypeVar("T")
 _kept: WeakKeyDictionary[Model, Again] = WeakKeyDictionary()
 
-Make = Callable[[Array], NotedPrediction]
+Make = Callable[..., NotedPrediction]
 Plan = tuple[list[tuple[Hashable, slice]], Make] | None
 """The chunks, each with the key of its notes, and what makes them."""
 
@@ -281,21 +300,29 @@ def repeat(way: Numbered, dtype: np.dtype) -> bool:
 
 
 def predicted(
-    model: Model, batch: Array, prepare: Callable[[Array], Array]
-) -> list[tuple[slice, Array, Array]] | None:
-    """(slice, the network's input, its output) for each chunk of a batch; None where the model has
-    to be walked through anew. prepare: makes pixels the network's input."""
+    model: Model,
+    batch: Array,
+    prepare: Callable[..., Array],
+    take: Callable[[slice, Array, Array], T],
+) -> list[T] | None:
+    """What `take` makes of each chunk of a batch (of its slice, the network's input and its output,
+    in whose memory those of the next one will be); None where the model has to be walked through
+    anew. prepare: makes pixels the network's input (in `out`, where that is given)."""
     again = Again.of(model)
     plan = again.plan(model, batch)
     if plan is None:
         return None
-    chunks, make = plan
+    (chunks, make), moment = plan, object()
 
-    def chunk(key: Hashable, rows: slice) -> tuple[slice, Array, Array]:
-        given = prepare(batch[rows])
-        noted = again.run(key, make, given)
-        y = noted.outputs[model.output_name].copy()
+    def chunk(key: Hashable, rows: slice) -> T:
+        noted = again.run(key, make, partial(prepare, batch[rows]), moment)
+        taken = take(rows, noted.given, noted.outputs[model.output_name])
         again.back(key, noted)
-        return rows, given, y
+        return taken
 
     return each([partial(chunk, *one) for one in chunks])
+
+
+def copied(rows: slice, x: Array, y: Array) -> tuple[slice, Array, Array]:
+    """What `predicted` takes for a trace."""
+    return rows, x.copy(), y.copy()

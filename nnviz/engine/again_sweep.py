@@ -10,7 +10,6 @@ import numpy as np
 from .again import Noted, alike, ended, flattening
 from .graph import INPUT
 from .layer import Array, Call, Mode, Shape
-from .mode import Notes
 from .walk import Draw, arrays_of, backward, forward
 from .way import Way
 
@@ -31,7 +30,7 @@ class NotedSweep(Noted):
         self.way = way
         self.outputs: dict[str, Array] = {INPUT: self.given}
         self.gradients: dict[str, Array] = {}
-        self._before, self._after = Notes(), Notes()
+        self._before, self._after = self.notes(), self.notes()
         cut = flattening(way.nodes)
         self._front, self._rest = way.nodes[:cut], way.nodes[cut:]
         self._flat = way.nodes[cut][1].inputs[0] if cut else INPUT
@@ -63,10 +62,12 @@ class NotedSweep(Noted):
             held={*way.read, *way.until}, notes=self._before,
         )  # fmt: skip
         back = {node.name for _, node in way.nodes if not way.live.isdisjoint(node.inputs)}
+        lean = back.difference(way.read)  # so that the next block runs in the same memory
         joined = [n.name for _, n in self._front if n.name in {*way.read, self._flat}]
         fronts: list[Mapping[str, Call]] = []
         for rows in self._blocks:
-            calls = ended(walk(self._front, {INPUT: self.given[rows]}, keep={*back, *joined}))
+            given, keep = {INPUT: self.given[rows]}, {*back, *joined}
+            calls = ended(walk(self._front, given, keep=keep, lean=lean))
             same: dict[int, str] = {}  # what only passes through a node is kept once
             for name in joined:
                 first = same.setdefault(id(calls[name].y), name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from .layers.arithmetic import WithConstant
 from .layers.conv import Conv2D
 from .layers.dense import Dense
 from .layers.depthwise import DepthwiseConv2D
-from .layers.norm import BatchNormalization
+from .layers.norm import BatchNormalization, still
 from .layers.pool import MaxPooling2D, Subsampling2D
 from .layers.rectifier import ReLU
 from .layers.transposed import Conv2DTranspose
@@ -33,39 +34,77 @@ def folds(
 ) -> tuple[dict[str, str], dict[str, Layer]]:
     """What can be folded away of these nodes: (name -> what takes its place, name -> the layer with
     other weights). keep: nodes whose outputs are wanted as they are."""
+    gone, folded = _folds(nodes, shapes, keep)
+    return gone, {name: layer for name, (layer, _) in folded.items()}
+
+
+class Folded:
+    """Nodes (with their places) that give the same, with what can be folded away.
+
+    keep: nodes whose outputs are wanted as they are. The folded weights are made of those that the
+    layers had then; `again` makes them anew.
+    """
+
+    def __init__(
+        self,
+        nodes: Sequence[tuple[int, Node]],
+        shapes: Mapping[str, Shape],
+        keep: Collection[str],
+    ) -> None:
+        plain = {node.name: node.layer for _, node in nodes}
+        gone, folded = _folds([node for _, node in nodes], shapes, keep)
+        self._folded = [(plain[name], *made) for name, made in folded.items()]
+        layers = {**plain, **{name: layer for name, (layer, _) in folded.items()}}
+        self.nodes = [
+            (i, Node(n.name, layers[n.name], tuple(gone.get(k, k) for k in n.inputs)))
+            for i, n in nodes
+            if n.name not in gone
+        ]
+
+    def again(self) -> bool:
+        """Make the weights of what the layers hold now; False where they cannot be folded now."""
+        for plain, made, steps in self._folded:
+            layer: Layer | None = plain
+            for step in steps:
+                layer = None if layer is None else step(layer)
+            if layer is None:
+                return False
+            for name, array in made.params.items():
+                np.copyto(array, layer.params[name])
+        return True
+
+
+Step = Callable[[Layer], Layer | None]
+"""A layer with one more normalization in its weights; None where it does not go in."""
+
+
+def _folds(
+    nodes: Sequence[Node], shapes: Mapping[str, Shape], keep: Collection[str]
+) -> tuple[dict[str, str], dict[str, tuple[Layer, list[Step]]]]:
+    """`folds`, with the steps that lead to each layer."""
     readers: dict[str, list[Node]] = defaultdict(list)
     for node in nodes:
         for name in node.inputs:
             readers[name].append(node)
     held = {node.name: node.layer for node in nodes}
     gone: dict[str, str] = {}
-    layers: dict[str, Layer] = {}
+    folded: dict[str, tuple[Layer, list[Step]]] = {}
     for node in nodes:
-        norm = _affine(node.layer, shapes[node.inputs[0]]) if node.inputs else None
-        if norm is None or node.name in keep:
+        if not node.inputs or node.name in keep:
             continue
         source, after = gone.get(node.inputs[0], node.inputs[0]), readers[node.name]
-        changed, place = None, source
+        places: list[tuple[str, Callable[..., Layer | None]]] = []
         if source in held and len(readers[node.inputs[0]]) == 1 and source not in keep:
-            changed = _folded(layers.get(source, held[source]), norm)
-        if changed is None and len(after) == 1:
-            place = after[0].name
-            changed = _absorbed(after[0].layer, norm, shapes[source])
-        if changed is not None:
-            gone[node.name], layers[place] = source, changed
-    return gone, layers
-
-
-def folded_nodes(
-    nodes: Sequence[tuple[int, Node]], shapes: Mapping[str, Shape], output: str
-) -> list[tuple[int, Node]]:
-    """Nodes (with their places) that give the same `output`, with what can be folded away."""
-    gone, layers = folds([node for _, node in nodes], shapes, {output})
-    return [
-        (i, Node(n.name, layers.get(n.name, n.layer), tuple(gone.get(k, k) for k in n.inputs)))
-        for i, n in nodes
-        if n.name not in gone
-    ]
+            places.append((source, _folded))
+        if len(after) == 1:
+            places.append((after[0].name, _absorbed))
+        for place, into in places:
+            layer, steps = folded.get(place, (held[place], []))
+            step = partial(into, norm=node.layer, shape=shapes[source])
+            if (changed := step(layer)) is not None:
+                gone[node.name], folded[place] = source, (changed, [*steps, step])
+                break
+    return gone, folded
 
 
 def pooled_first(
@@ -94,11 +133,14 @@ def pooled_first(
     return changed
 
 
-def bias_last(nodes: Sequence[tuple[int, Node]], keep: Collection[str]) -> list[tuple[int, Node]]:
+def bias_last(
+    nodes: Sequence[tuple[int, Node]], keep: Collection[str] = ()
+) -> list[tuple[int, Node]]:
     """Nodes (with their places) that give the same, bit for bit, with a convolution's bias added
     after the max pool that alone reads it: rounding keeps the order of numbers, so the largest sum
-    is the sum with the largest, and there are fewer. For predictions: such a pool has no way back.
-    keep: nodes whose outputs are wanted as they are.
+    is the sum with the largest, and there are fewer. Such a pool has no way back.
+
+    keep: nodes whose outputs are wanted as they are, and pools that are gone back through.
     """
     changed = list(nodes)
     readers = Counter(name for _, node in nodes for name in node.inputs)
@@ -107,7 +149,8 @@ def bias_last(nodes: Sequence[tuple[int, Node]], keep: Collection[str]) -> list[
         own, conv = nodes[at.get(pool.inputs[0], i)] if pool.inputs else (place, pool)
         if type(pool.layer) is not MaxPooling2D or type(conv.layer) is not Conv2D:
             continue
-        if conv.layer.use_bias and readers[conv.name] == 1 and conv.name not in keep:
+        wanted = conv.name in keep or pool.name in keep
+        if conv.layer.use_bias and readers[conv.name] == 1 and not wanted:
             plain = copy.copy(conv.layer)
             plain.use_bias = False
             changed[at[conv.name]] = own, Node(conv.name, plain, conv.inputs)
@@ -123,7 +166,7 @@ class _ThenBias(MaxPooling2D):
         vars(self).update(vars(pool))
         self.params = {"bias": conv.params["bias"]}
 
-    def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
+    def forward(self, *xs: Array, mode: Mode) -> tuple[Array, Array | None]:
         y, saved = super().forward(*xs, mode=mode)
         add_bias(y, self.param("bias", y.dtype), mode)
         return y, saved
@@ -133,7 +176,7 @@ def is_ours(layer: Layer | type[Layer] | Callable[..., Any]) -> bool:
     """Whether a layer (or its class, or a function of it) computes what its class here does: a
     user's own may do more."""
     home = type(layer).__module__ if isinstance(layer, Layer) else layer.__module__
-    return home == __name__ or home.startswith(f"{__package__}.layers.")
+    return home.startswith(f"{__package__}.")
 
 
 Affine = tuple[Array, Array]
@@ -145,10 +188,7 @@ def _affine(layer: Layer, shape: Shape) -> Affine | None:
     if not is_ours(layer):
         return None
     if isinstance(layer, BatchNormalization):
-        scale = layer.params["gamma"] / np.sqrt(
-            layer.buffers["moving_variance"].astype(np.float64) + layer.epsilon
-        )
-        return scale, layer.params["beta"] - layer.buffers["moving_mean"] * scale
+        return still(layer)
     if not isinstance(layer, WithConstant) or layer.operation not in LINES or not shape:
         return None
     alike = set(layer.shape[:-1]) <= {1} and layer.out_shape(shape) == shape
@@ -172,11 +212,12 @@ LINES: Mapping[str, Callable[[Array], tuple[Any, Any]]] = {
 """What a constant c makes of x: s and t of s x + t."""
 
 
-def _folded(layer: Layer, norm: Affine) -> Layer | None:
+def _folded(layer: Layer, norm: Layer, shape: Shape) -> Layer | None:
     """The layer with the normalization after it in its weights; None where it has none."""
-    if not isinstance(layer, WEIGHTY) or not is_ours(layer):
+    affine = _affine(norm, shape)
+    if affine is None or not isinstance(layer, WEIGHTY) or not is_ours(layer):
         return None
-    scale, shift = norm
+    scale, shift = affine
     weight = layer.params["weight"]
     by_filter = scale
     if isinstance(layer, Conv2DTranspose):  # its filters are the last axis but one
@@ -187,9 +228,12 @@ def _folded(layer: Layer, norm: Affine) -> Layer | None:
     return _with_weights(layer, weight * by_filter, bias * scale + shift)
 
 
-def _absorbed(layer: Layer, norm: Affine, shape: Shape) -> Layer | None:
+def _absorbed(layer: Layer, norm: Layer, shape: Shape) -> Layer | None:
     """The layer with the normalization before it in its weights; None where that is not exact."""
-    scale, shift = norm
+    affine = _affine(norm, shape)
+    if affine is None:
+        return None
+    scale, shift = affine
     weighty = isinstance(layer, Conv2D | Dense) and is_ours(layer)
     if isinstance(layer, Conv2DTranspose) or not weighty:
         return None  # at a transposed convolution's border a constant meets fewer kernel cells

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..errors import ArgumentError, unknown
 from .layer import Array, Shape
+from .lines import lines, spread
 
 FITS = ("exact", "crop", "stretch")
 """What may be done with pictures of another size; see `InputSpec.fit`."""
@@ -25,6 +26,15 @@ def as_array(values: Any, what: str) -> Array:
         return np.asarray(values)
     except ValueError:
         raise ArgumentError(f"{what} must be one array, got rows of different shapes") from None
+
+
+def floats(x: Array, out: Array | None = None) -> Array:
+    """Numbers as floats, float32 where they are whole; in `out` where that is given."""
+    if out is None:
+        return x if x.dtype.kind == "f" else x.astype(np.float32)
+    if x is not out:
+        np.copyto(out, x, casting="same_kind")
+    return out
 
 
 def pictures_of(x: Any) -> Any:
@@ -113,23 +123,27 @@ class InputSpec:
             )
         return x
 
-    def prepare(self, x: Array) -> Array:
+    def prepare(self, x: Array, out: Array | None = None) -> Array:
         """Pixels as the network's input: ((x · (high − low) + low) − mean) / std.
 
         uint8 is divided by 255 first; other integers become float32 as they are; floats keep dtype.
+        out: where it is written.
         """
-        if x.dtype == np.uint8:
-            x = np.divide(x, np.float32(255))
-        elif x.dtype.kind != "f":
-            x = x.astype(np.float32)
+        x = np.divide(x, np.float32(255), out=out) if x.dtype == np.uint8 else floats(x)
         if self.is_plain:
-            return x
+            return x if out is None else floats(x, out)
+        made = np.empty(x.shape, x.dtype) if out is None or x is out else out
         if self.channel_order == "BGR":
-            x = x[..., ::-1]
+            for k in range(x.shape[-1]):  # a long walk for each, no short one for each pixel
+                made[..., -1 - k] = x[..., k]
+            x = made
         low, high = self.value_range
         scale = (high - low) / np.asarray(self.std)
         shift = (low - np.asarray(self.mean)) / np.asarray(self.std)
-        return (x * scale.astype(x.dtype) + shift.astype(x.dtype)).astype(x.dtype, copy=False)
+        scale, shift = (spread(np.broadcast_to(v, x.shape[-1:]), x) for v in (scale, shift))
+        flat = np.multiply(lines(x), scale, out=lines(made))
+        flat += shift
+        return made if out is None else floats(made, out)
 
     @property
     def is_plain(self) -> bool:

@@ -7,7 +7,7 @@ whole row long instead of a few channels.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,12 @@ def spread(of_channel: Array, x: Array) -> Array:
 
 def line(of_channel: Array | float, x: Array, mode: Mode) -> Array:
     """`spread`, of channels or of one number, in memory that dies when the layer returns."""
-    return mode.settled((_cols(x), x.shape[-1]), x.dtype, _fill, of_channel).reshape(-1)
+    return line_of(_fill, of_channel, x, mode)
+
+
+def line_of(work: Callable[..., None], parts: Any, x: Array, mode: Mode) -> Array:
+    """The line (cols, channels) that work(parts, out=…) makes of parameters."""
+    return mode.settled((_cols(x), x.shape[-1]), x.dtype, work, parts).reshape(-1)
 
 
 def _fill(value: Array | float, *, out: Array) -> None:

@@ -20,14 +20,23 @@ Array = np.ndarray
 
 
 class Notes:
-    """The calls of a run, noted so that they can be made again on the same memory (see `again`)."""
+    """The calls of a run, noted so that they can be made again on the same memory (see `again`).
 
-    def __init__(self) -> None:
+    settling: those that read parameters alone. moment: what was asked for when they were made last.
+    """
+
+    def __init__(self, moment: object = None) -> None:
         self.calls: list[Callable[[], Any]] = []
+        self.settling: list[Callable[[], Any]] = []
         self.settled: dict[Any, tuple[Any, Array]] = {}
+        self.moment = moment
 
-    def play(self) -> None:
-        """All of them, in order."""
+    def play(self, moment: object = None) -> None:
+        """All of them, in order; those that settle something not twice for one moment."""
+        if moment is None or moment is not self.moment:
+            self.moment = moment
+            for call in self.settling:
+                call()
         for call in self.calls:
             call()
 
@@ -43,6 +52,7 @@ class Mode:
         where the last digits then depend on the place in the picture (see `winograd`).
     untied: nothing will choose between places on a way back, so that places which see the same
         may differ in their last digits, but for those of a plain ground (see `winograd`).
+    lean: of its inputs and output nothing is kept for the way back but `saved` (`layer.saves`).
     spare: nobody reads its input again (on the way back: the gradient that it is given), so a layer
         may write its result over it.
     totals: what the whole batch has to say to a layer that couples its samples (`layer.couples`);
@@ -55,6 +65,7 @@ class Mode:
     scratch: Scratch | None = None
     private: bool = False
     untied: bool = False
+    lean: bool = False
     spare: bool = False
     totals: Any = None
     notes: Notes | None = None
@@ -68,17 +79,17 @@ class Mode:
     def settled(
         self, shape: Sequence[int], dtype: Any, work: Callable[..., Any], *args: Any
     ) -> Array:
-        """What work(*args, out=…) makes of parameters alone. A layer that runs on several blocks of
-        one chunk has it made once, where calls are noted."""
-        if self.notes is None:
-            made = self.temp(shape, dtype)
-            work(*args, out=made)
-            return made
+        """What work(*args, out=…) makes of parameters alone. Where calls are noted it is made once
+        for all blocks of a chunk, and for all chunks that the same memory serves."""
         key = (work, *map(id, args), *shape, dtype)
-        if key not in self.notes.settled:
-            self.notes.settled[key] = args, np.empty(shape, dtype)
-            self.do(work, *args, out=self.notes.settled[key][1])
-        return self.notes.settled[key][1]
+        if self.notes is not None and key in self.notes.settled:
+            return self.notes.settled[key][1]
+        made = self.temp(shape, dtype) if self.notes is None else np.empty(shape, dtype)
+        work(*args, out=made)
+        if self.notes is not None:
+            self.notes.settled[key] = args, made
+            self.notes.settling.append(partial(work, *args, out=made))
+        return made
 
     def in_order(self, x: Array) -> Array:
         """`x` with its numbers one after the other: itself, or a temporary copy."""

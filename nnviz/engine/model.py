@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ArgumentError, unknown
-from .again import predicted
+from .again import copied, predicted
 from .executor import Program, chunk_slices, lockstep, shelf
 from .fingerprint import fingerprint
-from .folding import folded_nodes, pooled_first
+from .folding import Folded, pooled_first
 from .graph import INPUT, Node, Symbol, nodes_of, out_shape
 from .head import guess_head, head_kind, head_node
-from .input import InputSpec
+from .input import InputSpec, floats
 from .layer import Array, Call, Layer, Mode, Shape
 from .sweep import walk_back
 from .trace import Gradients, Trace, join
@@ -242,8 +242,8 @@ class Model:
     ) -> Trace:
         """`run` on a batch (N, *input shape) that nobody has to look at again: it may hold NaN."""
         private = keep is not None and not keep
-        prepare = _floats if prepared else self.input.prepare
-        if private and not mode.train and (made := predicted(self, batch, prepare)):
+        prepare = floats if prepared else self.input.prepare
+        if private and not mode.train and (made := predicted(self, batch, prepare, copied)):
             rows, inputs, outputs = zip(*made, strict=True)
             calls = tuple(Call((), y, None, mode, i) for i, y in enumerate(outputs))
             name = self.output_name
@@ -257,7 +257,7 @@ class Model:
             needed = leading_to(self.nodes, wanted)
             nodes = [(i, node) for i, node in nodes if node.name in needed]
         if private and not mode.train and len(batch) >= FOLD_FROM:
-            nodes = folded_nodes(nodes, self.shapes, self.output_name)
+            nodes = Folded(nodes, self.shapes, {self.output_name}).nodes
         if wanted is not None:
             nodes = pooled_first(nodes, wanted)
 
@@ -324,8 +324,8 @@ class Model:
     def predict(self, x: Any) -> Array:
         """The output for pixels `x`, (N, classes): probabilities where the head has them."""
         batch = self.input.check(x)
-        made = predicted(self, batch, self.input.prepare)
-        return join([y for *_, y in made]) if made else self.run_checked(batch, keep=()).output
+        made = predicted(self, batch, self.input.prepare, lambda *xy: xy[-1].copy())
+        return join(made) if made else self.run_checked(batch, keep=()).output
 
     # Changed copies ---------------------------------------------------------------------------
 
@@ -394,7 +394,3 @@ class Model:
         sizes = "×".join(map(str, self.input.shape))
         count = sum(a.size for a in self.parameters().values())
         return f"<Model {sizes} -> {self.output_shape}, {len(self.nodes)} nodes, {count:,} params>"
-
-
-def _floats(x: Array) -> Array:
-    return x if x.dtype.kind == "f" else x.astype(np.float32)

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +20,7 @@ from .again import Again, Make, prediction_key
 from .alike import by_cell
 from .boxes import Plan
 from .executor import chunk_slices, thread_count
+from .input import floats
 from .layer import Array, Mode
 from .region import Region, ends, hull, pasted
 
@@ -35,7 +37,8 @@ QUICKER = 0.85
 class Passes:
     """What `replay.Run` is for a plan, for full passes.
 
-    start: where each copy of the picture changes.
+    start: where each copy of the picture changes. moment: see `Notes`; the parameters stay as they
+    are while copies are run.
     """
 
     model: Model
@@ -43,6 +46,7 @@ class Passes:
     make: Make
     picture: Array
     start: Region
+    moment: object = field(default_factory=object)
 
     @classmethod
     def of(cls, model: Model, want: Sequence[str], picture: Array, boxes: Array) -> Passes | None:
@@ -83,7 +87,7 @@ class Passes:
         found: dict[str, list[Array]] = {name: [] for name in self.want}
         for some in (given[i : i + step] for i in range(0, len(given), step)):
             key = prediction_key(self.want, len(some), some.dtype)
-            noted = again.run(key, self.make, some)
+            noted = again.run(key, self.make, partial(floats, some), self.moment)
             for name, parts in found.items():
                 parts.append(noted.outputs[name].copy())
             again.back(key, noted)

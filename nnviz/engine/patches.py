@@ -7,14 +7,15 @@ at a time, so that it stays in the second-level cache until the product has read
 
 from __future__ import annotations
 
+import functools
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from .layer import Mode
 from .lines import add_bias
-from .tiles import SMALL
+from .tiles import SMALL, slab
 from .window import Pads, Size
 
 Array = np.ndarray
@@ -29,19 +30,31 @@ SHORT = 16
 
 
 def pad(x: Array, pads: Pads, value: float, mode: Mode) -> Array:
-    """`x` (n, rows, cols, channels) with a frame of `value`; `x` itself where there is none."""
+    """`x` (n, rows, cols, channels) with a frame of `value`; `x` itself where there is none.
+
+    The next picture of this shape takes the same frame, so it must be read by then.
+    """
     (top, bottom), (left, right) = pads
     if not (top or bottom or left or right):
         return x
     n, rows, cols, channels = x.shape
-    out = mode.temp((n, top + rows + bottom, left + cols + right, channels), x.dtype)
-    inside = out[:, top : top + rows]
-    above, below = out[:, :top], out[:, top + rows :]
-    for frame in (above, below, inside[:, :, :left], inside[:, :, left + cols :]):
-        if frame.size:
-            mode.do(np.copyto, frame, value)
-    mode.do(np.copyto, inside[:, :, left : left + cols], x)
+    size = (n, top + rows + bottom, left + cols + right, channels)
+    out = mode.settled(size, x.dtype, _frame(pads, value))
+    mode.do(np.copyto, out[:, top : top + rows, left : left + cols], x)
     return out
+
+
+@functools.lru_cache(maxsize=1024)
+def _frame(pads: Pads, value: float) -> Callable[..., None]:
+    """What writes `value` into the frame of an array, and nothing inside."""
+
+    def write(*, out: Array) -> None:
+        (top, bottom), (left, right) = pads
+        rows, cols = out.shape[1] - bottom, out.shape[2] - right
+        out[:, :top], out[:, rows:] = value, value
+        out[:, top:rows, :left], out[:, top:rows, cols:] = value, value
+
+    return write
 
 
 def windows(x: Array, kernel: Size, stride: Size, dilation: Size, out: Size) -> Array:
@@ -304,7 +317,10 @@ def _add_cells(
     for start in range(0, n, step):
         part = dy[start : start + step]
         shares = spare[: len(back) * len(part) * places].reshape(len(back), -1)
-        mode.do(np.matmul, back, part.reshape(-1, dy.shape[3]).T, out=shares)
+        filters = dy.shape[3]
+        slabs = part.reshape(-1, slab(len(back), filters, len(part) * places), filters)
+        made = shares.reshape(len(back), len(slabs), -1).swapaxes(0, 1)
+        mode.do(np.matmul, back, slabs.swapaxes(1, 2), out=made)
         cells = shares.reshape(-1, channels, len(part), *out)
         target = views(dx[start : start + step], weight.shape[:2], stride, dilation, out)
         for cell, (_, _, view) in zip(cells, target, strict=True):

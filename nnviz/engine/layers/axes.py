@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from ...errors import ArgumentError
-from ..layer import Array, Layer, Shape
+from ..layer import Array, Layer, Mode, Shape
 from ..window import POINTWISE, SlidingWindow
 
+PLAIN = Mode()
 LAST = ((-1,), (3,))
 """The channels of a picture, as axes: what a layer along them alone gives a place depends on this
 place of the input."""
@@ -62,9 +63,13 @@ def lined(x: Array, rank: int) -> Array:
     return x.reshape(len(x), *(1,) * (rank - x.ndim + 1), *x.shape[1:])
 
 
-def added_up(dy: Array, shape: Shape) -> Array:
+def added_up(dy: Array, shape: Shape, mode: Mode = PLAIN) -> Array:
     """The gradient of an array of `shape` that NumPy has stretched to dy's: what was copied is
     added up again."""
     whole = (1,) * (dy.ndim - len(shape)) + tuple(shape)
     axes = tuple(a for a, n in enumerate(whole) if n == 1 and dy.shape[a] > 1)
-    return (dy.sum(axis=axes) if axes else dy).reshape(shape)
+    if not axes:
+        return dy.reshape(shape)
+    summed = mode.new(whole, dy.dtype)
+    mode.do(np.add.reduce, dy, axis=axes, keepdims=True, out=summed)
+    return summed.reshape(shape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from ..initializers import Spec, check_initializer, initializer
 from ..layer import Array, Call, Layer, Mode, Shape, need_picture, pair, whole
 from ..lines import add_bias
-from ..patches import CACHE_BYTES, pad, views
+from ..patches import pad, views
 from ..window import SlidingWindow
 from .conv import Padding, check_padding
 
@@ -50,6 +51,7 @@ class DepthwiseConv2D(Layer):
     crops = True
     forgets = True
     repeats = True
+    saves = True
 
     def window(self, i: int = 0) -> SlidingWindow:
         return SlidingWindow(self.kernel_size, self.strides, self.padding, self.dilation_rate)
@@ -78,11 +80,11 @@ class DepthwiseConv2D(Layer):
         (x,) = xs
         window, size = self.window(), x.shape[1:3]
         out, weight = window.out_size(size), self.param("weight", x.dtype)
-        padded = pad(x, window.padding(size), 0.0, mode)
         y = mode.new((x.shape[0], *out, *weight.shape[2:]), x.dtype)
         if self.depth_multiplier == 1:
-            self._by_lines(padded, weight, y[..., 0], mode)
+            self._by_lines(x, weight, y[..., 0], mode)
         else:
+            padded = pad(x, window.padding(size), 0.0, mode)
             mode.do(np.copyto, y, 0)
             part = mode.temp(y.shape, x.dtype)
             for i, j, view in self._seen(padded, out):
@@ -93,35 +95,46 @@ class DepthwiseConv2D(Layer):
             add_bias(y, self.param("bias", x.dtype), mode)
         return y, None
 
-    def _by_lines(self, padded: Array, weight: Array, y: Array, mode: Mode) -> None:
-        """The same where each channel makes one: every kernel cell meets whole rows of the picture.
+    def _by_lines(self, x: Array, weight: Array, y: Array, mode: Mode) -> None:
+        """The same where each channel makes one: every kernel cell meets whole rows of the picture,
+        one row of outputs after the other, so that it stays in the nearest cache for all cells.
 
-        With strides, the columns are first sorted by what their number leaves over.
+        With strides, the columns are sorted first by what their number leaves over.
         """
         n, rows, cols, channels = y.shape
-        down, along = self.strides
-        width = cols * channels
-        sorted_ = [
-            mode.in_order(padded[:, :, k::along]) for k in range(min(along, padded.shape[2]))
-        ]
-        flat = [part.reshape(n, padded.shape[1], -1) for part in sorted_]
+        (down, along), (tall, wide) = self.strides, self.dilation_rate
+        (kh, kw), width = self.kernel_size, cols * channels
+        kernels = mode.settled((kh, kw, cols, channels), y.dtype, _spread, weight)
+        kernels = kernels.reshape(kh, kw, width)
         out = y.reshape(n, rows, width)
-        step = max(1, CACHE_BYTES // (4 * rows * width * y.itemsize))
-        spare = mode.temp((min(n, step), rows, width), y.dtype)
-        kernels = mode.settled((*self.kernel_size, cols, channels), y.dtype, _spread, weight)
-        for first in range(0, n, step):
-            made = out[first : first + step]
-            part = spare[: len(made)]
-            for i, j in np.ndindex(self.kernel_size):
-                kernel = kernels[i, j].reshape(-1)
-                top, at = i * self.dilation_rate[0], j * self.dilation_rate[1]
-                start = at // along * channels
-                seen = flat[at % along][first : first + step, top::down, start : start + width]
-                if i == j == 0:
-                    mode.do(np.multiply, seen[:, :rows], kernel, out=made)
-                else:
-                    mode.do(np.multiply, seen[:, :rows], kernel, out=part)
-                    mode.do(np.add, made, part, out=made)
+        step = along // math.gcd(wide, along)
+        made = out
+        for first in range(min(step, kw)):  # cells so far apart meet columns of one kind
+            at, cells = first * wide, kernels[:, first::step]
+            part = self._columns(x, at % along, mode)
+            sn, sr, sc, item = part.strides
+            seen = np.lib.stride_tricks.as_strided(
+                part[:, :, at // along :],
+                (n, rows, kh, cells.shape[1], width),
+                (sn, down * sr, tall * sr, step * wide // along * sc, item),
+                writeable=False,
+            )
+            mode.do(np.einsum, "nrijm,ijm->nrm", seen, cells, out=made)
+            if first:
+                mode.do(np.add, out, made, out=out)
+            elif step > 1:
+                made = mode.temp(out.shape, out.dtype)
+
+    def _columns(self, x: Array, first: int, mode: Mode) -> Array:
+        """Of the framed pictures the columns from `first` on, as far apart as the windows are."""
+        down, (left, right) = self.window().padding(x.shape[1:3])
+        along = self.strides[1]
+        frame = -(-max(0, left - first) // along)
+        inside = x[:, :, first + frame * along - left :: along]
+        wide = len(range(first, left + x.shape[2] + right, along))
+        return mode.in_order(
+            pad(inside, (down, (frame, wide - frame - inside.shape[2])), 0.0, mode)
+        )
 
     def backward(self, dy: Array, call: Call) -> Array:
         window, x = self.window(), call.x

@@ -11,7 +11,7 @@ import numpy as np
 from ...errors import ArgumentError, listing
 from ..layer import Array, Call, Layer, Mode, Shape
 from ..window import POINTWISE, SlidingWindow
-from .axes import added_up, along_channels, check_axes, lined, placed
+from .axes import PLAIN, added_up, along_channels, check_axes, lined, placed
 
 
 class Merge(Layer, abstract=True):
@@ -47,17 +47,18 @@ class Merge(Layer, abstract=True):
         rank = max(x.ndim for x in xs) - 1
         return [lined(x, rank) for x in xs]
 
-    def shrunk(self, dy: Array, x: Array) -> Array:
+    def shrunk(self, dy: Array, x: Array, mode: Mode = PLAIN) -> Array:
         """The gradient of a stretched input: what was copied is added up again."""
-        return added_up(dy, lined(x, dy.ndim - 1).shape).reshape(x.shape)
+        return added_up(dy, lined(x, dy.ndim - 1).shape, mode).reshape(x.shape)
 
     def combine(self, f: Callable[..., Array], xs: Sequence[Array], mode: Mode) -> Array:
         """f over all inputs, one after the other."""
         views = self.stretched(xs)
         shape = np.broadcast_shapes(*(v.shape for v in views))
-        y = f(views[0], views[1], out=mode.new(shape, xs[0].dtype))
-        for view in views[2:]:
-            f(y, view, out=y)
+        sofar, y = views[0], mode.new(shape, xs[0].dtype)
+        for view in views[1:]:
+            mode.do(f, sofar, view, out=y)
+            sofar = y
         return y
 
     @classmethod
@@ -73,12 +74,13 @@ class Add(Merge):
     """y = x₁ + x₂ + …; each input receives dy (a residual connection)."""
 
     forgets = True
+    repeats = True
 
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
         return self.combine(np.add, xs, mode), None
 
     def backward(self, dy: Array, call: Call) -> tuple[Array, ...]:
-        return tuple(self.shrunk(dy, x) for x in call.xs)
+        return tuple(self.shrunk(dy, x, call.mode) for x in call.xs)
 
 
 class Multiply(Merge):

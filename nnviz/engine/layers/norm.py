@@ -9,7 +9,7 @@ import numpy as np
 
 from ...errors import ArgumentError
 from ..layer import Array, Call, Layer, Mode, Shape, whole
-from ..lines import channel_dots, channel_sums, in_cache, lines, spread
+from ..lines import channel_dots, channel_sums, in_cache, line_of, lines, spread
 from ..window import POINTWISE, SlidingWindow
 
 NEAR = 16.0
@@ -55,6 +55,7 @@ class BatchNormalization(Layer):
     couples = True
     by_channel = True
     forgets = True
+    repeats = True
 
     def __init__(
         self, *, momentum: float = 0.99, epsilon: float = 1e-3, name: str | None = None
@@ -109,28 +110,31 @@ class BatchNormalization(Layer):
             mean, variance = batch.mean, batch.squares / batch.n
         inverse = (1 / np.sqrt(variance.astype(np.float64) + self.epsilon)).astype(x.dtype)
         saved = _Saved(mean.astype(x.dtype), inverse, batch)
+        if batch is None and mode.private:
+            return self.on_patches(x, inside=lambda: None, mode=mode), saved
         y = mode.new(x.shape, x.dtype)
-        if mode.private if batch is None else batch.near:
-            return self._straight(x, y, mean, variance), saved
-        flat = np.subtract(lines(x), spread(saved.mean, x), out=lines(y))
-        flat *= spread(self.param("gamma", x.dtype) * inverse, x)
-        flat += spread(self.param("beta", x.dtype), x)
+        if batch is None:
+            x = mode.in_order(x)
+            centre, scale, shift = (line_of(f, self, x, mode) for f in (_mean, _scale, _beta))
+            flat = lines(y)
+            mode.do(np.subtract, lines(x), centre, out=flat)
+            mode.do(np.multiply, flat, scale, out=flat)
+            mode.do(np.add, flat, shift, out=flat)
+        elif batch.near:
+            scale, shift = (spread(v, x) for v in _affine(self, mean, variance))
+            _straight(x, scale, shift, y, mode)
+        else:
+            flat = np.subtract(lines(x), spread(saved.mean, x), out=lines(y))
+            flat *= spread(self.param("gamma", x.dtype) * inverse, x)
+            flat += spread(self.param("beta", x.dtype), x)
         return y, saved
 
     def on_patches(self, *xs: Array, inside: Callable[[], Array | None], mode: Mode) -> Array:
-        (x,) = xs
-        moments = self.buffers["moving_mean"], self.buffers["moving_variance"]
-        return self._straight(x, mode.new(x.shape, x.dtype), *moments)
-
-    def _straight(self, x: Array, y: Array, mean: Array, variance: Array) -> Array:
-        """s x + t, written into y: one walk less than forward's way, which loses no digits where
-        the mean is large."""
-        mean, variance = mean.astype(np.float64), variance.astype(np.float64)
-        factor = self.params["gamma"] / np.sqrt(variance + self.epsilon)
-        scale, shift = spread(factor, x), spread(self.params["beta"] - mean * factor, x)
-        for given, made in in_cache(lines(x), lines(y)):
-            np.multiply(given, scale, out=made)
-            made += shift
+        """s x + t: one walk less than forward's way, which loses no digits where the mean is
+        large."""
+        x = mode.in_order(xs[0])
+        y = mode.new(x.shape, x.dtype)
+        _straight(x, line_of(_scale, self, x, mode), line_of(_shift, self, x, mode), y, mode)
         return y
 
     def backward_part(self, dy: Array, call: Call) -> tuple[Array, Array]:
@@ -152,11 +156,14 @@ class BatchNormalization(Layer):
     def backward(self, dy: Array, call: Call) -> Array:
         saved: _Saved = call.saved
         batch, scale = saved.batch, self.param("gamma", dy.dtype) * saved.inverse
-        plain, normal = (call.mode.totals or self.backward_part(dy, call)) if batch else (0, 0)
         dx = call.mode.over(dy)
-        flat = np.multiply(lines(dy), spread(scale, dy), out=lines(dx))
         if batch is None:
+            dy = call.mode.in_order(dy)
+            by = line_of(_scale, self, dy, call.mode)
+            call.mode.do(np.multiply, lines(dy), by, out=lines(dx))
             return dx
+        plain, normal = call.mode.totals or self.backward_part(dy, call)
+        flat = np.multiply(lines(dy), spread(scale, dy), out=lines(dx))
         per_unit = -scale * saved.inverse * normal / batch.n
         shift, part = -scale * plain / batch.n, call.mode.temp(flat.shape, dy.dtype)
         if batch.near:
@@ -181,6 +188,40 @@ class BatchNormalization(Layer):
             k: (keep * self.buffers[k] + (1 - keep) * v).astype(self.buffers[k].dtype)
             for k, v in fresh.items()
         }
+
+
+def _affine(norm: BatchNormalization, mean: Array, variance: Array) -> tuple[Array, Array]:
+    """(s, t) of s x + t for these moments, float64."""
+    scale = norm.params["gamma"] / np.sqrt(variance.astype(np.float64) + norm.epsilon)
+    return scale, norm.params["beta"] - mean.astype(np.float64) * scale
+
+
+def still(norm: BatchNormalization) -> tuple[Array, Array]:
+    """(s, t) of s x + t at prediction, for each channel; float64."""
+    return _affine(norm, norm.buffers["moving_mean"], norm.buffers["moving_variance"])
+
+
+def _scale(norm: BatchNormalization, *, out: Array) -> None:
+    out[...] = still(norm)[0]
+
+
+def _shift(norm: BatchNormalization, *, out: Array) -> None:
+    out[...] = still(norm)[1]
+
+
+def _mean(norm: BatchNormalization, *, out: Array) -> None:
+    out[...] = norm.buffers["moving_mean"]
+
+
+def _beta(norm: BatchNormalization, *, out: Array) -> None:
+    out[...] = norm.params["beta"]
+
+
+def _straight(x: Array, scale: Array, shift: Array, y: Array, mode: Mode) -> None:
+    """y = s x + t, line by line."""
+    for given, made in in_cache(lines(x), lines(y)):
+        mode.do(np.multiply, given, scale, out=made)
+        mode.do(np.add, made, shift, out=made)
 
 
 class LocalResponseNormalization(Layer):

@@ -44,6 +44,8 @@ class Slice(Layer):
                 f"{steps!r}"
             )
 
+    repeats = True
+
     @property
     def _cuts(self) -> dict[int, Cut]:
         """axis -> (start, stop, step)"""
@@ -85,8 +87,8 @@ class Slice(Layer):
 
     def backward(self, dy: Array, call: Call) -> Array:
         dx = call.mode.new(call.x.shape, dy.dtype)
-        dx[...] = 0
-        dx[self._slices(dx.shape[1:])] = dy
+        call.mode.do(np.copyto, dx, 0)
+        call.mode.do(np.copyto, dx[self._slices(dx.shape[1:])], dy)
         return dx
 
     @classmethod
@@ -204,6 +206,8 @@ class Pad(Layer):
         self.mode, self.value = mode, value if endless else number(value, "value of Pad")
         self.beside = self.value
 
+    repeats = True
+
     @property
     def has_patches(self) -> bool:
         return self.mode == "constant" and len(self.amounts) == 3
@@ -250,13 +254,16 @@ class Pad(Layer):
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
         (x,) = xs
         if self.mode != "constant":
-            for axis in range(len(self.amounts)):
-                x = x.take(self.places(x.shape[axis + 1], axis), axis=axis + 1)
+            for axis in range(1, x.ndim):
+                places = self.places(x.shape[axis], axis - 1)
+                y = mode.new((*x.shape[:axis], len(places), *x.shape[axis + 1 :]), x.dtype)
+                mode.do(np.take, x, places, axis=axis, out=y, mode="clip")
+                x = y
             return x, None
         kept, there = self._frame(x.shape[1:])
         y = mode.new((len(x), *self.out_shape(x.shape[1:])), x.dtype)
-        y[...] = self.value
-        y[there] = x[kept]
+        mode.do(np.copyto, y, self.value)
+        mode.do(np.copyto, y[there], x[kept])
         return y, None
 
     def on_patches(self, *xs: Array, inside: Callable[[], Array | None], mode: Mode) -> Array:
@@ -265,17 +272,18 @@ class Pad(Layer):
         return inner.forward(*xs, mode=mode)[0]
 
     def backward(self, dy: Array, call: Call) -> Array:
-        x = call.x
+        x, new, do = call.x, call.mode.new, call.mode.do
         if self.mode == "constant":
-            dx = np.zeros(x.shape, dy.dtype)
+            dx = new(x.shape, dy.dtype)
             kept, there = self._frame(x.shape[1:])
-            dx[kept] = dy[there]
+            do(np.copyto, dx, 0)
+            do(np.copyto, dx[kept], dy[there])
             return dx
-        for axis in reversed(range(len(self.amounts))):
-            shape = (*dy.shape[: axis + 1], x.shape[axis + 1], *dy.shape[axis + 2 :])
-            dx = np.zeros(shape, dy.dtype)
-            places = self.places(x.shape[axis + 1], axis)
-            np.add.at(np.moveaxis(dx, axis + 1, 0), places, np.moveaxis(dy, axis + 1, 0))
+        for axis in reversed(range(1, x.ndim)):
+            dx = new((*dy.shape[:axis], x.shape[axis], *dy.shape[axis + 1 :]), dy.dtype)
+            places = self.places(x.shape[axis], axis - 1)
+            do(np.copyto, dx, 0)
+            do(np.add.at, np.moveaxis(dx, axis, 0), places, np.moveaxis(dy, axis, 0))
             dy = dx
         return dy
 
