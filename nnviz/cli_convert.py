@@ -26,7 +26,8 @@ def convert_options(sub: argparse.ArgumentParser) -> None:
         "--outputs",
         nargs="+",
         metavar="NODE",
-        help="what the ONNX file that is written gives; default: the model's output",
+        help="what the ONNX file that is written gives; default: the model's output, and after it "
+        "the other outputs of the file that it was read from (a .npz keeps them all, too)",
     )
     input_options(sub)
 
@@ -48,9 +49,15 @@ def convert(args: argparse.Namespace) -> None:
         model.to_onnx(out, outputs=args.outputs)
         if not model.input.is_plain:
             print(f"nnviz: {FOREIGN}", file=sys.stderr)
+        if wide := sum(a.dtype.itemsize > 4 for a in model.parameters().values()):
+            print(f"nnviz: {SINGLE.format(wide)}", file=sys.stderr)
     print(out)
 
 
+SINGLE = (
+    "{} parameters are float64, and the file has them as float32: runtimes have convolutions in "
+    "nothing wider (a .npz keeps them)"
+)
 FOREIGN = (
     "the file takes pictures that are prepared already; how is kept in its metadata (nnviz.input), "
     "which nnviz reads and other programs do not"

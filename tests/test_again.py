@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import nnviz as nv
-from nnviz.engine import again
+from nnviz.engine import again, way
 from nnviz.engine.layer import Call, Mode
 from nnviz.engine.layers import Pad, ReLU, Slice, Softmax, TrueConv2D
 from nnviz.engine.sweep import sweep
@@ -248,8 +248,29 @@ def test_a_bias_after_the_pool_gives_the_same_bits(monkeypatch):
     assert (model.predict(x) == late).all()
 
 
+@pytest.mark.parametrize("at", ["max_pooling2d_1", "flatten_1", "conv2d_1", "input"])
+def test_a_bias_is_added_late_where_a_sweep_does_not_go_back_through_the_pool(monkeypatch, at):
+    model, x = digits(), pictures(5)
+    bias = model.parameters()["conv2d_1/bias"]
+    bias[:] = np.random.default_rng(0).standard_normal(bias.shape)
+
+    def swept():
+        def seeds(outputs, rows):
+            return {"dense_1": np.ones_like(outputs["dense_1"])}
+
+        return sweep(model, x, seeds, read=("dense_1", at), until=(at,))
+
+    late = swept()
+    monkeypatch.setattr(way, "bias_last", lambda nodes, keep: nodes)
+    again._kept.pop(model)
+    plain = swept()
+    for name in ("dense_1", at):
+        assert (late.outputs[name] == plain.outputs[name]).all()
+    assert (late.gradients[at] == plain.gradients[at]).all()
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("n", [1, 2, 16, 24, 25, 48, 49])
+@pytest.mark.parametrize("n", [1, 2, 16, 24, 32, 33, 48])
 def test_a_few_rows_and_a_large_weight(n, dtype):
     rng = np.random.default_rng(n)
     dense = nv.Dense(128, use_bias=False)

@@ -52,7 +52,7 @@ def reading(page):
     """What is said of the place: (row, col, value)."""
     text = page.locator("#viewer-reading").text_content()
     found = re.match(r"row (\d+), col (\d+) · (\S+)", text)
-    return int(found[1]), int(found[2]), float(found[3]), text
+    return int(found[1]), int(found[2]), float(found[3].replace("−", "-")), text
 
 
 def arrays_of(galleries, name):

@@ -159,6 +159,16 @@ def test_several_outputs_are_written(tmp_path, capsys):
     found = nv.load(out).run_onnx(x)
     np.testing.assert_allclose(found[0], np.tanh(np.maximum(x, 0)), rtol=1e-6)
     np.testing.assert_array_equal(found[1], np.maximum(x, 0))
+    kept = tmp_path / "kept.npz"
+    for source, to in ((path, out), (path, kept), (kept, out)):  # all of them, by any way
+        size = () if source is kept else words[2:]
+        code, _, _ = run(capsys, "convert", source, to, *size)
+        assert code == 0
+        found = nv.load(to).run_onnx(x)
+        np.testing.assert_array_equal(found[0], np.maximum(x, 0))
+        np.testing.assert_allclose(found[1], np.tanh(np.maximum(x, 0)), rtol=1e-6)
+    code, _, _ = run(capsys, "convert", *words, "--output", "z")  # the one chosen is the first
+    np.testing.assert_allclose(nv.load(out).run_onnx(x)[0], np.tanh(np.maximum(x, 0)), rtol=1e-6)
     code, _, error = run(capsys, "convert", path, tmp_path / "a.npz", "--outputs", "first")
     assert code == 2
     assert "--outputs is for an ONNX file" in error

@@ -9,7 +9,7 @@ from test_methods import POOLED, explained
 
 import nnviz as nv
 from nnviz.inspection.attribution import METHODS
-from nnviz.inspection.results import degenerate, same_for_every_class
+from nnviz.inspection.results import BEYOND, BROKEN, degenerate, same_for_every_class
 
 
 def test_each_way_of_saying_nothing_has_its_words():
@@ -22,12 +22,30 @@ def test_each_way_of_saying_nothing_has_its_words():
         "the map has the same value everywhere": np.full((1, 2, 3), 0.5),
         "all of the map lies in a single cell": single,
     }
-    assert degenerate(fine, "why") == ()
+    score = np.ones(1)
+    assert degenerate(fine, "why", scores=score) == ()
     for words, values in cases.items():
-        assert degenerate(values, "why") == (f"{words}: why",)
-    both = np.concatenate([fine, single])
-    assert degenerate(both, "why") == ("picture 1: all of the map lies in a single cell: why",)
-    assert degenerate(np.ones((1, 1, 1)), "why") == ()
+        why = BEYOND if "NaN" in words else "why"
+        assert degenerate(values, "why", scores=score) == (f"{words}: {why}",)
+    both, scores = np.concatenate([fine, single]), np.ones(2)
+    told = "picture 1: all of the map lies in a single cell: why"
+    assert degenerate(both, "why", scores=scores) == (told,)
+    assert degenerate(np.ones((1, 1, 1)), "why", scores=score) == ()
+
+
+@pytest.mark.parametrize("method", ["gradient", "occlusion", "grad_cam", "lime", "rise", "lrp"])
+def test_of_an_output_that_is_not_finite_the_true_cause_is_named(method):
+    """A map may even be finite (a bias has no gradient), and still explains nothing."""
+    layers = [nv.Conv2D(4, 3, activation="relu"), nv.Flatten(), nv.Dense(3, name="last")]
+    model = nv.Sequential(layers, (8, 8, 1), seed=0)
+    model.parameters()["last/bias"][0] = np.nan
+    got = nv.explain(model, pictures(model, 2), 0, method=method)
+    assert len(got.warnings) == 2
+    for i, warning in enumerate(got.warnings):
+        assert warning.startswith(f"picture {i}: ")
+        assert warning.endswith(f"of 64 values are NaN or infinite: {BROKEN}")
+    fine = nv.explain(model, pictures(model, 2), 1, method=method)
+    assert not any("NaN" in warning for warning in fine.warnings)
 
 
 @pytest.mark.parametrize("method", [m.name for m in METHODS.values() if "node" in m.options])

@@ -252,7 +252,7 @@ def test_a_scale_bar_is_wide_enough_for_its_numbers():
 @pytest.mark.parametrize(
     ("value", "words"),
     [(0, "0"), (-0.0, "0"), (0.01234, "0.0123"), (12.345, "12.3"), (1234.5, "1,234"),
-     (1e-5, "1.0e-05"), (-123456, "-1.2e+05"), (999.9, "1,000")],
+     (1e-5, "1.0e−05"), (-123456, "−1.2e+05"), (-2.76, "−2.76"), (999.9, "1,000")],
 )  # fmt: skip
 def test_numbers_have_the_digits_they_deserve(value, words):
     assert number(value) == words

@@ -46,7 +46,7 @@ def test_a_maximized_picture_says_what_it_reaches(said):
     assert said == [
         *("0: reaches 2", "p = 0.9"),
         *("1: reaches 0.5", "p = 0.25"),
-        *("2: reaches -1", "p = 0.1", "did NOT rise"),
+        *("2: reaches −1", "p = 0.1", "did NOT rise"),
     ]
 
 
@@ -56,7 +56,7 @@ def test_beside_real_pictures_it_says_whether_it_is_above_them(said):
     assert said == [
         *("0: reaches 2", "above real ones", "best 1.5", "99 % 1.25"),
         *("1: reaches 0.5", "NOT above real ones", "best 0.75", "99 % 0.5"),
-        *("2: reaches -1", "NOT above real ones", "best 2", "99 % 1"),
+        *("2: reaches −1", "NOT above real ones", "best 2", "99 % 1"),
         "picture 1: try more steps",
     ]
     assert got.shape[1] >= 3 * 112

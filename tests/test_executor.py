@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import weakref
 
@@ -190,6 +192,24 @@ def test_blas_is_held_while_a_map_is_made(monkeypatch):
     nv.grad_cam(model, np.ones((1, 6, 6, 1), np.float32), 0, node="conv2d_1")
     assert set(inside[0]) <= {1}
     assert blas_threads() == before
+
+
+def test_a_blas_that_came_later_is_held_as_well():
+    """SciPy's, where it is loaded after the first run."""
+    script = (
+        "import numpy as np, nnviz as nv\n"
+        "from threadpoolctl import threadpool_info\n"
+        "model = nv.Sequential([nv.Dense(3)], (4,))\n"
+        "model.predict(np.ones((1, 4)))\n"
+        "import scipy.linalg\n"
+        "from nnviz.engine.executor import one_blas_thread\n"
+        "held = lambda: [b['num_threads'] for b in threadpool_info() if b['user_api'] == 'blas']\n"
+        "before = held()\n"
+        "with one_blas_thread:\n"
+        "    assert set(held()) == {1}, held()\n"
+        "assert held() == before, held()\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=100)
 
 
 def blas_threads():

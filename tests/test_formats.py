@@ -10,6 +10,7 @@ import networks
 import numpy as np
 import pytest
 
+import nnviz as nv
 from nnviz.engine.input import InputSpec
 from nnviz.engine.layer import Layer
 from nnviz.engine.layers import Conv2D, Dense, Flatten, MaxPooling2D
@@ -337,3 +338,36 @@ def test_shipped_models_are_found_by_name_and_the_wheels_come_first(tmp_path, mo
     assert load(folders[1] / "small.npz").fingerprint() == networks.chain(1).fingerprint()
     with pytest.raises(FileError, match=r"there is no model .smal.: .*: other, small"):
         load("smal")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_load_refuses_is_not_saved(tmp_path, value):
+    """A training that went astray: one clear error, and the file that was there stays."""
+    model = nv.Sequential([nv.Flatten(), nv.Dense(2, name="dense")], (2, 2, 1))
+    path = tmp_path / "model.npz"
+    model.save(path)
+    before = path.read_bytes()
+    model.node("dense").layer.params["weight"][0, 0] = value
+    with pytest.raises(nv.ArgumentError, match=r"dense/weight has values .* smaller learning rate"):
+        model.save(path)
+    assert path.read_bytes() == before
+
+
+def test_constants_may_be_infinite_as_masks_are(tmp_path):
+    mask = np.where(np.eye(3, dtype=bool), 0, -np.inf).astype(np.float32)
+    pad = nv.Pad(((1, 1), (1, 1), (0, 0)), value=-np.inf)
+    layers = [
+        pad,
+        nv.MaxPooling2D(3, strides=1),
+        nv.WithConstant.of("add", mask[..., None]),
+        nv.Softmax(2),
+    ]
+    model = nv.Sequential(layers, (3, 3, 1), seed=0)
+    x = np.random.default_rng(0).random((2, 3, 3, 1)).astype(np.float32)
+    model.save(tmp_path / "model.npz")
+    again = nv.load(tmp_path / "model.npz")
+    np.testing.assert_array_equal(again.predict(x), model.predict(x))
+    assert np.isfinite(again.predict(x)).all()
+    model.nodes[2].layer.buffers["value"][0, 0] = np.nan
+    with pytest.raises(nv.ArgumentError, match="value has values that are NaN, which no model"):
+        model.save(tmp_path / "model.npz")

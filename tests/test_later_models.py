@@ -183,3 +183,24 @@ def test_a_network_of_rows_of_vectors_is_inspected_as_far_as_it_has_places():
         nv.explain(model, x, 0, method="lrp")
     history = model.fit(x, np.array([0, 1, 2, 0, 1, 2]), epochs=1, batch_size=3, verbose=False)
     assert len(history.epochs) == 1
+
+
+def test_frames_of_minus_infinity_before_a_maximum():
+    """As other frameworks write `same` max pools: nothing of it leaks into maps or charts."""
+    layers = [
+        nv.Pad(((1, 1), (1, 1), (0, 0)), value=-np.inf),
+        nv.MaxPooling2D(3, strides=2),
+        nv.Conv2D(3, 3, activation="relu"),
+        nv.Flatten(),
+        nv.Dense(3),
+        nv.WithConstant.of("maximum", np.float32(-np.inf)),
+        nv.Softmax(),
+    ]
+    model = nv.Sequential(layers, (10, 9, 1), seed=0)
+    x = np.random.default_rng(0).random((2, 10, 9, 1)).astype(np.float32)
+    for method in ("deep_lift", "gradient", "lrp", "integrated_gradients", "occlusion"):
+        options = {"baseline": 0.5} if method == "deep_lift" else {}
+        assert np.isfinite(nv.explain(model, x, 0, method=method, **options).values).all(), method
+    told = [one.name for one in nv.distributions(model, x).activations]
+    assert not {node.name for node in model.nodes[:1]} & set(told)
+    assert len(told) == 5  # the pool, the convolution, its ReLU, dense layer and softmax

@@ -10,6 +10,7 @@ import pytest
 
 import nnviz as nv
 import nnviz.engine.layers
+from nnviz import cli
 from nnviz.engine.graph import INPUT, Node
 from nnviz.engine.layer import Layer
 from nnviz.engine.model import Model
@@ -347,3 +348,18 @@ def test_outputs_are_nodes_each_once(tmp_path):
             model.to_onnx(tmp_path / "net.onnx", outputs=wrong)
     with pytest.raises(nv.ArgumentError, match="no node named 'q'"):
         model.to_onnx(tmp_path / "net.onnx", outputs=["q"])
+
+
+def test_float64_is_written_as_float32_and_says_so(tmp_path, capsys):
+    model = nv.Sequential([nv.Conv2D(2, 3, name="conv"), nv.ReLU()], (6, 6, 1)).astype(np.float64)
+    model.save(tmp_path / "net.npz")
+    words = ["convert", str(tmp_path / "net.npz"), str(tmp_path / "net.onnx")]
+    assert cli.main(words) == 0
+    assert "2 parameters are float64, and the file has them as float32" in capsys.readouterr().err
+    x = np.random.default_rng(0).random((2, 6, 6, 1))
+    again = nv.load(tmp_path / "net.onnx")
+    assert {array.dtype for array in again.parameters().values()} == {np.dtype(np.float32)}
+    np.testing.assert_allclose(again.predict(x), model.predict(x), rtol=1e-5, atol=1e-5)
+    model.node("conv").layer.params["bias"][0] = 1e300
+    with pytest.raises(nv.ArgumentError, match="conv/bias has numbers beyond float32"):
+        model.to_onnx(tmp_path / "net.onnx")

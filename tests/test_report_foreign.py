@@ -13,7 +13,7 @@ import nnviz as nv
 from nnviz import cli
 from nnviz.draw.image import block_for, coarse
 from nnviz.draw.png import png_bytes
-from nnviz.report import answers, fails
+from nnviz.report import answers, fails, trust, works
 from nnviz.report.choice import chosen_classes, chosen_layers
 from nnviz.report.study import FEW_CLASSES, MOST_CLASSES, Study
 
@@ -202,3 +202,35 @@ def test_of_very_many_classes_the_most_mixed_up_stand_in_the_matrix():
     assert len(figure.legend) == min(20, len(set(range(7)) | set(one.predicted.tolist())))
     assert "of 200 classes, those mixed up most" in figure.caption
     assert figure.numbers["confusion"].shape == (200, 200)
+
+
+def test_maps_of_channels_are_drawn_by_blocks_too():
+    large = study(network((227, 130)), pictures((227, 130)))
+    node = large.answer_of(large.convolutions[0])
+    rows, cols = large.model.shapes[node][:2]
+    figure = works.features(large, node, "features-first")
+    block = -(-max(rows, cols) // works.MAP)
+    assert block > 1
+    assert f"mean of {block}×{block} places" in figure.caption
+    cell = figure.cells[1][0]
+    assert cell.picture.shape[:2] == (-(-rows // block), -(-cols // block))
+    assert cell.look.block == block
+    assert figure.numbers["values"].shape[1:3] == (rows, cols)
+    top, left, bottom, _ = works._frame(large, node, 1)
+    further = works._frame(large, node, block)
+    assert further[:2] == (top, left)
+    assert further[2] == pytest.approx(top + (bottom - top) * cell.picture.shape[0] * block / rows)
+
+
+def test_dear_maps_are_judged_in_two_parts_that_make_one():
+    large = study(network((80, 70)), pictures((80, 70)), pick=(0, 1, 2, 3))
+    first, second = trust.parts(large)
+    assert set(first) | set(second) == set(trust.JUDGED)
+    assert set(trust.CAMS) <= set(first)
+    found = trust.judged(large)
+    assert set(found.scores) <= set(trust.JUDGED)
+    assert list(found.scores) == [*trust.part(large, 0).scores, *trust.part(large, 1).scores]
+    assert set(found.fell) == set(found.scores)
+    assert all(len(one.shown) <= trust.FEW_SANE for one in found.sane.values())
+    assert "destroyed once, for 3 of them" in trust.table(large, found).caption
+    assert trust.parts(study()) == [list(trust.JUDGED)]

@@ -90,7 +90,7 @@ def warnings_of_the_library():
     maps = np.zeros((4, 3, 3))
     maps[0, 0], maps[1], maps[2, 1, 1] = np.nan, 2.0, 1.0
     for module in modules.values():
-        yield from degenerate(maps, module.CAUSE)
+        yield from degenerate(maps, module.CAUSE, scores=np.array([0.0, 0.0, 0.0, np.nan]))
     yield from (modules["deep_lift"].REMEDY, modules["lrp"].REMEDY)
     model = nv.Sequential([nv.Conv2D(2, 3), nv.Flatten(), nv.Dense(2)], (6, 6, 1))
     model.parameters()["conv2d_1/weight"][...] = 0
@@ -118,3 +118,11 @@ def test_the_librarys_warnings_are_translated():
             assert not re.search(r"[A-Za-z]{2,} [A-Za-z]{2,}", rest), (line, said)
         assert words.translated("an error that nobody knows: x") == "an error that nobody knows: x"
     assert words.translated(every[0]) == every[0]
+
+
+def test_numbers_below_zero_have_a_minus_everywhere():
+    """One way of writing numbers: the page's own words, and those that the library wrote."""
+    assert say("rule.row", rule="-3", top=-0.25) == "-3, 0 to −0.25"  # what is text stays
+    assert say("rule.row", rule="a", top=np.float32(-0.25)) == "a, 0 to −0.25"
+    line = "channel-5 answers -0.25 at conv-2: e-3, -.5"
+    assert words.translated(line) == "channel-5 answers −0.25 at conv-2: e-3, −.5"

@@ -20,9 +20,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def fresh(*words: str) -> str:
-    """What a new Python process prints; it must succeed."""
+    """What a new Python process prints; it must succeed.
+
+    It keeps the byte code of what it imports, whatever the environment says: an installer compiles
+    every package, and the rivals come from one, but our own lies here as source.
+    """
     count = str(THREADS)
     env = {**os.environ, "NNVIZ_THREADS": count, "OMP_NUM_THREADS": count}
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
     done = subprocess.run(
         [sys.executable, *words], cwd=ROOT, env=env, capture_output=True, text=True, check=False
     )

@@ -15,6 +15,8 @@ HEAD = (
     f"{'what':<48} {'ours':>9} {'theirs':>9} {'unit':<10} {'ratio':>6} {'middle half':<13} "
     f"{'goal':<7} {'':<4}against"
 )
+TICKS = (0.1, 0.2, 0.3, 0.5, 1, 2, 3, 5, 10, 20, 50)
+"""Of the chart, as plain numbers: 4×10⁻¹ beside 3×10⁻¹ would overlap it."""
 COLOURS = {True: "#2f9e44", False: "#c2255c", None: "#767676"}
 
 
@@ -77,6 +79,7 @@ def chart(outcomes: Sequence[Outcome], machine: str, path: Path) -> None:
     """A bar for each row: how far past its goal it is; a line for the middle half of the rounds."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import FixedLocator, NullLocator
 
     figure = Figure(figsize=(10, 1.2 + 0.32 * len(outcomes)), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
@@ -91,6 +94,9 @@ def chart(outcomes: Sequence[Outcome], machine: str, path: Path) -> None:
                     xycoords=("axes fraction", "data"), va="center", fontsize=8)  # fmt: skip
     ax.axvline(1, color="black", linewidth=1)
     ax.set_xscale("log")
+    ax.xaxis.set_major_locator(FixedLocator(TICKS))
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_minor_locator(NullLocator())
     ax.set_yticks(
         range(len(outcomes)), [f"{o.row.what} | {o.row.against}" for o in outcomes], fontsize=8
     )

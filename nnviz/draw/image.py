@@ -163,5 +163,10 @@ def number(value: float) -> str:
     if value == 0:
         return "0"
     if 0.001 <= abs(value) < 1e5:
-        return f"{value:.3g}" if abs(value) < 999.5 else f"{value:,.0f}"
-    return f"{value:.1e}"
+        return minus(f"{value:.3g}" if abs(value) < 999.5 else f"{value:,.0f}")
+    return minus(f"{value:.1e}")
+
+
+def minus(digits: str) -> str:
+    """A number that was written with hyphens, with signs that are as wide as a plus."""
+    return digits.replace("-", "−")

@@ -38,9 +38,10 @@ from .walk import Draw, forward, leading_to
 if TYPE_CHECKING:
     from .model import Model
 
-BLOCK_BYTES = 5 << 18
+BLOCK_BYTES = 5 << 19
 """The activations around the largest layer take about this much for the pictures that run together
-before the flattening: they and what is made of them fit a usual second-level cache."""
+before the flattening: hardly more than a usual second-level cache. With half as many pictures the
+two threads waited for each other's Python a twentieth longer."""
 
 MOST_BYTES = 96 << 20
 """What is noted for a model holds its memory for the next time; at most about this much."""
@@ -163,7 +164,8 @@ class Again:
     def __init__(self, model: Model) -> None:
         self._nodes = list(model.nodes)
         self._kinds = {type(node.layer) for node in model.nodes}
-        self._layers = [node.layer for node in model.nodes]
+        layers = [node.layer for node in model.nodes]
+        self._stores = [store for one in layers for store in (vars(one), one.params, one.buffers)]
         self._parts = self._now()
         self._plans: dict[Hashable, Plan] = {}
         self._lock = threading.Lock()
@@ -194,11 +196,8 @@ class Again:
 
     def _now(self) -> list[Any]:
         """What a run calls and reads."""
-        parts: list[Any] = []
-        for kind in self._kinds:
-            parts += (kind.forward, kind.backward)
-        for layer in self._layers:
-            parts += (*vars(layer).values(), *layer.params.values(), *layer.buffers.values())
+        parts = [work for kind in self._kinds for work in (kind.forward, kind.backward)]
+        parts += itertools.chain.from_iterable(map(dict.values, self._stores))
         return parts
 
     def plan(self, model: Model, batch: Array) -> Plan | None:
@@ -209,30 +208,27 @@ class Again:
                 self._plans.clear()
             dtype = batch.dtype if batch.dtype.kind == "f" else np.dtype(np.float32)
             chunks = chunk_slices(len(batch), model.sample_bytes)
-            make = self._making(model, want, dtype)
             keys = [prediction_key(want, rows.stop - rows.start, dtype) for rows in chunks]
-            pairs = list(zip(keys, chunks, strict=True))
-            self._plans[known] = (pairs, make) if make and self.suits(keys) else None
+            make = self.prediction(model, want, dtype) if self.suits(keys) else None
+            self._plans[known] = (list(zip(keys, chunks, strict=True)), make) if make else None
         plan = self._plans[known]
-        return plan if plan is not None and self._ways[want][0].again() else None
+        return plan if plan is None or self._way(model, want)[0].again() else None
 
     def prediction(self, model: Model, want: tuple[str, ...], dtype: np.dtype) -> Make | None:
-        """What makes notes of a run that leads to these nodes, with the weights that there are now;
-        None where it does not repeat."""
-        make = self._making(model, want, dtype)
-        return make if make is not None and self._ways[want][0].again() else None
-
-    def _making(self, model: Model, want: tuple[str, ...], dtype: np.dtype) -> Make | None:
-        """The same, with the weights that there were."""
-        if want not in self._ways:
-            wanted = leading_to(model.nodes, set(want))
-            nodes = [(i, node) for i, node in enumerate(model.nodes) if node.name in wanted]
-            folded = Folded(nodes, model.shapes, want)
-            nodes = kept_apart(folded.nodes, model.shapes, want)
-            self._ways[want] = folded, bias_last(pooled_first(nodes, want), want)
-        way = self._ways[want][1]
+        """What makes notes of a run that leads to these nodes; None where it does not repeat."""
+        folded, way = self._way(model, want)
         make = partial(NotedPrediction, way, model.shapes, want, self.block)
-        return make if repeat(way, dtype) else None
+        return make if repeat(way, dtype) and folded.again() else None
+
+    def _way(self, model: Model, want: tuple[str, ...]) -> tuple[Folded, Numbered]:
+        """The nodes that lead to these, the quickest with the same outputs."""
+        if want not in self._ways:
+            wanted, ends = leading_to(model.nodes, set(want)), set(want)
+            nodes = [(i, node) for i, node in enumerate(model.nodes) if node.name in wanted]
+            folded = Folded(nodes, model.shapes, ends)
+            apart = kept_apart(folded.nodes, model.shapes, ends)
+            self._ways[want] = folded, bias_last(pooled_first(apart, ends), ends)
+        return self._ways[want]
 
     def once(self, key: Hashable, work: Callable[[], T]) -> T:
         """What `work` gives, which depends on the layers and the key alone; it is worked out anew
@@ -284,7 +280,7 @@ N = TypeVar("N", bound=Noted)
 T = TypeVar("T")
 _kept: WeakKeyDictionary[Model, Again] = WeakKeyDictionary()
 
-Make = Callable[[Callable[..., Array], object], NotedPrediction]
+Make = Callable[..., NotedPrediction]
 Plan = tuple[list[tuple[Hashable, slice]], Make] | None
 """The chunks, each with the key of its notes, and what makes them."""
 
@@ -310,11 +306,11 @@ def predicted(
     model: Model,
     batch: Array,
     prepare: Callable[..., Array],
-    take: Callable[[slice, NotedPrediction], T],
+    take: Callable[[slice, Array, Array], T],
 ) -> list[T] | None:
-    """What `take` makes of each chunk of a batch, in whose memory the next one will be; None where
-    the model has to be walked through anew. prepare: makes pixels the network's input (in `out`,
-    where that is given)."""
+    """What `take` makes of each chunk of a batch (of its slice, the network's input and its output,
+    in whose memory those of the next one will be); None where the model has to be walked through
+    anew. prepare: makes pixels the network's input (in `out`, where that is given)."""
     again = Again.of(model)
     plan = again.plan(model, batch)
     if plan is None:
@@ -324,19 +320,13 @@ def predicted(
     def chunk(key: Hashable, rows: slice) -> T:
         with seats.one(thread_count()) if len(chunks) > 1 else nullcontext():
             noted = again.run(key, make, partial(prepare, batch[rows]), moment)
-        taken = take(rows, noted)
+        taken = take(rows, noted.given, noted.outputs[model.output_name])
         again.back(key, noted)
         return taken
 
     return each([partial(chunk, *one) for one in chunks])
 
 
-def only_output(rows: slice, noted: NotedPrediction) -> Array:
-    """What `predicted` takes for a prediction: the output."""
-    (y,) = noted.outputs.values()
-    return y.copy()
-
-
-def copied(rows: slice, noted: NotedPrediction) -> tuple[slice, Array, Array]:
-    """What `predicted` takes for a trace: the slice, the network's input and its output."""
-    return rows, noted.given.copy(), only_output(rows, noted)
+def copied(rows: slice, x: Array, y: Array) -> tuple[slice, Array, Array]:
+    """What `predicted` takes for a trace."""
+    return rows, x.copy(), y.copy()

@@ -62,10 +62,12 @@ class NotedSweep(Noted):
             held={*way.read, *way.until}, notes=self._before,
         )  # fmt: skip
         back = {node.name for _, node in way.nodes if not way.live.isdisjoint(node.inputs)}
+        lean = back.difference(way.read)  # so that the next block runs in the same memory
         joined = [n.name for _, n in self._front if n.name in {*way.read, self._flat}]
         fronts: list[Mapping[str, Call]] = []
         for rows in self._blocks:
-            calls = ended(walk(self._front, {INPUT: self.given[rows]}, keep={*back, *joined}))
+            given, keep = {INPUT: self.given[rows]}, {*back, *joined}
+            calls = ended(walk(self._front, given, keep=keep, lean=lean))
             same: dict[int, str] = {}  # what only passes through a node is kept once
             for name in joined:
                 first = same.setdefault(id(calls[name].y), name)

@@ -46,7 +46,10 @@ class Folded:
     """
 
     def __init__(
-        self, nodes: Sequence[tuple[int, Node]], shapes: Mapping[str, Shape], keep: Collection[str]
+        self,
+        nodes: Sequence[tuple[int, Node]],
+        shapes: Mapping[str, Shape],
+        keep: Collection[str],
     ) -> None:
         plain = {node.name: node.layer for _, node in nodes}
         gone, folded = _folds([node for _, node in nodes], shapes, keep)
@@ -130,11 +133,14 @@ def pooled_first(
     return changed
 
 
-def bias_last(nodes: Sequence[tuple[int, Node]], keep: Collection[str]) -> list[tuple[int, Node]]:
+def bias_last(
+    nodes: Sequence[tuple[int, Node]], keep: Collection[str] = ()
+) -> list[tuple[int, Node]]:
     """Nodes (with their places) that give the same, bit for bit, with a convolution's bias added
     after the max pool that alone reads it: rounding keeps the order of numbers, so the largest sum
-    is the sum with the largest, and there are fewer. For predictions: such a pool has no way back.
-    keep: nodes whose outputs are wanted as they are.
+    is the sum with the largest, and there are fewer. Such a pool has no way back.
+
+    keep: nodes whose outputs are wanted as they are, and pools that are gone back through.
     """
     changed = list(nodes)
     readers = Counter(name for _, node in nodes for name in node.inputs)
@@ -143,7 +149,8 @@ def bias_last(nodes: Sequence[tuple[int, Node]], keep: Collection[str]) -> list[
         own, conv = nodes[at.get(pool.inputs[0], i)] if pool.inputs else (place, pool)
         if type(pool.layer) is not MaxPooling2D or type(conv.layer) is not Conv2D:
             continue
-        if conv.layer.use_bias and readers[conv.name] == 1 and conv.name not in keep:
+        wanted = conv.name in keep or pool.name in keep
+        if conv.layer.use_bias and readers[conv.name] == 1 and not wanted:
             plain = copy.copy(conv.layer)
             plain.use_bias = False
             changed[at[conv.name]] = own, Node(conv.name, plain, conv.inputs)
@@ -159,7 +166,7 @@ class _ThenBias(MaxPooling2D):
         vars(self).update(vars(pool))
         self.params = {"bias": conv.params["bias"]}
 
-    def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
+    def forward(self, *xs: Array, mode: Mode) -> tuple[Array, Array | None]:
         y, saved = super().forward(*xs, mode=mode)
         add_bias(y, self.param("bias", y.dtype), mode)
         return y, saved

@@ -17,7 +17,7 @@ import numpy as np
 from ..errors import ArgumentError, unknown
 
 Array = np.ndarray
-Initializer = Callable[[np.random.Generator, tuple[int, ...], int, int], Array]
+Initializer = Callable[["np.random.Generator", tuple[int, ...], int, int], Array]
 Spec = str | tuple[str, float]
 """An initializer's name, or ("uniform", limit) or ("normal", standard deviation)."""
 

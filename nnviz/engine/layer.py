@@ -54,6 +54,14 @@ class Layer:
     inputs of one shape the same calls, all made by `mode.do`: on nothing but the inputs, the
     parameters themselves and memory of `mode`."""
 
+    saves: ClassVar[bool] = False
+    """Whether backward reads nothing of `call.xs` and `call.y` but their shapes where the run was
+    `mode.lean`: what it needs lies in `saved`, as small as can be."""
+
+    constant: ClassVar[bool] = False
+    """Whether its arrays are constants that nobody has learnt: these may be infinite, as masks
+    are."""
+
     chooses: ClassVar[bool] = False
     """Whether its gradient goes to the largest of several numbers, so that ties must be true."""
 

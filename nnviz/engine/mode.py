@@ -52,6 +52,7 @@ class Mode:
         where the last digits then depend on the place in the picture (see `winograd`).
     untied: nothing will choose between places on a way back, so that places which see the same
         may differ in their last digits, but for those of a plain ground (see `winograd`).
+    lean: of its inputs and output nothing is kept for the way back but `saved` (`layer.saves`).
     spare: nobody reads its input again (on the way back: the gradient that it is given), so a layer
         may write its result over it.
     totals: what the whole batch has to say to a layer that couples its samples (`layer.couples`);
@@ -64,6 +65,7 @@ class Mode:
     scratch: Scratch | None = None
     private: bool = False
     untied: bool = False
+    lean: bool = False
     spare: bool = False
     totals: Any = None
     notes: Notes | None = None

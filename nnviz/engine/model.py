@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ArgumentError, unknown
-from .again import copied, only_output, predicted
+from .again import copied, predicted
 from .executor import Program, chunk_slices, lockstep, shelf
 from .fingerprint import fingerprint
 from .folding import Folded, pooled_first
@@ -324,7 +324,7 @@ class Model:
     def predict(self, x: Any) -> Array:
         """The output for pixels `x`, (N, classes): probabilities where the head has them."""
         batch = self.input.check(x)
-        made = predicted(self, batch, self.input.prepare, only_output)
+        made = predicted(self, batch, self.input.prepare, lambda *xy: xy[-1].copy())
         return join(made) if made else self.run_checked(batch, keep=()).output
 
     # Changed copies ---------------------------------------------------------------------------
@@ -369,7 +369,7 @@ class Model:
     def to_onnx(self, path: str | Path, *, outputs: Sequence[str] | None = None) -> Path:
         """Write the model as an ONNX file for other runtimes, N free; the path written.
 
-        outputs: the nodes that the file gives, the model's own output where nothing is said.
+        outputs: the nodes that the file gives; else all outputs, of a file that was read as well.
         """
         from ..formats.onnx import export
 

@@ -37,7 +37,8 @@ QUICKER = 0.85
 class Passes:
     """What `replay.Run` is for a plan, for full passes.
 
-    start: where each copy of the picture changes. moment: while it lasts no parameter changes.
+    start: where each copy of the picture changes. moment: see `Notes`; the parameters stay as they
+    are while copies are run.
     """
 
     model: Model

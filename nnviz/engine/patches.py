@@ -15,7 +15,7 @@ import numpy as np
 
 from .layer import Mode
 from .lines import add_bias
-from .tiles import SMALL
+from .tiles import SMALL, slab
 from .window import Pads, Size
 
 Array = np.ndarray
@@ -317,7 +317,10 @@ def _add_cells(
     for start in range(0, n, step):
         part = dy[start : start + step]
         shares = spare[: len(back) * len(part) * places].reshape(len(back), -1)
-        mode.do(np.matmul, back, part.reshape(-1, dy.shape[3]).T, out=shares)
+        filters = dy.shape[3]
+        slabs = part.reshape(-1, slab(len(back), filters, len(part) * places), filters)
+        made = shares.reshape(len(back), len(slabs), -1).swapaxes(0, 1)
+        mode.do(np.matmul, back, slabs.swapaxes(1, 2), out=made)
         cells = shares.reshape(-1, channels, len(part), *out)
         target = views(dx[start : start + step], weight.shape[:2], stride, dilation, out)
         for cell, (_, _, view) in zip(cells, target, strict=True):

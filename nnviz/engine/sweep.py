@@ -7,10 +7,11 @@ used again, and leaves only what was asked for.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -27,8 +28,11 @@ from .way import Way
 if TYPE_CHECKING:
     from .model import Model
 
+T = TypeVar("T")
 SeedsFor = Callable[[Mapping[str, Array], slice], Mapping[str, Array]]
 """The gradient of the target for nodes' outputs, from one chunk's outputs and its rows."""
+Take = Callable[[Mapping[str, Array], Mapping[str, Array], slice], T]
+"""What is kept of one chunk's outputs, gradients and rows; the arrays are lent."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +135,26 @@ def _checked_seeds(model: Model, trace: Trace, seeds: Mapping[str, Array]) -> di
     return given
 
 
+class _Whole:
+    """Outputs and gradients of the whole batch, put together from the chunks'."""
+
+    def __init__(self, n: int) -> None:
+        self.outputs: dict[str, Array] = {}
+        self.gradients: dict[str, Array] = {}
+        self._n, self._lock = n, threading.Lock()
+
+    def take(
+        self, outputs: Mapping[str, Array], gradients: Mapping[str, Array], rows: slice
+    ) -> None:
+        """Copy a chunk's."""
+        for whole, found in ((self.outputs, outputs), (self.gradients, gradients)):
+            for name, array in found.items():
+                with self._lock:
+                    if name not in whole:
+                        whole[name] = np.empty((self._n, *array.shape[1:]), array.dtype)
+                whole[name][rows] = array
+
+
 def sweep(
     model: Model,
     x: Array,
@@ -145,13 +169,30 @@ def sweep(
     read: nodes whose outputs `seeds_for` needs and the caller gets. until: nodes (or "input") whose
     gradients are wanted. The same numbers as `model.run` and `model.backward`.
     """
+    whole = _Whole(len(x))
+    swept_chunks(model, x, seeds_for, whole.take, read=read, until=until, rule_for=rule_for)
+    return Swept(whole.outputs, whole.gradients)
+
+
+def swept_chunks(
+    model: Model,
+    x: Array,
+    seeds_for: SeedsFor,
+    take: Take[T],
+    *,
+    read: Collection[str],
+    until: Collection[str] = (INPUT,),
+    rule_for: RuleFor | None = None,
+) -> list[T]:
+    """`sweep`, of which nothing is left but what `take` makes of each chunk, in order: where that
+    is much smaller, nothing large is copied, and it is made while it lies in cache."""
     way = Way.of(model, read, until, rule_for)
     nodes, live = [node for _, node in way.nodes], way.live
     chunks = chunk_slices(len(x), model.sample_bytes)
-    if (swept := _from_notes(model, way, x, seeds_for, chunks)) is not None:
-        return swept
+    if (made := _from_notes(model, way, x, seeds_for, take, chunks)) is not None:
+        return made
 
-    def program(i: int) -> Program[tuple[dict[str, Array], dict[str, Array]]]:
+    def program(i: int) -> Program[T]:
         with shelf.borrow(arena=True) as scratch:
             given = x[chunks[i]]
             calls = yield from forward(
@@ -182,40 +223,31 @@ def sweep(
             for name in until:
                 if name not in wanted:  # nothing led there from the seeds
                     wanted[name] = np.zeros((len(given), *model.shapes[name]), given.dtype)
-            # What lies in the arena dies with the program.
-            return _copied(outputs), _copied(wanted)
+            return take(outputs, wanted, chunks[i])
 
-    done = lockstep([program(i) for i in range(len(chunks))])
-    return Swept(
-        {name: join([outputs[name] for outputs, _ in done]) for name in read},
-        {name: join([wanted[name] for _, wanted in done]) for name in until},
-    )
+    return lockstep([program(i) for i in range(len(chunks))])
 
 
 def _from_notes(
-    model: Model, way: Way, x: Array, seeds_for: SeedsFor, chunks: Sequence[slice]
-) -> Swept | None:
-    """Outputs and gradients by noted calls; None where they cannot be noted."""
+    model: Model,
+    way: Way,
+    x: Array,
+    seeds_for: SeedsFor,
+    take: Take[T],
+    chunks: Sequence[slice],
+) -> list[T] | None:
+    """The chunks by noted calls; None where they cannot be noted."""
     again, kind = Again.of(model), way.key()
     keys = [("sweep", rows.stop - rows.start, x.dtype.str, kind) for rows in chunks]
     if kind is None or not again.suits(keys) or not repeat(way.nodes, x.dtype):
         return None
     make = partial(NotedSweep, way, model.shapes, again.block)
-    outputs, gradients = (
-        {name: np.empty((len(x), *model.shapes[name]), x.dtype) for name in names}
-        for names in (way.read, way.until)
-    )
 
-    def chunk(key: Hashable, rows: slice) -> None:
+    def chunk(key: Hashable, rows: slice) -> T:
         noted = again.run(key, make, x[rows], lambda found: seeds_for(found, rows))
-        for made, found in ((outputs, noted.outputs), (gradients, noted.gradients)):
-            for name, array in made.items():
-                array[rows] = found[name]
+        outputs = {name: noted.outputs[name] for name in way.read}
+        made = take(outputs, noted.gradients, rows)
         again.back(key, noted)
+        return made
 
-    each([partial(chunk, *one) for one in zip(keys, chunks, strict=True)])
-    return Swept(outputs, gradients)
-
-
-def _copied(arrays: Mapping[str, Array]) -> dict[str, Array]:
-    return {name: array.copy() for name, array in arrays.items()}
+    return each([partial(chunk, *one) for one in zip(keys, chunks, strict=True)])

@@ -21,6 +21,17 @@ Array = np.ndarray
 SMALL = 1_000_000
 """Multiply-adds of one product that the linear algebra library still does without packing its
 factors anew; blocks are cut so that they stay below."""
+FEW, DEEP, LITTLE = 32, 32, 1 << 10
+"""A product of so few rows, with so long sums, that makes so few numbers, it does without packing a
+factor that lies transposed."""
+
+
+def slab(rows: int, inner: int, columns: int) -> int:
+    """How many columns of (rows × inner) · (columns × inner)ᵀ are best made by one product."""
+    if not (1 < rows <= FEW and inner >= DEEP):
+        return columns
+    most = min(columns, LITTLE // rows, SMALL // (rows * inner))
+    return next((k for k in range(most, most // 2, -1) if columns % k == 0), columns)
 
 
 class Form(NamedTuple):

@@ -166,6 +166,7 @@ def forward(
     keep: Collection[str] | None = None,
     private: bool = False,
     untied: Collection[str] = (),
+    lean: Collection[str] = (),
     held: Collection[str] | None = None,
     notes: Notes | None = None,
 ) -> Program[dict[str, Call]]:
@@ -175,7 +176,8 @@ def forward(
     only those nodes' calls are returned, and a value is dropped after its last reader. private:
     nobody looks at the values between but `backward`; some are then written over. untied: nodes
     that run so, see `Mode`. held: all values but these may be written over, without the other
-    freedoms of `private`. notes: where the calls are noted (see `again`).
+    freedoms of `private`. lean: nodes of which no more is kept than
+    `Layer.saves` says. notes: where the calls are noted (see `again`).
     """
     calls: dict[str, Call] = {}
     held = (keep or ()) if private else held
@@ -188,7 +190,8 @@ def forward(
         learns = train and (layer.trainable or not layer.buffers)
         rng = draw.generator(place, chunk) if learns and layer.random else None
         free, spared = node.name in untied, node.name in spare
-        mode = Mode(learns, rng, scratch, private, free, spared, notes=notes)
+        saves = layer.saves and node.name in lean
+        mode = Mode(learns, rng, scratch, private, free, saves, spared, notes=notes)
         if learns and layer.couples:
             part = layer.forward_part(*xs, mode=mode)
             scratch.layer_done()
@@ -197,7 +200,7 @@ def forward(
         scratch.layer_done()
         values[node.name] = y
         if keep is None or node.name in keep:
-            calls[node.name] = Call(xs, y, saved, Mode(train=learns), chunk)
+            calls[node.name] = Call(xs, y, saved, Mode(train=learns, lean=saves), chunk)
         if keep is not None:
             for name in set(node.inputs):
                 if last[name] == i:
@@ -210,7 +213,8 @@ def forward(
 def arrays_of(calls: Iterable[Call]) -> Iterator[Any]:
     """What backward reads of calls."""
     for call in calls:
-        yield from (*call.xs, call.y)
+        if not call.mode.lean:
+            yield from (*call.xs, call.y)
         yield from call.saved if isinstance(call.saved, tuple) else (call.saved,)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .again import Numbered
-from .folding import is_ours, pooled_first
+from .folding import bias_last, is_ours, pooled_first
 from .graph import INPUT, Node
 from .walk import ByKind, RuleFor, leading_to, live_nodes
 
@@ -50,6 +50,8 @@ class Way:
             nodes = pooled_first(nodes, {*read, *until}, apart=shut)
         live = live_nodes([node for _, node in nodes], until, params=False)
         untied = _untied([node for _, node in nodes], live)
+        passed = {node.name for _, node in nodes if not live.isdisjoint(node.inputs)}
+        nodes = bias_last(nodes, {*read, *until, *passed})
         return Way(nodes, frozenset(live), tuple(read), tuple(until), rule_for, untied)
 
     def key(self) -> Hashable | None:

@@ -71,6 +71,18 @@ def load_state(path: str | Path) -> tuple[Model, dict[str, Any], dict[str, np.nd
     return model, state, arrays
 
 
+def _check_numbers(layer: Layer, label: str, array: np.ndarray) -> None:
+    """An error for what no network computes with: the same when it is written and when it is read.
+    Only constants, which nobody has learnt, may be infinite."""
+    fine = ~np.isnan(array) if layer.constant else np.isfinite(array)
+    if not fine.all():
+        what = "NaN" if layer.constant else "NaN or infinite"
+        raise ArgumentError(
+            f"{label} has values that are {what}, which no model file may hold: a training that "
+            "ended so needs a smaller learning rate"
+        )
+
+
 def _to_page(model: Model) -> tuple[dict[str, Any], dict[str, Any]]:
     """A model as plain data and arrays."""
     arrays: dict[str, Any] = {}
@@ -94,8 +106,10 @@ def _to_page(model: Model) -> tuple[dict[str, Any], dict[str, Any]]:
             }
         )
         if home == node.name:
-            every = {**node.layer.params, **node.layer.buffers}
-            arrays |= {f"{node.name}/{key}": value for key, value in every.items()}
+            for key, value in {**node.layer.params, **node.layer.buffers}.items():
+                label = f"{node.name}/{key}"
+                _check_numbers(node.layer, label, value)
+                arrays[label] = value
     page = {
         "format": FORMAT,
         "version": VERSION,
@@ -213,8 +227,7 @@ def _fill(layer: Layer, name: str, shapes: list[Shape], arrays: dict[str, np.nda
                 raise FileError(
                     f"{label} is {array.dtype} of shape {array.shape}, expected float of {shape}"
                 )
-            if not np.isfinite(array).all():
-                raise FileError(f"{label} has values that are NaN or infinite")
+            _check_numbers(layer, label, array)
             # In C order, since the optimizer writes through flat views.
             store[key] = np.asarray(array, array.dtype.newbyteorder("="), order="C")
 

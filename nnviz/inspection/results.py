@@ -183,23 +183,38 @@ class Attribution(Result):
     quality: Result | None = None
 
 
-def degenerate(values: Array, cause: str, *, flat: str | None = None) -> tuple[str, ...]:
+BROKEN = (
+    "the network's output for it is NaN or infinite, so that nothing can explain it: its weights "
+    "are broken or too large, or its pictures are not prepared as it wants them"
+)
+BEYOND = (
+    "the output is finite, but numbers on the way back go beyond their range; try "
+    "model.astype(np.float64), or another method"
+)
+
+
+def degenerate(
+    values: Array, cause: str, *, scores: Array, flat: str | None = None
+) -> tuple[str, ...]:
     """Warnings for maps that say nothing: NaN, all zero, constant, a single cell.
 
-    values: (N, rows, cols). cause: why this method may give such a map, and what to try. flat: the
-    same for a map that is constant but not zero, where that has a cause of its own.
+    values: (N, rows, cols). cause: why this method may give a map that is zero or lies in one cell,
+    and what to try. flat: the same for a map that is constant but not zero, where that has a cause
+    of its own. scores: (N, …), what is explained; of what is not finite there is no map.
     """
     found = []
     # Most maps are fine, which is seen for all of them at once.
     axes = tuple(range(1, values.ndim))
-    fine = np.isfinite(values).all(axis=axes) & (np.count_nonzero(values, axis=axes) > 1)
+    whole = np.isfinite(scores.reshape(len(values), -1)).all(axis=1)
+    fine = whole & np.isfinite(values).all(axis=axes) & (np.count_nonzero(values, axis=axes) > 1)
     if values.size:
         fine &= values.max(axis=axes) > values.min(axis=axes)
     for i in np.flatnonzero(~fine).tolist():
         map_ = values[i]
         why, bad = cause, ~np.isfinite(map_)
-        if bad.any():
+        if bad.any() or not whole[i]:
             what = f"{int(bad.sum())} of {map_.size} values are NaN or infinite"
+            why = BEYOND if whole[i] else BROKEN
         elif not map_.any():
             what = "the map is zero everywhere"
         elif map_.size > 1 and map_.max() == map_.min():

@@ -30,8 +30,9 @@ MOST_CHANNELS, LEAST_CHANNELS = 64, 8
 """How many channels of a layer are shown: the most, and the most of those that see very much."""
 ROOM = 1 << 20
 """Pixels that all tiles of one figure may have together, before they are enlarged."""
-STEPS = 32
-"""Of the climb on whole pictures."""
+STEPS, LARGE_STEPS = 32, 16
+"""Of the climb on whole pictures, and where these or the windows are large: there what a channel
+likes is as plain after half as many steps, and only its colours grow harder."""
 PATCHES = 4
 """Real patches beside each filter."""
 ABSENT = (128, 128, 128)
@@ -149,7 +150,7 @@ def ideal_channels(
 def _climb(study: Study, small: Model) -> dict[str, Any]:
     """How to climb: pixel by pixel in a small window, by waves in a large one."""
     if small is study.model or max(small.input.shape[:2]) > LARGE:
-        return {"steps": STEPS}
+        return {"steps": LARGE_STEPS if max(small.input.shape[:2]) > LARGE else STEPS}
     # The target is scaled by its slope's norm, which falls with the root of the area.
     share = math.sqrt(math.prod(small.input.shape) / math.prod(study.model.input.shape))
     priors = (TotalVariation(round(0.1 * share, 4)), Decay(round(0.5 * share, 4)))

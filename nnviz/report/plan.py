@@ -36,7 +36,7 @@ from .words import say
 
 CHAPTERS = ("works", "adjust", "fails", "why")
 """In reading order."""
-HEALTH, COVERED = "for-adjust", "for-why"
+HEALTH, COVERED, JUDGED = "for-adjust", "for-why", "for-trust"
 """What several steps of a chapter need."""
 WITHOUT = ("advice-", "findings-", "for-")
 """How the ids of steps begin that make no figure."""
@@ -245,15 +245,14 @@ def _why(study: Study) -> Iterable[Step]:
         yield Step("why", "contrast", _fallen(study, lambda: methods.contrast(study)), reads=())
     if occluded:
         yield Step("why", "occlusion-guide", _fallen(study, lambda: why.guide(study)),
-                   reads=("pick",))  # fmt: skip
+                   reads=("pick",), dear=44 if study.is_large else 0)  # fmt: skip
     if study.has_places and methods.is_chosen(study, "grad_cam"):
         yield Step("why", "cam", _fallen(study, lambda: why.matrix(study, "cam")),
                    reads=("pick",))  # fmt: skip
     if methods.is_chosen(study, "saliency", "guided_backprop", "deconvnet"):
         yield Step("why", "saliency", _fallen(study, lambda: why.matrix(study, "saliency")),
-                   reads=("pick",))  # fmt: skip
-    yield Step("why", "trust", lambda: trust.told(study), trust.Told, of_pictures,
-               (*covered, "methods") if study.is_large else (), dear=40)  # fmt: skip
+                   reads=("pick",), dear=10 if study.is_large else 0)  # fmt: skip
+    yield from _trust(study, of_pictures)
     if not occluded:
         yield Step("why", "advice-why", lambda: [say("todo.trust")], list[str], ())
         return
@@ -261,6 +260,16 @@ def _why(study: Study) -> Iterable[Step]:
                ("pick",), covered)  # fmt: skip
     yield Step("why", "findings-why", lambda: verdict.parts(study), list[Finding], ("pick",),
                covered)  # fmt: skip
+
+
+def _trust(study: Study, reads: Sequence[str]) -> Iterable[Step]:
+    """How far the maps can be believed; where they are dear, in parts, of maps that are there."""
+    names: list[str] = []
+    for k in range(len(trust.parts(study)) if trust.are_dear(study) else 0):
+        names.append(f"{JUDGED}-{k}")
+        yield Step("why", names[-1], partial(trust.part, study, k), trust.Trust, None,
+                   (COVERED, "methods", "occlusion-guide"), dear=42)  # fmt: skip
+    yield Step("why", "trust", lambda: trust.told(study), trust.Told, reads, names, dear=40)
 
 
 STEPS: dict[str, Callable[[Study], Iterable[Step]]] = {

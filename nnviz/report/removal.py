@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..draw.image import minus
 from ..engine.layer import Array
 from ..inspection.attribution import METHODS, Logit
 from ..inspection.evaluation import Sanity
@@ -132,7 +133,7 @@ def _said(figure: str, found: Sequence[Worth], n: int) -> list[str]:
             random=answer.random, was=truth.before, then=truth.after, chance=truth.random,
         )]  # fmt: skip
     if len(found) > 1:
-        each = listing(f"{name_of(row.method)} {row.after:.2f}" for row in found)
+        each = listing(f"{name_of(row.method)} {minus(f'{row.after:.2f}')}" for row in found)
         return [say(f"trust.list{one}", share=SHARE, n=n, before=found[0].before, each=each,
                     random=found[0].random)]  # fmt: skip
     key = "trust.lead" if figure == "contrast" else "trust.sentence"

@@ -5,12 +5,13 @@ planted, whether the maps show it."""
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from ..draw.image import minus
 from ..draw.samples import spread
 from ..engine.layer import Array
 from ..errors import NnvizError
@@ -47,11 +48,13 @@ FEW_STEPS, FEW_DRAWS, FEW_RUINS = 5, 3, 1
 """Steps, draws and ruins for large pictures, of which the network is asked a hundredth as fast."""
 RUINS = 3
 """How often the network is destroyed for the sanity check: one destruction is not like another."""
-SANE = 5
-"""Of the pictures, how many it is made with where a map is dear, with one destruction."""
+SANE, FEW_SANE = 5, 3
+"""Of the pictures, how many it is made with where a map is dear, with one destruction; and where
+the pictures are large, so that all maps are."""
 DEAR = ("occlusion", "guide", "integrated_gradients")
 
 
+@kept
 @dataclass(frozen=True)
 class Trust:
     """What was found: scores and, where it could be had, the sanity check, by method.
@@ -60,11 +63,11 @@ class Trust:
     after the random control's were.
     """
 
-    scores: Mapping[str, Scores]
-    sane: Mapping[str, Sanity]
+    scores: dict[str, Scores]
+    sane: dict[str, Sanity]
     chosen: list[int]
-    decoys: Mapping[str, Array]
-    fell: Mapping[str, tuple[float, float, float]]
+    decoys: dict[str, Array]
+    fell: dict[str, tuple[float, float, float]]
 
     def believed(self) -> list[str]:
         """The methods that are surely better than every control and pass the sanity check, the best
@@ -113,7 +116,34 @@ def against(sane: Mapping[str, Sanity]) -> dict[str, str]:
 
 def judged(study: Study) -> Trust:
     """All methods of the page on right answers spread over the data, where there are any."""
-    few = _is_few(study)
+    found = [part(study, k) for k in range(len(parts(study)))]
+    joined: dict[str, Any] = {"chosen": found[0].chosen}
+    for name in ("scores", "sane", "decoys", "fell"):
+        joined[name] = {key: v for one in found for key, v in getattr(one, name).items()}
+    return Trust(**joined)
+
+
+def parts(study: Study) -> list[list[str]]:
+    """The methods that are judged together: all, or where that is dear in two halves, for two hands
+    to make. Readings of one method are never apart, as they may be the same."""
+    names = _names(study)
+    if not are_dear(study) or len(names) < 2:
+        return [names]
+    plain = [name for name in names if name not in CAMS]
+    half = (len(plain) + 1) // 2
+    return [plain[:half] + [name for name in names if name in CAMS], plain[half:]]
+
+
+def part(study: Study, which: int) -> Trust:
+    """One of the `parts`, judged once for all that need it."""
+    found: Trust = study.once(
+        f"judged-{which}", lambda: _judged(study, parts(study)[which]), Trust, ("methods", "pick")
+    )
+    return found
+
+
+def _judged(study: Study, names: Sequence[str]) -> Trust:
+    few = are_dear(study)
     chosen = _judged_by(study, few)
     data = study.data[chosen]
     targets = study.predicted[chosen]
@@ -123,10 +153,8 @@ def judged(study: Study) -> Trust:
     homes = learnt(study.judged)
     ruins = [forgotten(study.judged, homes, RUINS * study.seed + k) for k in range(count)]
     results: dict[str, Attribution] = {}
-    scores: dict[str, Scores] = {}
-    sane: dict[str, Sanity] = {}
-    decoys: dict[str, Array] = {}
-    for name in _names(study):
+    found = Trust({}, {}, chosen, {}, {})
+    for name in names:
         method, options = _asked(study, name)
         try:
             result = (_had(study, name) if few else None) or explain(
@@ -134,20 +162,23 @@ def judged(study: Study) -> Trust:
             )
             if name in CAMS and same(result, results.get("grad_cam")):
                 continue
-            scores[name] = judge.scores(result)
+            found.scores[name] = judge.scores(result)
             results[name] = result
             if data.decoys is not None:
                 other = replace(judge, truth=data.decoys)
-                decoys[name] = other.scores(result).of("pointing")
+                found.decoys[name] = other.scores(result).of("pointing")
             # Occlusion asks the network again for every place: dear where the picture is large.
             if homes and (method != "occlusion" or not few):
                 n, k = (SANE, 1) if _is_dear(name) else (len(data), count)
+                n = min(n, FEW_SANE) if few else n
                 short = {"steps": SHORT} if few and name == CONTRAST else {}
-                sane[name] = noticed(study.judged, data.x[:n], targets[:n], result, ruins[:k],
-                                     options=options | short, seed=study.seed)  # fmt: skip
+                found.sane[name] = noticed(
+                    study.judged, data.x[:n], targets[:n], result, ruins[:k],
+                    options=options | short, seed=study.seed,
+                )  # fmt: skip
         except NnvizError:
             continue
-    return Trust(scores, sane, chosen, decoys, _fell(study, data.x, targets, results))
+    return replace(found, fell=_fell(study, data.x, targets, results))
 
 
 def same(one: Attribution, other: Attribution | None) -> bool:
@@ -170,7 +201,7 @@ def _fell(
             for name, after in zip(results, found.after, strict=True)}  # fmt: skip
 
 
-def _is_few(study: Study) -> bool:
+def are_dear(study: Study) -> bool:
     """Whether the pictures are so large that few of them are judged."""
     return math.prod(study.model.input.shape[:2]) > SMALL
 
@@ -234,32 +265,31 @@ def table(study: Study, trust: Trust) -> Figure | None:
             rho = sane.survival[0]
             checked = (passed if math.isnan(rho)
                        else say("trust.survives", rho=_plain(rho), mark=passed))  # fmt: skip
-        row = [name_of(name), f"{before:.2f} → {after:.2f}", _ranged(one),
+        row = [name_of(name), f"{_plain(before)} → {_plain(after)}", _ranged(one),
                listing(unbeaten) or say("trust.none"), checked]  # fmt: skip
         row += [f"{found['pointing'].mean:.0%}"] if known else []
         row += [f"{trust.decoys[name].mean():.0%}"] if trust.decoys else []
         rows.append(row)
     any_one = trust.scores[names[0]]
     random = trust.fell[names[0]]
-    foot = [say("control.random"), f"{random[0]:.2f} → {random[2]:.2f}",
+    foot = [say("control.random"), f"{_plain(random[0])} → {_plain(random[2])}",
             _plain(float(any_one.of("insertion_minus_deletion", "random").mean()))]  # fmt: skip
     foot += [""] * (len(head) - 3)
     if known:
         foot[5] = f"{any_one.of('pointing', 'random').mean():.0%}"
+    few, told = are_dear(study), len(trust.chosen)
+    caption = say("trust.caption", n=told, share=SHARE,
+                  which=say("trust.explained" if few else "trust.spread"))  # fmt: skip
+    caption += " " + say("trust.few", n=min(told, FEW_SANE)) if few else ""
     return Figure(
         id="trust",
         title=_title(trust, names, known),
-        caption=say(
-            "trust.caption",
-            n=len(trust.chosen),
-            share=SHARE,
-            which=say("trust.explained" if _is_few(study) else "trust.spread"),
-        ),
+        caption=caption,
         table=Table(head, rows, foot),
         method=say("how.trust"),
         paper="Petsiuk et al. 2018, arXiv:1806.07421; Adebayo et al. 2018, arXiv:1810.03292; "
         "Sixt et al. 2020, arXiv:1912.09818",
-        settings=f"steps {FEW_STEPS if _is_few(study) else STEPS}, fill {fill_for(study)}",
+        settings=f"steps {FEW_STEPS if few else STEPS}, fill {fill_for(study)}",
         seed=study.seed,
         code=f"{study.model_code}\n{study.data_code}\nx = data.x[{trust.chosen}]\n"
         f'map_ = nv.explain(model, x, method="lrp", composite="epsilon_plus")\n'
@@ -288,7 +318,7 @@ def _ranged(one: Score) -> str:
 
 def _plain(value: float) -> str:
     """Two digits, never `-0.00`."""
-    return f"{round(value, 2) + 0.0:.2f}"
+    return minus(f"{round(value, 2) + 0.0:.2f}")
 
 
 def _quality(found: Scores) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from ..draw import diagram as draw_diagram
 from ..draw import picture
 from ..draw.colour import DIVERGING, SEQUENTIAL, limits
-from ..draw.image import heat, number, pixels, sheet
+from ..draw.image import block_for, coarse, heat, number, pixels, sheet
 from ..inspection.anatomy import (
     Summary,
     diagram,
@@ -27,10 +27,14 @@ from .study import MOST_CLASSES, Study
 from .walk import walk
 from .words import ends, heads, listing, say, told
 
-LARGE_STEPS = 48
-"""Of the climb to the ideal pictures of classes, where the pictures are large."""
+LARGE_STEPS = 24
+"""Of the climb to the ideal pictures of classes, where the pictures are large: after these the
+classes are as sure, and their shapes as plain, as after twice as many; only the colours grow
+harder."""
 MOST_CHANNELS = 64
 """How many channels of a layer are shown at the most."""
+MAP = 56
+"""How wide a large picture's map of a channel is drawn at the most, in dots."""
 WEIGHT = 14
 """How many pixels wide one weight of a kernel is drawn at the most, in the sheet of a layer."""
 
@@ -142,16 +146,19 @@ def features(study: Study, node: str, ident: str, channels: Sequence[int] | None
     maps = result.values[0]
     signed = bool(maps.min() < 0)
     name = DIVERGING if signed else SEQUENTIAL
-    low, high = limits(maps, signed)
+    rows, cols = maps.shape[:2]
+    block = block_for(rows, cols, MAP) if study.is_large else 1
+    drawn = coarse(maps[None], block)[0]
+    low, high = limits(drawn, signed)
     every = range(maps.shape[-1])
     shown = every[:MOST_CHANNELS] if channels is None else channels
     scale = Scale(low, high, name, ends("scale.below_above" if signed else "scale.little_much"))
-    frame, (tell, seen) = _frame(study, node), (of_signed if signed else of_map, study.told(i))
+    frame, tell, seen = _frame(study, node, block), of_signed if signed else of_map, study.told(i)
     cells = [
-        Cell(heat(maps[..., k], low, high, name), "",
+        Cell(heat(drawn[..., k], low, high, name), "",
              tell(say("alt.channel", k=k, node=node, picture=seen), maps[..., k]),
              Look(i, say("look.channel", channel=k, node=node), "", "values", (0,), k, scale,
-                  frame=frame,
+                  block, frame,
                   again=f"nv.feature_maps(model, data.x[{i}], {node!r}).values[0, :, :, {k}]"))
         for k in shown
     ]  # fmt: skip
@@ -165,7 +172,8 @@ def features(study: Study, node: str, ident: str, channels: Sequence[int] | None
             n=maps.shape[-1],
         ),
         caption=say("features.caption.signed" if signed else "features.caption")
-        + which(shown, len(every)),
+        + which(shown, len(every))
+        + ("" if block == 1 else " " + say("block.map", block=block)),
         cells=[[study.original(i)], *rows_of(cells, 8 if len(cells) <= 32 else 16)],
         scale=scale,
         zoom=56,
@@ -177,12 +185,14 @@ def features(study: Study, node: str, ident: str, channels: Sequence[int] | None
     )
 
 
-def _frame(study: Study, node: str) -> Frame:
-    """Where a node's maps lie on the picture: by the middles of what its places see."""
+def _frame(study: Study, node: str, block: int) -> Frame:
+    """Where a node's maps lie on the picture, by the middles of what its places see; drawn by
+    blocks, of which the last may be smaller, but is drawn as large as the others."""
     seen, ends_ = receptive_field(study.model, node), []
     for middles in (seen.row_centres, seen.col_centres):
         half = (middles[-1] - middles[0]) / max(len(middles) - 1, 1) / 2 or len(middles) / 2
-        ends_.append((float(middles[0] + 0.5 - half), float(middles[-1] + 0.5 + half)))
+        beyond = 2 * half * (-len(middles) % block)
+        ends_.append((float(middles[0] + 0.5 - half), float(middles[-1] + 0.5 + half + beyond)))
     (top, bottom), (left, right) = ends_
     return top, left, bottom, right
 
@@ -219,7 +229,7 @@ def ideal_classes(study: Study) -> Figure:
         id="ideal-classes",
         title=title,
         caption=caption,
-        cells=rows_of(cells, 3 if study.is_large else 5),
+        cells=rows_of(cells, 4 if study.is_large else 5),
         zoom=140,
         wide=True,
         warnings=_below(result, names),

@@ -178,6 +178,17 @@ def check_repeats(s: Subject) -> None:
     _same(s, dxs, backward(layer, dy, wanted) if dxs else (), f"backward {hint}")
 
 
+def check_saves(s: Subject) -> None:
+    """A layer that `saves` goes back by what it saved, whatever became of its inputs and output."""
+    if not s.layer.saves:
+        return
+    wanted = backward(s.layer, s.dy, s.run())
+    call = s.run(xs=tuple(x.copy() for x in s.xs), lean=True)
+    for array in (*call.xs, call.y):
+        array[...] = np.nan
+    _same(s, backward(s.layer, s.dy, call), wanted, "backward of a lean run, by `saved` alone")
+
+
 def check_chunks(s: Subject) -> None:
     """A batch cut into chunks gives what the whole batch gives; gradients add up."""
     for train in (False,) if s.layer.random else (False, True):
@@ -227,6 +238,7 @@ CHECKS: tuple[Callable[[Subject], None], ...] = (
     check_scratch,
     check_private,
     check_repeats,
+    check_saves,
     check_chunks,
     check_config,
 )

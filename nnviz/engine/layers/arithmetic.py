@@ -149,6 +149,8 @@ class WithConstant(Layer):
     shape: that of c, without N; () for a number.
     """
 
+    constant = True
+
     def __init__(
         self,
         operation: str,

@@ -18,6 +18,8 @@ class Constant(Layer):
     `Constant.of(array)` makes the layer with its array. shape: that of c, without N.
     """
 
+    constant = True
+
     def __init__(self, shape: Sequence[int] = (), *, name: str | None = None) -> None:
         super().__init__(name=name)
         self.shape = sizes(shape, "shape of Constant")

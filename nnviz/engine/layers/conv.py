@@ -77,6 +77,7 @@ class Conv2D(Layer):
     crops = True
     forgets = True
     repeats = True
+    saves = True
 
     def window(self, i: int = 0) -> SlidingWindow:
         if self.kernel_size == self.strides == (1, 1) and self.padding in UNPADDED:

@@ -62,6 +62,8 @@ class ReLU6(ReLU):
     Howard et al. 2017 ("MobileNets"), arXiv:1704.04861; it keeps numbers small enough for few bits.
     """
 
+    saves = False
+
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
         y = mode.over(xs[0])
         low, high = (np.asarray(v, y.dtype) for v in (0, 6))  # whole numbers are converted anew

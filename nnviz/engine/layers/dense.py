@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
+from collections.abc import Iterator
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -13,13 +14,11 @@ from ..executor import each
 from ..initializers import Spec, check_initializer, initializer
 from ..layer import Array, Call, Layer, Mode, Shape, whole
 from ..lines import PART_BYTES
-from ..tiles import SMALL
+from ..tiles import FEW, SMALL, slab
 from ..window import POINTWISE, SlidingWindow
 
 MANY = 1 << 25
 """Multiply-adds that are worth a thread's while."""
-FEW = 24
-"""So few rows are multiplied with slabs of the weight."""
 
 
 class Dense(Layer):
@@ -36,6 +35,7 @@ class Dense(Layer):
     linear = True
     forgets = True
     repeats = True
+    saves = True
     later = ("everywhere",)
 
     def __init__(
@@ -82,7 +82,7 @@ class Dense(Layer):
         if weight.dtype == x.dtype:
             _multiply(rows, weight, out, mode)
         else:
-            shares = [partial(_share, rows, weight, part) for part in _parts(weight, x.dtype)]
+            shares = [partial(_share, rows, weight, parts) for parts in _parts(weight, rows)]
             np.sum(each(shares), axis=0, out=out)
         if self.use_bias:
             mode.do(np.add, out, self.param("bias", x.dtype), out=out)
@@ -93,10 +93,9 @@ class Dense(Layer):
         rows, out = _rows(dy, call.mode), _rows(dx, call.mode)
         weight = self.params["weight"]
         if weight.dtype == dy.dtype:
-            call.mode.do(np.matmul, rows, weight.T, out=out)
+            _multiply_back(rows, weight, out, call.mode)
         else:
-            parts = _parts(weight, dy.dtype)
-            each([partial(_share_back, rows, weight, part, out) for part in parts])
+            each([partial(_share_back, rows, weight, p, out) for p in _parts(weight, rows)])
         return dx
 
     def grads(self, dy: Array, call: Call) -> dict[str, Array]:
@@ -139,20 +138,32 @@ class Dense(Layer):
         ]
 
 
-def _parts(weight: Array, dtype: Any) -> list[slice]:
-    """Rows of a weight that must be converted to this dtype, as many at once as stay in cache. A
-    copy of the whole costs more than a few pictures' product with it."""
-    step = max(1, PART_BYTES // (weight.shape[1] * np.dtype(dtype).itemsize))
-    return [slice(start, start + step) for start in range(0, len(weight), step)]
+def _parts(weight: Array, x: Array) -> list[list[slice]]:
+    """Rows of a weight that must be converted to the dtype of x (n, …), as many at once as stay in
+    cache, for each of those who work on it. A copy of the whole costs more than a few pictures'
+    product with it."""
+    step = max(1, PART_BYTES // (weight.shape[1] * x.itemsize))
+    parts = [slice(start, start + step) for start in range(0, len(weight), step)]
+    return [parts] if len(x) * weight.size < MANY else [[part] for part in parts]
 
 
-def _share(x: Array, weight: Array, part: slice) -> Array:
-    share: Array = x[:, part] @ weight[part].astype(x.dtype)
-    return share
+def _converted(weight: Array, parts: list[slice], dtype: np.dtype) -> Iterator[tuple[slice, Array]]:
+    """Parts of a weight, one after the other in the same memory."""
+    room = np.empty(weight[parts[0]].shape, dtype)
+    for part in parts:
+        rows = weight[part]
+        np.copyto(room[: len(rows)], rows)
+        yield part, room[: len(rows)]
 
 
-def _share_back(dy: Array, weight: Array, part: slice, dx: Array) -> None:
-    np.matmul(dy, weight[part].astype(dy.dtype).T, out=dx[:, part])
+def _share(x: Array, weight: Array, parts: list[slice]) -> Array:
+    shares = (x[:, part] @ rows for part, rows in _converted(weight, parts, x.dtype))
+    return functools.reduce(np.add, shares)
+
+
+def _share_back(dy: Array, weight: Array, parts: list[slice], dx: Array) -> None:
+    for part, rows in _converted(weight, parts, dy.dtype):
+        np.matmul(dy, rows.T, out=dx[:, part])
 
 
 def _multiply(x: Array, weight: Array, y: Array, mode: Mode) -> None:
@@ -168,6 +179,17 @@ def _multiply(x: Array, weight: Array, y: Array, mode: Mode) -> None:
     slabs = x.reshape(n, count, -1).swapaxes(0, 1)
     mode.do(np.matmul, slabs, weight.reshape(count, -1, units), out=parts)
     mode.do(np.add.reduce, parts, axis=0, out=y)
+
+
+def _multiply_back(dy: Array, weight: Array, dx: Array, mode: Mode) -> None:
+    """dx = dY Wᵀ, in slabs as well: each gives a few columns of dX."""
+    (n, units), inside = dy.shape, len(weight)
+    step = slab(n, units, inside)
+    if step == inside:
+        mode.do(np.matmul, dy, weight.T, out=dx)
+        return
+    slabs = weight.reshape(-1, step, units).swapaxes(1, 2)
+    mode.do(np.matmul, dy, slabs, out=dx.reshape(n, -1, step).swapaxes(0, 1))
 
 
 def _rows(x: Array, mode: Mode) -> Array:

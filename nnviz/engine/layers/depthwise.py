@@ -51,6 +51,7 @@ class DepthwiseConv2D(Layer):
     crops = True
     forgets = True
     repeats = True
+    saves = True
 
     def window(self, i: int = 0) -> SlidingWindow:
         return SlidingWindow(self.kernel_size, self.strides, self.padding, self.dilation_rate)

@@ -31,6 +31,7 @@ class Dropout(Layer):
     random = True
     elementwise = True
     repeats = True
+    saves = True
 
     def __init__(self, rate: float, *, name: str | None = None) -> None:
         super().__init__(name=name)

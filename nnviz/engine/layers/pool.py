@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -104,8 +104,9 @@ class MaxPooling2D(_Pooling):
     beside = -np.inf
     chooses = True
     repeats = True
+    saves = True
 
-    def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
+    def forward(self, *xs: Array, mode: Mode) -> tuple[Array, Array | None]:
         (x,) = xs
         out = self.window().out_size(x.shape[1:3])
         padded = pad(x, self.window().padding(x.shape[1:3]), -np.inf, mode)
@@ -121,7 +122,12 @@ class MaxPooling2D(_Pooling):
                 largest = made
             if largest is not made:  # windows of one cell
                 mode.do(np.copyto, made, largest)
-        return y, None
+        if not mode.lean:
+            return y, None
+        here = mode.new((self.pool_size[0] * self.pool_size[1], *y.shape), bool)
+        for _ in self._chosen(padded, y, list(here), mode):
+            pass
+        return y, here
 
     @property
     def apart(self) -> bool:
@@ -138,25 +144,33 @@ class MaxPooling2D(_Pooling):
         for _, _, view in views(framed, *map(tuple, (kernel, stride, dilation, size))):
             yield view
 
+    def _chosen(self, x: Array, y: Array, rooms: list[Array], mode: Mode) -> Iterator[Array]:
+        """For each cell of the window, row by row: which windows have their maximum there, and not
+        before. x: padded. rooms: where the answers are written; the last holds meanwhile which
+        windows have not met theirs yet."""
+        *rooms, open_ = rooms
+        mode.do(np.copyto, open_, True)
+        for here, view in zip(rooms, self._views(x, y.shape[1:3]), strict=False):
+            mode.do(np.equal, view, y, out=here)
+            mode.do(np.logical_and, here, open_, out=here)
+            mode.do(np.logical_xor, open_, here, out=open_)
+            yield here
+        yield open_
+
     def backward(self, dy: Array, call: Call) -> Array:
-        x, do = call.x, call.mode.do
-        out = call.y.shape[1:3]
-        padded = pad(x, self.window().padding(x.shape[1:3]), -np.inf, call.mode)
-        sides = list(zip(self.strides, self.window().reach, out, padded.shape[1:3], strict=True))
+        x, do, cells = call.x, call.mode.do, self.pool_size[0] * self.pool_size[1]
+        out, pads = call.y.shape[1:3], self.window().padding(x.shape[1:3])
+        size = (n + sum(sides) for n, sides in zip(x.shape[1:3], pads, strict=True))
+        sides = list(zip(self.strides, self.window().reach, out, size, strict=True))
         tiled = all(stride == reach and k * stride == n for stride, reach, k, n in sides)
         framed, dx = self._framed(x, call.mode, covered=tiled and self.dilation_rate == (1, 1))
-        open_, here = (call.mode.temp(dy.shape, bool) for _ in range(2))
-        do(np.copyto, open_, True)  # windows whose maximum has not been met yet
+        chosen: Iterable[Array] = call.saved
+        if call.saved is None:
+            here, open_ = (call.mode.temp(dy.shape, bool) for _ in range(2))
+            padded = pad(x, pads, -np.inf, call.mode)
+            chosen = self._chosen(padded, call.y, [here] * (cells - 1) + [open_], call.mode)
         share = None if self.apart else call.mode.temp(dy.shape, dy.dtype)
-        last = self.pool_size[0] * self.pool_size[1] - 1
-        cells = zip(self._views(padded, out), self._views(framed, out), strict=True)
-        for i, (view, target) in enumerate(cells):
-            if i < last:
-                do(np.equal, view, call.y, out=here)
-                do(np.logical_and, here, open_, out=here)
-                do(np.logical_xor, open_, here, out=open_)
-            else:
-                here = open_
+        for here, target in zip(chosen, self._views(framed, out), strict=True):
             if self.apart:
                 do(np.multiply, dy, here, out=target)
             else:

@@ -27,6 +27,7 @@ class Flatten(Layer):
 
     by_channel = True  # of a map's channels: every so many numbers one is of the same
     repeats = True
+    saves = True
 
     def out_shape(self, *shapes: Shape) -> Shape:
         return (math.prod(shapes[0]),)
@@ -45,6 +46,7 @@ class Reshape(Layer):
     """
 
     repeats = True
+    saves = True
 
     def __init__(self, shape: Sequence[int], *, name: str | None = None) -> None:
         super().__init__(name=name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -201,7 +202,8 @@ class Pad(Layer):
         )
         if mode not in MODES:
             raise unknown("mode", mode, MODES, "Pad")
-        self.mode, self.value = mode, number(value, "value of Pad")
+        endless = isinstance(value, float) and math.isinf(value)  # as before a max pool
+        self.mode, self.value = mode, value if endless else number(value, "value of Pad")
         self.beside = self.value
 
     repeats = True

@@ -40,13 +40,15 @@ def to_onnx(model: Model, path: str | Path, outputs: Sequence[str] | None = None
 
     Input: (N, channels, rows, cols) or (N, features), float32, prepared as `Model.input` says; of a
     model read from a file of several inputs each of them by its name.
-    Output: as `model.predict` gives it, pictures channels first; or, one after the other, what the
-    nodes named in `outputs` give. N is free; parameters of other dtypes become float32. The file is
-    checked by `onnx.checker` before it is written.
+    Output: as `model.predict` gives it, pictures channels first, and after it the other outputs of
+    the file that the model was read from; or, one after the other, what the nodes named in
+    `outputs` give. N is free; all is float32, as runtimes have convolutions in nothing wider:
+    parameters of other dtypes become that. The file is checked by `onnx.checker` before it is
+    written.
 
-    Raises `ArgumentError` for a node that the model has not, for a layer that has no form in ONNX,
-    for a model whose weights do not fit into one file (2 GB), and where the package onnx is
-    missing.
+    Raises `ArgumentError` for a node that the model has not, for numbers beyond float32, for a
+    layer that has no form in ONNX, for a model whose weights do not fit into one file (2 GB), and
+    where the package onnx is missing.
     """
     path = with_suffix(str(path), ".onnx")
     write_bytes(path, to_proto(model, outputs).SerializeToString())
@@ -65,7 +67,7 @@ def to_proto(model: Model, outputs: Sequence[str] | None = None) -> onnx.ModelPr
         return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", *file_shape(shape)])
 
     graph = Graph.of(model)
-    names = [model.output_name] if outputs is None else _named(model, outputs)
+    names = _own(model) if outputs is None else _named(model, outputs)
     ends = [described(graph.read(name, FIRST), model.shapes[name]) for name in names]
     proto = helper.make_model(
         helper.make_graph(
@@ -87,6 +89,14 @@ def to_proto(model: Model, outputs: Sequence[str] | None = None) -> onnx.ModelPr
 def file_shape(shape: Shape) -> Shape:
     """A sample's shape as it lies in the file: pictures have their channels first."""
     return tuple(shape[axis - 1] for axis in TO_FIRST[1:]) if len(shape) == 3 else shape
+
+
+def _own(model: Model) -> list[str]:
+    """The model's output, and the nodes of the others of the file that it was read from."""
+    page = model.made.get("onnx") or {}
+    there = {node.name for node in model.nodes}
+    others = [side["node"] for side in page.get("outputs", ()) if side.get("node") in there]
+    return list(dict.fromkeys([model.output_name, *others]))
 
 
 def _named(model: Model, outputs: Sequence[str]) -> list[str]:

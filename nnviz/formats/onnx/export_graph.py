@@ -224,7 +224,7 @@ class Site:
         place = (id(self.layer), key)
         if place not in self.graph.shared:
             stored = {**self.layer.params, **self.layer.buffers}[key]
-            laid_out = laid(np.asarray(stored, np.float32))
+            laid_out = laid(_single(stored, f"{self.name}/{key}"))
             self.graph.shared[place] = self.graph.constant(laid_out, f"{self.name}/{key}")
         return self.graph.shared[place]
 
@@ -247,6 +247,15 @@ class Site:
         if len(values) == 4 and self.layout == FIRST:
             return [values[axis] for axis in TO_FIRST]
         return list(values)
+
+
+def _single(array: Array, what: str) -> Array:
+    """An array as float32, in which files are written: an error where it does not fit."""
+    with np.errstate(over="ignore"):
+        narrow = np.asarray(array, np.float32)
+    if (np.isinf(narrow) & np.isfinite(array)).any():
+        raise ArgumentError(f"{what} has numbers beyond float32, in which ONNX files are written")
+    return narrow
 
 
 def pads(site: Site) -> list[int]:

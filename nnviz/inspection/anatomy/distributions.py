@@ -6,12 +6,15 @@ does not shrink or grow from layer to layer (Glorot and Bengio 2010, section 4).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ...engine.boundary import of_model
-from ...engine.layer import whole
-from ...engine.layers import Dropout, Flatten, Linear, Permute, Reshape
+from ...engine.layer import Layer, whole
+from ...engine.layers import Dropout, Flatten, Linear, Pad, Permute, Reshape
 from ...engine.model import Model
 from ..results import Provenance, Result
 from .spread import Spread, Tally, spread_of
@@ -24,7 +27,8 @@ SAME = (Dropout, Flatten, Linear, Permute, Reshape)
 @dataclass(frozen=True)
 class Distributions(Result):
     """weights: a `Spread` for every parameter (`conv2d_1/weight`), activations: one for every node
-    that computes something, in order. pictures: over how many pictures."""
+    that computes something, in order, but those that put infinite numbers in (a mask's, a frame's
+    before a maximum). pictures: over how many pictures."""
 
     weights: tuple[Spread, ...]
     activations: tuple[Spread, ...]
@@ -42,7 +46,8 @@ def distributions(model: Model, x: Any, bins: int = 41) -> Distributions:
     Raises `ArgumentError` for bins below 1 and for no picture.
     """
     bins = whole(bins, "bins")
-    names = [n.name for n in model.nodes if not isinstance(n.layer, SAME)]
+    told = (node for node in model.nodes if not isinstance(node.layer, SAME))
+    names = [node.name for node in told if not _is_endless(node.layer)]
     tallies = {name: Tally(name, bins) for name in names}
     count = 0
     for start, batch in batches(model, x, names):
@@ -56,3 +61,10 @@ def distributions(model: Model, x: Any, bins: int = 41) -> Distributions:
         count,
         Provenance.of(model, "distributions", settings={"bins": bins, "pictures": count}),
     )
+
+
+def _is_endless(layer: Layer) -> bool:
+    """Whether a layer puts infinite numbers in, on purpose."""
+    if isinstance(layer, Pad):
+        return math.isinf(layer.value)
+    return layer.constant and any(np.isinf(array).any() for array in layer.buffers.values())

@@ -190,17 +190,26 @@ def place_on_picture(model: Model, node: str, maps: Array) -> Array:
     where the places of the node all read the same, as behind a gate that has seen the whole
     picture.
     """
+    known = _placings.setdefault(model, {})
+    if node not in known:
+        known[node] = _placing(model, node)
+    down, along = known[node]
+    return (down @ maps @ along.T).astype(maps.dtype, copy=False)
+
+
+_placings: weakref.WeakKeyDictionary[Model, dict[str, list[Array]]] = weakref.WeakKeyDictionary()
+
+
+def _placing(model: Model, node: str) -> list[Array]:
+    """(rows, r) and (cols, c): what each cell of a node gives to each row and col of pixels."""
     field = receptive_field(model, node)
     if not has_places(field):
         raise ArgumentError(
             f"every place of node {node!r} reads the same pixels, so its maps have no place on the "
             "picture: choose an earlier node"
         )
-    down, along = (
-        _interpolation(*axis, size)
-        for axis, size in zip(_middles(field), model.input.shape[:2], strict=True)
-    )
-    return (down @ maps @ along.T).astype(maps.dtype, copy=False)
+    middles = zip(_middles(field), model.input.shape[:2], strict=True)
+    return [_interpolation(*axis, size) for axis, size in middles]
 
 
 def has_places(field: ReceptiveField) -> bool:

@@ -13,12 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from ...engine.executor import chunk_slices, each
 from ...engine.graph import INPUT
 from ...engine.layer import Array
 from ...engine.layers.activation import Linear
@@ -49,11 +47,15 @@ by some 1e-7 of those, and a batch is to be its pictures one by one to 1e-5 of t
 
 Parts = Callable[[Array, Array], Array]
 """A node's maps and slopes -> the parts of a map, all (N, r, c, channels)."""
+Sum = Callable[[Array, Array], tuple[Array, Array]]
+"""A node's maps and slopes -> a map (N, r, c), and the largest sum of its parts' sizes (N,)."""
 
 
 def weighted(maps: Array, weights: Array) -> Array:
     """Σ_k w_k A_k: maps (N, r, c, channels), weights (N, channels) -> (N, r, c)."""
-    return np.einsum("nrck,nk->nrc", maps, weights)
+    n, rows, cols, channels = maps.shape
+    lines = maps.reshape(n, rows * cols, channels)
+    return np.matmul(lines, weights[:, :, None]).reshape(n, rows, cols)
 
 
 def positive(map_: Array) -> Array:
@@ -74,9 +76,26 @@ def varies(maps: Array) -> Array:
     return spread > 1e-9 * np.abs(maps).max(axis=(1, 2), keepdims=True)
 
 
-def pooled_slopes(maps: Array, slopes: Array) -> Array:
-    """Grad-CAM's parts α_k A_k, with α_k the mean of channel k's slopes."""
-    return maps * slopes.mean(axis=(1, 2), keepdims=True, dtype=np.float64).astype(maps.dtype)
+def pooled_slopes(maps: Array, slopes: Array) -> tuple[Array, Array]:
+    """Grad-CAM's Σ_k α_k A_k, with α_k the mean of channel k's slopes."""
+    places = slopes.shape[1] * slopes.shape[2]
+    means = slopes.sum(axis=1).sum(axis=1, dtype=np.float64) / places
+    weights = means.astype(maps.dtype)
+    # What comes out of a ReLU is its own size.
+    sizes = weighted(maps if maps.min() >= 0 else np.abs(maps), np.abs(weights))
+    return weighted(maps, weights), sizes.max(axis=(1, 2))
+
+
+def added(parts_of: Parts) -> Sum:
+    """The sum of parts over the channels."""
+
+    def sum_of(maps: Array, slopes: Array) -> tuple[Array, Array]:
+        parts = parts_of(maps, slopes)
+        made = parts.sum(axis=-1, dtype=np.float64)
+        sizes = np.einsum("nrck->nrc", np.abs(parts, out=parts))  # twice as fast as a sum
+        return made, sizes.max(axis=(1, 2))
+
+    return sum_of
 
 
 @dataclass(frozen=True)
@@ -108,34 +127,22 @@ class AtNode:
         return walk.outputs[self.name], walk.gradients[self.name], walk.scores
 
     def summed(
-        self, parts_of: Parts, rule_for: RuleFor | None = None, *, signed: bool = False
+        self, sum_of: Sum, rule_for: RuleFor | None = None, *, signed: bool = False
     ) -> tuple[Array, Array]:
-        """Σ over channels of parts_of(maps, slopes), (N, r, c) in float64, and the scores.
+        """The map that sum_of makes of the node's maps and slopes, (N, r, c), and the scores.
 
         The walk is in the pictures' own dtype, twice as fast as in float64. Where the channels
         cancel so far that its rounding would show (`CANCELLED`), it is made again in float64, for
         those pictures alone.
         """
-        walk = self.question.walk(at=(self.name,), rule_for=rule_for)
-        maps, slopes = walk.outputs[self.name], walk.gradients[self.name]
-
-        def added(rows: slice) -> tuple[Array, Array]:
-            parts = parts_of(maps[rows], slopes[rows])
-            made = parts.sum(axis=-1, dtype=np.float64)
-            sizes = np.einsum("nrck->nrc", np.abs(parts, out=parts))  # twice as fast as a sum
-            return made, sizes.max(axis=(1, 2))
-
-        cuts = chunk_slices(len(maps), 4 * maps[0].nbytes)
-        done = each([partial(added, rows) for rows in cuts])
-        made, sizes = (np.concatenate(found) for found in zip(*done, strict=True))
+        scores, made, sizes = self.question.taken(sum_of, at=self.name, rule_for=rule_for)
         top = np.abs((np.abs(made) if signed else made).max(axis=(1, 2)))
         again = np.flatnonzero(top < CANCELLED * sizes)
-        if len(again) and maps.dtype != np.float64:
-            x, goal = self.wide.x[again], self.question.goal.take(again.tolist())
+        if len(again) and self.question.x.dtype != np.float64:
+            x, goal = self.question.x[again], self.question.goal.take(again.tolist())
             some = AtNode(replace(self.question, x=x, goal=goal), self.name)
-            maps, slopes, _ = some.walk(rule_for)
-            made[again] = parts_of(maps, slopes).sum(axis=-1)
-        return made, walk.scores
+            _, made[again], _ = some.wide.taken(sum_of, at=self.name, rule_for=rule_for)
+        return made, scores
 
     def look(self) -> tuple[Array, Array]:
         """The node's maps (N, r, c, channels) and the scores, without a walk back; in float64."""
@@ -270,7 +277,7 @@ def layer_cam(model: Model, x: Any, target: Any = None, *, node: str | None = No
     layers by tanh is left to the reader.
     """
     here = AtNode.of(model, x, target, "layer_cam", node)
-    map_, scores = here.summed(lambda maps, slopes: positive(slopes) * maps)
+    map_, scores = here.summed(added(lambda maps, slopes: positive(slopes) * maps))
     return here.answer(positive(map_), scores)
 
 
@@ -286,7 +293,7 @@ def hires_cam(model: Model, x: Any, target: Any = None, *, node: str | None = No
     section 3, arXiv:2011.08891.
     """
     here = AtNode.of(model, x, target, "hires_cam", node)
-    map_, scores = here.summed(np.multiply, signed=True)
+    map_, scores = here.summed(added(np.multiply), signed=True)
     cause = "the target does not depend on this node; try another node, or another class"
     return here.answer(map_, scores, signed=True, cause=cause)
 
@@ -302,7 +309,7 @@ def element_wise_cam(
     (element-wise Grad-CAM), after Selvaraju et al. 2017, arXiv:1610.02391; it has no paper.
     """
     here = AtNode.of(model, x, target, "element_wise_cam", node)
-    map_, scores = here.summed(lambda maps, slopes: positive(slopes * maps))
+    map_, scores = here.summed(added(lambda maps, slopes: positive(slopes * maps)))
     return here.answer(map_, scores)
 
 

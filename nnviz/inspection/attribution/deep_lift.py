@@ -160,13 +160,18 @@ def pooled(before: Before) -> Rule:
 
     def rule(layer: Layer, m: Array, call: Call) -> Array:
         base = before[call.chunk]
-        change, dx = call.y - base.y, call.x - base.x
+        change, dx = difference(call.y, base.y), difference(call.x, base.x)
         (risen,) = both_sides(layer.backward(m * np.maximum(change, 0), call))
         (fallen,) = both_sides(layer.backward(m * np.minimum(change, 0), base))
         (still,) = both_sides(layer.backward(m, call))
         return np.divide(risen + fallen, dx, out=still.copy(), where=dx != 0)
 
     return rule
+
+
+def difference(one: Array, other: Array) -> Array:
+    """one − other, 0 where they are the same, be it infinite: the frame before a maximum is."""
+    return np.subtract(one, other, out=np.zeros_like(one), where=one != other)
 
 
 def averaged(before: Before) -> Rule:

@@ -207,7 +207,7 @@ def _answer(
         scores=book.before[g],
         signed=True,
         error=error,
-        warnings=left_out + degenerate(values, CAUSE),
+        warnings=left_out + degenerate(values, CAUSE, scores=book.before[g]),
         provenance=made,
         boxes=np.concatenate([boxes for boxes, _ in cuts]),
         grid=cuts[0][1],

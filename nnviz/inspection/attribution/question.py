@@ -21,7 +21,7 @@ from ...engine.graph import INPUT
 from ...engine.input import as_array
 from ...engine.layer import Array
 from ...engine.model import Model
-from ...engine.sweep import sweep
+from ...engine.sweep import sweep, swept_chunks
 from ...engine.trace import Trace
 from ...engine.walk import RuleFor
 from ...errors import ArgumentError
@@ -169,6 +169,37 @@ class Question:
         """The same for the pictures themselves."""
         return next(self.walks([self.x], at=at, rule_for=rule_for, seed_of=seed_of))
 
+    def taken(
+        self,
+        take: Callable[[Array, Array], tuple[Array, ...]],
+        *,
+        at: str,
+        rule_for: RuleFor | None = None,
+    ) -> tuple[Array, ...]:
+        """The scores of the pictures themselves, and what `take` makes of the node's outputs and
+        gradients, some pictures at a time: arrays (N, …)."""
+        read = tuple(dict.fromkeys((*self.goal.nodes, at)))
+
+        def run(some: Question) -> list[tuple[Array, ...]]:
+            def goal(rows: slice) -> Goal:
+                return some.goal.take(range(len(some))[rows])
+
+            return swept_chunks(
+                self.model,
+                some.x,
+                lambda outputs, rows: goal(rows).seeds(outputs),
+                lambda outputs, gradients, rows: (
+                    np.array(goal(rows).values(outputs)),
+                    *take(outputs[at], gradients[at]),
+                ),
+                read=read,
+                until=(at,),
+                rule_for=rule_for,
+            )
+
+        made = [chunk for some in self.slices(self._most((at,))) for chunk in run(some)]
+        return tuple(np.concatenate(arrays) for arrays in zip(*made, strict=True))
+
     def contrasts(
         self,
         baselines: Iterable[Array],
@@ -280,6 +311,8 @@ class Question:
         alone = node is not None and self.model.shapes[node][:-1] == (1, 1)
         flat = f"node {node!r} has a single place; try an earlier node" if alone else None
 
+        blank = degenerate(values, cause, scores=scores, flat=flat)
+
         def fit(array: Array | None) -> Array | None:
             with np.errstate(over="ignore"):
                 return None if array is None else array.astype(self.x.dtype, copy=False)
@@ -291,7 +324,7 @@ class Question:
             at_node=fit(at_node),
             gap=fit(gap),
             error=fit(error),
-            warnings=tuple(dict.fromkeys(warnings + degenerate(values, cause, flat=flat) + notes)),
+            warnings=tuple(dict.fromkeys(warnings + blank + notes)),
             provenance=made,
             signed=signed,
         )

@@ -16,8 +16,7 @@ reasons (Adebayo et al. 2018, arXiv:1810.03292): read them beside the plain one.
 from __future__ import annotations
 
 from collections.abc import Mapping
-
-import numpy as np
+from dataclasses import replace
 
 from ...engine.layer import Array, Call, Layer, Rule
 from ...engine.layers.activation import (
@@ -31,7 +30,7 @@ from ...engine.layers.activation import (
 )
 from ...engine.layers.curve import HardSigmoid, Softsign
 from ...engine.layers.function import Function
-from ...engine.layers.rectifier import ReLU
+from ...engine.layers.rectifier import ReLU, positive_part
 from ...engine.model import Model
 from ...engine.walk import ByKind, RuleFor
 from ...errors import listing
@@ -41,13 +40,14 @@ from .checks import choice
 def guided(layer: Layer, dy: Array, call: Call) -> Array | tuple[Array, ...]:
     """dx = dy where x > 0 and dy > 0: the layer's own backward of what is positive, so that a kind
     of ReLU of a user's own (with a ceiling, say) keeps its derivative."""
-    return layer.backward(rectified(layer, dy, call), call)
+    ours = replace(call, mode=replace(call.mode, spare=True))  # what is rectified is written over
+    return layer.backward(rectified(layer, dy, call), ours)
 
 
 def rectified(layer: Layer, dy: Array, call: Call) -> Array:
     """dx = max(dy, 0)."""
     dx = call.mode.new(dy.shape, dy.dtype)
-    call.mode.do(np.maximum, dy, 0, out=dx)
+    positive_part(dy, dx, call.mode)
     return dx
 
 

@@ -8,7 +8,7 @@ let looked;
 const looking = () => looked ??= island("look-data");
 
 /* Words. */
-const short = (v, digits = 3) => String(+v.toPrecision(digits)), number = (v, digits = 8) => short(v, digits).replace(/-/g, "−");
+const number = (v, digits = 8) => String(+v.toPrecision(digits)).replace(/-/g, "−"), short = (v, digits = 3) => number(v, digits);
 const fill = (text, values) => text.replace(/{(\w+)}/g, (_, key) => typeof values[key] !== "number" || Number.isInteger(values[key]) ? values[key] : number(values[key]));
 
 /* An element "tag.class"; of what is inside, plain objects are attributes, and what is false or undefined is left out. */

@@ -13,10 +13,12 @@ so in English: give its work through `in_this_language`.
 from __future__ import annotations
 
 import re
+import string
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
+from numbers import Real
 from typing import Any, ParamSpec, TypeVar
 
 from ...errors import ArgumentError
@@ -30,6 +32,9 @@ HTML_LANG = {"en": "en", "zh": "zh-Hans"}
 
 DIRECTIONS = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
 """Signs that are not seen, and turn or end the turning of what comes after them."""
+
+HYPHEN = re.compile(r"(?<![\w.-])-(?=[.\d])")
+"""What the library, which writes for terminals, has before a number below zero."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -100,7 +105,18 @@ def terms() -> dict[str, str]:
 
 def say(key: str, **values: Any) -> str:
     """The words of `key`, filled in."""
-    return words()[key].format(**values)
+    return _filler.vformat(words()[key], (), values)
+
+
+class _Filler(string.Formatter):
+    """Numbers below zero have a minus, no hyphen."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        filled: str = super().format_field(value, format_spec)
+        return filled.replace("-", "−") if isinstance(value, Real) else filled
+
+
+_filler = _Filler()
 
 
 def heads(key: str) -> list[str]:
@@ -142,6 +158,7 @@ def translated(line: str) -> str:
 
     `map is zero: covering changes nothing` is translated part by part.
     """
+    line = HYPHEN.sub("−", line)
     if language() == "en":
         return line
     whole = _known(line)

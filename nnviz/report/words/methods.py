@@ -74,6 +74,7 @@ EN: dict[str, str] = {
     "edges: a method that is not surely better has shown nothing that one could not guess. "
     "Network destroyed: how alike a map stays when all that was learnt is shuffled, from 0 (not "
     "at all) to 1; from a half on, it shows the picture rather than the network.",
+    "trust.few": "As the pictures are large, the network was destroyed once, for {n} of them.",
     "control.random": "a random map",
     "control.centre": "the centre",
     "control.edges": "the edges",
@@ -139,6 +140,7 @@ ZH: dict[str, str] = {
     "值的 95% 置信区间）。对照是随机图、图片中心和图片边缘：不能确定优于对照的方法，没有显示出任"
     "何猜不到的东西。“破坏网络后”：打乱所有学得的参数后，图还有多相似，从 0（完全不同）到 1；达到"
     "一半或以上的图，显示的就是图片而不是网络。",
+    "trust.few": "这样大的图片计算代价高，因此只对其中 {n} 张、只破坏网络一次。",
     "control.random": "随机图",
     "control.centre": "中心",
     "control.edges": "边缘",

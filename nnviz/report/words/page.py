@@ -31,6 +31,7 @@ EN: dict[str, str] = {
     "limit.sheet": "Shown are the first {filters} of {of} filters, and of what they read the first "
     "{channels} of {all} channels.",
     "block": "Each dot of a map is the mean of {block}×{block} pixels.",
+    "block.map": "Each dot of a tile is the mean of {block}×{block} places.",
     "limit.chosen": "Shown are the channels {which} of {of}.",
     "limit.classes": "Shown are {shown} of {of} classes: those chosen, or those that the pictures "
     "show.",
@@ -91,6 +92,7 @@ ZH: dict[str, str] = {
     "limit.sheet": "显示的是 {of} 个滤波器中的前 {filters} 个，以及它们所读取的 {all} 个通道中的前 "
     "{channels} 个。",
     "block": "图中每个点是 {block}×{block} 像素的平均值。",
+    "block.map": "每格中的一个点是 {block}×{block} 个位置的平均值。",
     "limit.chosen": "显示的是 {of} 个通道中的 {which}。",
     "limit.classes": "显示 {of} 个类别中的 {shown} 个：选定的类别，或图片中出现的类别。",
     "limit.even": "显示 {of} 个中的 {shown} 个，从头到尾均匀选取。",

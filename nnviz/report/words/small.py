@@ -32,6 +32,10 @@ EN: dict[str, str] = {
     "how.trust": "insertion minus deletion; controls; cascading randomization of all layers",
     "how.answers": "the classes of the largest probabilities",
     "warn.nan": "{a} of {b} values are NaN or infinite",
+    "warn.broken": "the network's output for it is NaN or infinite, so that nothing can explain "
+    "it: its weights are broken or too large, or its pictures are not prepared as it wants them",
+    "warn.beyond": "the output is finite, but numbers on the way back go beyond their range; try "
+    "model.astype(np.float64), or another method",
     "warn.zero": "the map is zero everywhere",
     "warn.flat": "the map has the same value everywhere",
     "warn.single": "all of the map lies in a single cell",
@@ -112,6 +116,10 @@ ZH: dict[str, str] = {
     "how.trust": "插入减删除；对照；逐层级联随机化",
     "how.answers": "概率最大的几个类别",
     "warn.nan": "{b} 个值中有 {a} 个是 NaN 或无穷大",
+    "warn.broken": "网络对它的输出是 NaN 或无穷大，因此无法解释：其权重已损坏或过大，"
+    "或图片没有按它要求的方式预处理",
+    "warn.beyond": "输出是有限的，但回传途中的数超出了表示范围；"
+    "请用 model.astype(np.float64) 或换一种方法",
     "warn.zero": "此图处处为零",
     "warn.flat": "此图处处相同",
     "warn.single": "此图只集中在一个格子里",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+
 import numpy as np
 
 from ....engine.layer import Array
@@ -48,9 +50,10 @@ def ssim(one: Array, other: Array, signed: bool = False) -> Array:
     count = sides[0] * sides[1]
 
     def mean(m: Array) -> Array:
-        views = np.lib.stride_tricks.sliding_window_view(m, sides, axis=(1, 2))
-        found: Array = views.mean(axis=(3, 4))
-        return found
+        down, along = (n - side + 1 for n, side in zip(m.shape[1:], sides, strict=True))
+        rows = reduce(np.add, [m[:, k : k + down] for k in range(sides[0])])
+        found: Array = reduce(np.add, [rows[:, :, k : k + along] for k in range(sides[1])])
+        return found / count
 
     more = count / max(1, count - 1)
     mean_a, mean_b = mean(a), mean(b)

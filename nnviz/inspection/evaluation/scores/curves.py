@@ -2,8 +2,8 @@
 
 A map orders the pixels. Taking the first ones away should cost the answer soon, putting them into
 an empty picture should bring it soon; the areas under both curves are the deletion and insertion
-scores. Maps that are compared, the controls among them, are asked about in the same runs, and what
-all of them share (the whole picture and the empty one) is asked once.
+scores. The controls are asked about in the same runs, and what all maps share (the whole picture
+and the empty one) is asked once.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 from ....engine.layer import Array
 from ....engine.model import Model
-from ....engine.rewrite import fold_batch_norm
+from ....engine.rewrite import fold_batch_norm, up_to
 from ...attribution.goal import Goal, as_goal
 from ...attribution.question import Question
 from ...attribution.target import Probability
@@ -28,7 +28,8 @@ BATCH = 256
 class Asker:
     """Asks a network for the target and for the probability, in one run.
 
-    likely: the probability of the class explained; where the target is no class, the target again.
+    model: it ends where they are read; to one node alone it is run the quickest way. likely: the
+    probability of the class explained; where the target is no class, the target again.
     """
 
     model: Model
@@ -41,7 +42,8 @@ class Asker:
         goal, model = question.goal, question.model
         classes = goal.classes(len(question))
         likely = goal if classes is None else as_goal(model, Probability(tuple(classes.tolist())))
-        return cls(fold_batch_norm(model, keep={*goal.nodes, *likely.nodes}), goal, likely)
+        nodes = {*goal.nodes, *likely.nodes}
+        return cls(up_to(fold_batch_norm(model, keep=nodes), *nodes), goal, likely)
 
     def ask(self, points: Array, pictures: Array) -> Array:
         """(2, M): the target and the probability at points (M, …); pictures: (M,), the number of
@@ -50,7 +52,7 @@ class Asker:
         nodes = tuple(dict.fromkeys((*self.goal.nodes, *self.likely.nodes)))
         for start in range(0, len(points), BATCH):
             batch = points[start : start + BATCH]
-            trace = self.model.run(batch, prepared=True, keep=nodes)
+            trace = self.model.run(batch, prepared=True, keep=nodes[1:] and nodes)
             outputs = {node: trace[node].y for node in nodes}
             made_from = pictures[start : start + BATCH].tolist()
             goals = (g.take(made_from) for g in (self.goal, self.likely))
@@ -87,18 +89,28 @@ def steps_of(orders: Array, steps: int) -> Array:
     return gone
 
 
-def curves(asker: Asker, x: Array, fills: Array, maps: Array, orders: Array, steps: int) -> Curves:
+def ends_of(asker: Asker, x: Array, fills: Array) -> Array:
+    """(2, N, 2): the target and the probability for whole pictures and for empty ones, which all
+    curves share."""
+    every = np.arange(len(x))
+    return asker.ask(np.concatenate([x, fills]), np.tile(every, 2)).reshape(2, 2, -1).swapaxes(1, 2)
+
+
+def curves(
+    asker: Asker, x: Array, fills: Array, maps: Array, orders: Array, steps: int, ends: Array
+) -> Curves:
     """All curves, in as few runs as may be.
 
     Every point is run whole. Running again only what a step changes (`rerun_boxes`) does not pay:
     a step's pixels lie all over the picture, see `docs/believe.md`.
 
     x, fills: (N, rows, cols, channels), network input. maps: (M, N, rows, cols); orders: (M, N, P).
+    ends: see `ends_of`.
     """
     m, n = maps.shape[:2]
     deletion, insertion = (np.empty((2, m, n, steps + 1)) for _ in range(2))
     blended = np.empty((m, n))
-    each = 2 + 2 * m * (steps - 1) + m
+    each = 2 * m * (steps - 1) + m
     together = max(1, BATCH // each)
     asked: list[Array] = []
     for start in range(0, n, together):
@@ -107,29 +119,22 @@ def curves(asker: Asker, x: Array, fills: Array, maps: Array, orders: Array, ste
         answers = asker.ask(np.concatenate(points), np.repeat(some, each))
         asked += np.split(answers, len(points), axis=1)
     for i, found in enumerate(asked):
-        ends, inside = found[:, :2], found[:, 2 : each - m]
-        away, coming = inside.reshape(2, 2, m, steps - 1).swapaxes(0, 1)
+        away, coming = found[:, :-m].reshape(2, 2, m, steps - 1).swapaxes(0, 1)
         for curve, first, middle in ((deletion, 0, away), (insertion, 1, coming)):
-            curve[:, :, i, 0] = ends[:, None, first]
+            curve[:, :, i, 0] = ends[:, None, i, first]
             curve[:, :, i, 1:-1] = middle
-            curve[:, :, i, -1] = ends[:, None, 1 - first]
+            curve[:, :, i, -1] = ends[:, None, i, 1 - first]
         blended[:, i] = found[1, -m:]
     return Curves(deletion, insertion, blended)
 
 
 def _points(x: Array, fill: Array, maps: Array, orders: Array, steps: int) -> Array:
-    """What is asked about one picture: itself, the empty one, M (K − 1) with pixels taken away and
-    as many with them put in, and M seen through the maps."""
+    """What is asked about one picture: M (K − 1) with pixels taken away, as many with them put in,
+    and M seen through the maps."""
     gone = steps_of(orders, steps).reshape(len(maps), 1, *x.shape[:2])
     inner = np.arange(1, steps)[:, None, None]
     taken = (gone <= inner).reshape(-1, *x.shape[:2], 1)
-    points = [
-        x[None],
-        fill[None],
-        np.where(taken, fill, x),
-        np.where(taken, x, fill),
-        _blend(x, fill, maps),
-    ]
+    points = [np.where(taken, fill, x), np.where(taken, x, fill), _blend(x, fill, maps)]
     return np.concatenate(points).astype(x.dtype, copy=False)
 
 

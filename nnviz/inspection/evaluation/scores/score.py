@@ -19,7 +19,7 @@ from ...attribution.checks import choice, generator, whole_number
 from ...attribution.question import Question
 from ...results import Attribution, Provenance
 from .controls import CONTROLS
-from .curves import Asker, area, curves, infidelity, squares
+from .curves import Asker, area, curves, ends_of, infidelity, squares
 from .measures import (
     MEASURES,
     against_mask,
@@ -85,14 +85,15 @@ def score(
 class Judge:
     """Pictures, a target and controls, ready for any number of maps; `score` says what each is.
 
-    fills: (N, …), network input. falls: (N, D), of the target under `masks` (D, rows, cols). truth:
-    (N, rows, cols) bool, or None. told: the controls' scores, each (C, N), by name, and `curves`,
-    their curves.
+    fills: (N, …), network input. extremes: see `ends_of`. falls: (N, D), of the target under
+    `squares` (D, rows, cols). truth: (N, rows, cols) bool, or None. told: the controls' scores,
+    each (C, N), by name, and `curves`, their curves.
     """
 
     question: Question
     asker: Asker
     fills: Array
+    extremes: Array
     squares: Array
     falls: Array
     truth: Array | None
@@ -130,10 +131,12 @@ class Judge:
         side = max(1, min(rows, cols) // 4)
         rng = np.random.default_rng((seed, 2))
         covers = np.stack(list(squares((rows, cols), draws, side, rng)))
+        extremes = ends_of(asker, ready, fills)
+        lost = _falls(asker, ready, fills, covers, extremes[0, :, 0])
         made = cls(
-            question, asker, fills, covers, _falls(asker, ready, fills, covers), truth, names, {},
-            (fills, fills), steps, {"steps": steps, "fill": described(fill), "draws": draws},
-            int(seed), model.fingerprint(),
+            question, asker, fills, extremes, covers, lost, truth, names, {}, (fills, fills), steps,
+            {"steps": steps, "fill": described(fill), "draws": draws}, int(seed),
+            model.fingerprint(),
         )  # fmt: skip
         told, both = made.ask(np.stack([CONTROLS[name](ready, seed) for name in names]))
         return replace(made, told=told, curves=both)
@@ -146,7 +149,7 @@ class Judge:
             [order(one[i], np.random.default_rng((*picture_seed(x[i], self.seed), 1)))
              for i in range(len(x))] for one in maps
         ])  # fmt: skip
-        found = curves(self.asker, x, self.fills, maps, orders, self.steps)
+        found = curves(self.asker, x, self.fills, maps, orders, self.steps, self.extremes)
         values = {
             **_from_curves(found.deletion, found.insertion, found.blended),
             "infidelity": np.stack([
@@ -276,11 +279,10 @@ def _from_curves(deletion: Array, insertion: Array, blended: Array) -> dict[str,
     }
 
 
-def _falls(asker: Asker, x: Array, fills: Array, covers: Array) -> Array:
-    """(N, D): by how much the target falls under each square."""
+def _falls(asker: Asker, x: Array, fills: Array, covers: Array, before: Array) -> Array:
+    """(N, D): by how much the target falls from `before` (N,) under each square."""
     found = np.empty((len(x), len(covers)))
     for i in range(len(x)):
-        points = np.concatenate([x[i : i + 1], np.where(covers[..., None], fills[i], x[i])])
-        answers = asker.ask(points, np.full(len(points), i))[0]
-        found[i] = answers[0] - answers[1:]
+        points = np.where(covers[..., None], fills[i], x[i])
+        found[i] = before[i] - asker.ask(points, np.full(len(points), i))[0]
     return found
