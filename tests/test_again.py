@@ -212,6 +212,9 @@ def test_a_flattening_that_something_goes_past():
     join = nv.Add()(nv.Dense(3)(nv.Flatten()(maps)), nv.Dense(3)(nv.Flatten()(x)))
     assert again.flattening(list(enumerate(nv.Model(x, join).nodes))) == 0
     assert again.flattening(list(enumerate(digits().nodes))) == 7
+    pooled = list(enumerate(residual().nodes))
+    assert again.flattening(pooled) == len(pooled) - 2  # what follows reads the pool alone
+    assert again.flattening(pooled[:-2]) == 0
 
 
 def test_the_battery_finds_a_call_that_is_not_noted():

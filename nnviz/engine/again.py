@@ -29,6 +29,7 @@ from .executor import Program, chunk_slices, each, seats, thread_count
 from .folding import Folded, bias_last, is_ours, pooled_first
 from .graph import INPUT, Node
 from .layer import Array, Mode, Shape
+from .layers.pool import GlobalAveragePooling2D
 from .layers.reshape import Flatten
 from .mode import Notes
 from .scratch import Scratch
@@ -145,14 +146,15 @@ def alike(n: int, most: int) -> list[slice]:
 
 
 def flattening(numbered: Numbered) -> int:
-    """How many of the nodes come before a flattening that everything after it goes through; 0 where
-    there is none."""
+    """How many of the nodes come before a flattening, or end with a global pool, that everything
+    after them goes through; 0 where there is none."""
     nodes = [node for _, node in numbered]
-    for i, node in enumerate(nodes):
-        if isinstance(node.layer, Flatten) and i:
+    for i, (last, node) in enumerate(itertools.pairwise(nodes), 1):
+        pooled = isinstance(last.layer, GlobalAveragePooling2D)
+        if pooled or isinstance(node.layer, Flatten):
             before = {node.name for node in nodes[:i]} | {INPUT}
             past = {name for later in nodes[i:] for name in later.inputs} & before
-            return i if past == set(node.inputs) else 0
+            return i if past == ({last.name} if pooled else set(node.inputs)) else 0
     return 0
 
 
