@@ -71,7 +71,8 @@ def test_the_model_stays_as_it_was(backward):
 def test_the_timed_model_gives_the_same_numbers_and_takes_its_laps_once():
     model = ALL["residual"]()
     watch, x = Stopwatch(model), pictures(model, 5)
-    # A prediction folds the normalization into the weights beside it, a layer that is timed does not.
+    # A prediction folds normalizations into the weights beside them, a layer that is timed does
+    # not.
     np.testing.assert_allclose(watch.model.predict(x), model.predict(x), rtol=1e-6)
     laps = watch.take()
     assert {name for name, _ in laps} == {node.name for node in model.nodes}
