@@ -13,6 +13,7 @@ import nnviz as nv
 from nnviz.engine import executor
 from nnviz.engine.executor import each, seats, thread_count, threads
 from nnviz.engine.seats import Seats, processors
+from nnviz.engine.sweep import sweep
 
 
 @pytest.fixture
@@ -114,3 +115,24 @@ def test_prediction_leaves_its_caller_where_it_was():
         model.predict(np.ones((8, 8, 8, 1), np.float32))
         assert os.sched_getaffinity(0) == before
     assert not seats._taken
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the system has no affinities")
+def test_maps_leave_their_caller_where_it_was_and_nothing_else_is_asked_at_a_seat(monkeypatch):
+    model = nv.Sequential([nv.Conv2D(4, 3), nv.Flatten(), nv.Dense(2)], (8, 8, 1))
+    before, seen, seated = os.sched_getaffinity(0), [], []
+    take = Seats._take
+    monkeypatch.setattr(Seats, "_take", lambda *a: seated.append(take(*a)) or seated[-1])
+
+    def asked(outputs):
+        seen.append(os.sched_getaffinity(0))
+        return {name: np.ones_like(y) for name, y in outputs.items()}
+
+    x = np.ones((8, 8, 8, 1), np.float32)
+    with threads(len(before)):
+        for _ in range(3):
+            sweep(model, x, lambda outputs, _: asked(outputs), read=(model.output_name,))
+            assert os.sched_getaffinity(0) == before
+    assert all(mask == before for mask in seen)
+    assert not seats._taken
+    assert len(seated) > 1 or len(before) == 1

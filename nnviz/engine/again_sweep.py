@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 
 import numpy as np
@@ -16,6 +17,8 @@ from .way import Way
 Ask = Callable[[Mapping[str, Array]], Mapping[str, Array]]
 """The seeds of the way back, by node, from the outputs that are read."""
 
+Seat = Callable[[], AbstractContextManager[None]]
+
 
 class NotedSweep(Noted):
     """One chunk there and back.
@@ -24,7 +27,13 @@ class NotedSweep(Noted):
     """
 
     def __init__(
-        self, way: Way, shapes: Mapping[str, Shape], block: int, x: Array, ask: Ask
+        self,
+        way: Way,
+        shapes: Mapping[str, Shape],
+        block: int,
+        x: Array,
+        ask: Ask,
+        seat: Seat = nullcontext,
     ) -> None:
         super().__init__(shapes, x)
         self.way = way
@@ -41,17 +50,20 @@ class NotedSweep(Noted):
         self._held += self._seeds.values()
         self._backward(calls, rest)
 
-    def again(self, x: Array, ask: Ask) -> bool:
+    def again(self, x: Array, ask: Ask, seat: Seat = nullcontext) -> bool:
         """Run on other input of the shape, and back from other seeds; False where they are seeds of
-        other nodes."""
+        other nodes. seat: where the thread stays meanwhile (see `seats`), but not to ask: that may
+        be anybody's."""
         np.copyto(self.given, x)
-        self._before.play()
+        with seat():
+            self._before.play()
         asked = ask(self.outputs)
         if asked.keys() != self._seeds.keys():
             return False
         for name, seed in self._seeds.items():
             np.copyto(seed, asked[name], casting="same_kind")
-        self._after.play()
+        with seat():
+            self._after.play()
         return True
 
     def _forward(self) -> tuple[list[Mapping[str, Call]], Mapping[str, Call]]:

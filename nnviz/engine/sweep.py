@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -18,7 +19,7 @@ import numpy as np
 from ..errors import ArgumentError, listing
 from .again import Again, repeat
 from .again_sweep import NotedSweep
-from .executor import Program, chunk_slices, each, lockstep, shelf
+from .executor import Program, chunk_slices, each, lockstep, seats, shelf, thread_count
 from .graph import INPUT, Node
 from .layer import Array
 from .trace import Gradients, Trace, join
@@ -245,9 +246,10 @@ def _from_notes(
 ) -> list[T]:
     """The chunks, each with the key of its notes, by noted calls."""
     make = partial(NotedSweep, way, model.shapes, again.block)
+    seat = partial(seats.one, thread_count()) if len(chunks) > 1 else nullcontext
 
     def chunk(key: Hashable, rows: slice) -> T:
-        noted = again.run(key, make, x[rows], lambda found: seeds_for(found, rows))
+        noted = again.run(key, make, x[rows], lambda found: seeds_for(found, rows), seat)
         outputs = {name: noted.outputs[name] for name in way.read}
         made = take(outputs, noted.gradients, rows)
         again.back(key, noted)
