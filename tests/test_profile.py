@@ -164,3 +164,27 @@ def test_the_table_says_what_was_measured():
 TABLE = """\
 Microseconds for one picture: medians of 7 runs of 1 picture on 2 threads
 Node (type)           Forward  Backward  Grads    Mult-Adds  GFLOP/s  Share
+===========================================================================
+conv2d_1 (Conv2D)           –       2.0  500.0  251,000,000  2,000.0  75.0%
+conv2d_1/relu (ReLU)      1.0         –      –            –        –  25.0%
+===========================================================================
+All nodes: 503.0; the whole run: 1,000.0, 1,000 pictures a second"""
+
+
+def test_it_is_saved_loaded_and_drawn(tmp_path):
+    model = SEEN["wide"]()
+    got = profile(model, pictures(model, 2), repeats=1)
+    got.save(tmp_path / "profile.npz")
+    again = load_result(tmp_path / "profile.npz")
+    assert again == got
+    drawn = picture(again)
+    assert drawn.dtype == np.uint8
+    assert np.array_equal(drawn, picture(got))
+    assert got._repr_png_().startswith(b"\x89PNG")
+
+
+def test_of_many_nodes_the_slowest_are_drawn():
+    deep = nv.Sequential([Dense(2) for _ in range(MOST + 3)], (2,))
+    got = profile(deep, np.ones((1, 2)), repeats=1, backward=False)
+    few = picture(replace(got, nodes=got.nodes[:MOST]))
+    assert picture(got).shape[0] > few.shape[0]
