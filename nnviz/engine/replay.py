@@ -16,7 +16,7 @@ from .region import Region, Sheet, parts, paste, pasted
 from .scratch import owner
 from .window import POINTWISE
 
-CHUNK = 12 << 20
+CHUNK = 8 << 20
 """The largest step of one batch of copies should take about this much; smaller ones would stay in
 cache but cost more calls than they save, and threads wait for each other at every call."""
 
