@@ -270,6 +270,7 @@ def test_the_curves_title_is_computed(held_out, said):
 
 def test_scores_show_the_drop():
     assert in_steps_of(7.5, 12.34) == "12.3"
+    assert in_steps_of(13.2, -0.7) == "−0.7"
     assert in_steps_of(0.0004, 0.12345678) == "0.12346"
     assert in_steps_of(0.0, 1.25) == "1.2"
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..draw.colour import DIVERGING, REST, SEQUENTIAL, class_colours, coloured, limits
-from ..draw.image import heat, opaque
+from ..draw.image import heat, minus, opaque
 from ..engine.layer import Array
 from ..inspection.attribution import (
     OCCLUSION_GUIDE,
@@ -138,7 +138,7 @@ def strongest(result: Occlusion) -> tuple[int, tuple[float, float], float]:
 def in_steps_of(drop: float, value: float) -> str:
     """A score with so many decimals that a drop of this size can be seen in it."""
     decimals = 1 if drop >= 1 or drop <= 0 else 1 - math.floor(math.log10(drop))
-    return f"{value:.{decimals}f}"
+    return minus(f"{value:.{decimals}f}")
 
 
 def _boxes(result: Occlusion) -> Array:
