@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -102,8 +103,9 @@ def rerun_boxes(
     channels), of which each box shows the part at its own place. source: "input" or a node with
     rows and cols. sample: which picture of the trace. memory: bytes to stay below, besides the
     trace and what is returned.
-    Equal to full recomputation to rounding; see `boxes` for how. The copies are cut into batches by
-    their number and the memory alone, so the bits are the same for any number of threads.
+    Equal to full recomputation to rounding; see `boxes` for how. Which copies are run together
+    depends on their number and the memory alone, so the bits are the same for any
+    number of threads.
     """
     _check(model, trace, {*want, source}, sample, memory)
     boxes = _checked_boxes(boxes, model.shapes[source], source)
@@ -145,19 +147,20 @@ def _kinds(
 
     one: a node's unchanged value."""
 
-    def planned() -> list[tuple[Array, Plan]]:
+    def planned() -> tuple[list[tuple[Array, Plan]], list[bool]]:
         sorts = together(model, source, boxes, want)
-        return [(some, lightened(plan(model, source, boxes[some], want))) for some in sorts]
+        plans = [lightened(plan(model, source, boxes[some], want)) for some in sorts]
+        heavy = [source == INPUT and share(made) >= QUICKER for made in plans]
+        return list(zip(sorts, plans, strict=True)), heavy
 
     # Many pictures, or many fills of one, are covered at the same places.
-    found = Again.of(model).once(("places", source, *want, boxes.tobytes()), planned)
+    found, heavy = Again.of(model).once(("places", source, *want, boxes.tobytes()), planned)
     kinds: list[tuple[Array, Run | Passes]] = []
-    heavy = [some for some, made in found if source == INPUT and share(made) >= QUICKER]
-    if heavy:
-        copies = np.concatenate(heavy)
+    if any(heavy):
+        copies = np.concatenate([some for some, _ in compress(found, heavy)])
         if passes := Passes.of(model, want, one(source), boxes[copies]):
             kinds.append((copies, passes))
-            found = [kind for kind in found if share(kind[1]) < QUICKER]
+            found = list(compress(found, np.logical_not(heavy)))
     base = {name: one(name) for _, made in found[:1] for name in made.reads}
     runs = Run.several([made for _, made in found], base)
     return [*kinds, *((some, run) for (some, _), run in zip(found, runs, strict=True))]
