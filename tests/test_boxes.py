@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from networks import ALL, SEEN, pictures
 
 import nnviz as nv
-from nnviz.engine import rerun
+from nnviz.engine import again_copies, rerun
 from nnviz.engine.boxes import plan
 from nnviz.engine.graph import INPUT, Input
 from nnviz.engine.layer import Layer
@@ -182,20 +182,28 @@ def enlarged(layer, shapes):
 
 @pytest.mark.parametrize(("name", "i"), [e[1:] for e in EXAMPLES], ids=[e[0] for e in EXAMPLES])
 @pytest.mark.parametrize("dtype", TOLERANCE)
-def test_every_layer_agrees(name, i, dtype):
+@pytest.mark.parametrize("noted", [True, False], ids=["noted", "walked"])
+def test_every_layer_agrees(name, i, dtype, noted, monkeypatch):
+    if not noted:
+        monkeypatch.setattr(again_copies, "MOST_BYTES", 0)
     model = drawn(around(name, i), dtype)
     size = model.input.shape[:2]
-    x = pictures(model, 1, dtype)
+    x, other = pictures(model, 2, dtype)[:, None]
     rng = np.random.default_rng(1)
     corners = [
         (0, 0, 1, 2),
         (size[0] - 1, size[1] - 2, size[0], size[1]),
         (0, size[1] - 2, 1, size[1]),
     ]
-    trace = model.run(x, prepared=True)
+    trace, next_ = model.run(x, prepared=True), model.run(other, prepared=True)
     want = [n.name for n in model.nodes]
     for boxes in (np.array(corners), some_boxes(size, rng, 9), np.array([(0, 0, *size)])):
-        agree(rerun_boxes(model, trace, boxes, 0.3, want), full(model, x, boxes, 0.3, want), dtype)
+        first = rerun_boxes(model, trace, boxes, 0.3, want)
+        agree(first, full(model, x, boxes, 0.3, want), dtype)
+        again = rerun_boxes(model, next_, boxes, 0.7, want)
+        agree(again, full(model, other, boxes, 0.7, want), dtype)
+        for name_, values in rerun_boxes(model, trace, boxes, 0.3, want).items():
+            np.testing.assert_array_equal(values, first[name_])
 
 
 def test_layers_with_a_window_are_not_run_on_whole_maps():

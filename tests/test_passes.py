@@ -9,6 +9,7 @@ from test_boxes import agree, drawn, full, one_for_all_threads, some_boxes, stay
 
 import nnviz as nv
 from nnviz.engine import alike, rerun
+from nnviz.engine.again_copies import NotedRun
 from nnviz.engine.boxes import plan
 from nnviz.engine.graph import INPUT, Input
 from nnviz.engine.passes import QUICKER, Passes, share
@@ -56,7 +57,7 @@ def test_large_changes_are_full_passes_with_the_numbers_of_full_passes(monkeypat
 def test_small_changes_are_not(monkeypatch):
     boxes = some_boxes((26, 22), np.random.default_rng(0), 9, (2, 3))
     made, _ = ways(monkeypatch, digits(), boxes, ["preds"])
-    assert made == [Run]
+    assert made == [NotedRun]
 
 
 def test_kinds_of_both_ways_come_back_in_the_order_of_the_boxes(monkeypatch):
@@ -65,14 +66,14 @@ def test_kinds_of_both_ways_come_back_in_the_order_of_the_boxes(monkeypatch):
     boxes = np.concatenate([some_boxes((26, 22), rng, 20, size) for size in ((3, 3), (22, 20))])
     boxes = boxes[rng.permutation(len(boxes))]
     made, got = ways(monkeypatch, model, boxes, ["preds"])
-    assert {Run, Passes} == set(made)
+    assert {NotedRun, Passes} == set(made)
     assert made.count(Passes) == 1
     agree(got, full(model, pictures(model, 1), boxes, 0.5, ["preds"]), np.float32)
 
 
 def test_a_node_as_source_or_layers_that_do_not_repeat_are_left_to_plans(monkeypatch):
     boxes = some_boxes((24, 20), np.random.default_rng(0), 9, (20, 18))
-    assert ways(monkeypatch, digits(), boxes, ["preds"], source="first")[0] == [Run]
+    assert ways(monkeypatch, digits(), boxes, ["preds"], source="first")[0] == [NotedRun]
     monkeypatch.setattr(nv.Dense, "repeats", False)
     assert ways(monkeypatch, digits(), boxes, ["preds"])[0] == [Run]
 

@@ -92,26 +92,50 @@ class Plan:
         return names.union(*(step.node.inputs for step in self.steps))
 
     @property
+    def lying(self) -> dict[str, Region | None]:
+        """Where what is computed of each node lies, None where it is the whole map."""
+        made = {step.node.name: step.moves or step.region for step in self.steps}
+        return {self.source: self.start, **made}
+
+    @property
+    def wholes(self) -> set[str]:
+        """The nodes whose unchanged outputs it needs whole, not cut in parts."""
+        names = {*self.want, *(s.node.name for s in self.steps if s.how == "difference")}
+        return names.union(*(s.node.inputs for s in self.steps if s.how == "whole"))
+
+    @property
+    def front(self) -> int:
+        """How many steps make regions of maps, up to one value that all others go through; 0 where
+        there is no such value."""
+        cut = next((i for i, step in enumerate(self.steps) if step.how != "patches"), 0)
+        made = {self.source, *(step.node.name for step in self.steps[:cut])}
+        past = {*self.want}.union(*(step.node.inputs for step in self.steps[cut:]))
+        return cut if made & past == {self.steps[cut].node.inputs[0]} else 0
+
+    @property
     def numbers(self) -> tuple[int, int]:
-        """How many numbers one copy takes: at the largest step, and in memory at any time.
+        """How many numbers one copy takes: at the largest step, and in memory at any time."""
+        return self.numbers_of(self.steps)
+
+    def numbers_of(self, steps: Sequence[Step]) -> tuple[int, int]:
+        """The same for some of the steps.
 
         A scratch lends what is free again to arrays of the same size alone, so for each size the
         most that are alive at once count.
         """
         start = math.prod(self.start.size) * self.shapes[self.source][-1]
-        largest, passing = 2 * start, 2 * start
-        alive, most, sizes = Counter[int](), Counter[int](), {self.source: 0}
-        for step in self.steps:
-            name, layer = step.node.name, step.node.layer
-            ins, out = self.laid(step), self._makes(step)
+        largest = passing = 2 * start
+        sizes = {self.source: 0, **{step.node.name: self._makes(step) for step in self.steps}}
+        alive, most = Counter[int](), Counter[int]()
+        for step in steps:
+            ins, out = self.laid(step), sizes[step.node.name]
             if step.how == "difference":
-                ins = sizes[step.node.inputs[0]]
-            largest, passing = max(largest, out + ins), max(passing, ins)
-            sizes[name] = out
-            framed = ins if step.how == "whole" and layer.crops else 0
-            alive.update((out, framed))
+                ins = 2 * sizes[step.node.inputs[0]]  # the change, and its rows in order
+            largest = max(largest, out + ins)
+            framed = ins if step.how == "whole" and step.node.layer.crops else 0
+            alive.update((out, ins, framed))
             most |= alive
-            alive.subtract((framed, *(sizes.get(gone, 0) for gone in step.done)))
+            alive.subtract((ins, framed, *(sizes.get(gone, 0) for gone in step.done)))
         return largest, passing + sum(size * count for size, count in most.items())
 
     @property

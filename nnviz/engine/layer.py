@@ -181,7 +181,9 @@ class Layer:
         on, for a layer that grows."""
         raise NotImplementedError(f"{type(self).__name__} has no origin")
 
-    def answer_to(self, change: Array, top: Array, left: Array, size: tuple[int, int]) -> Array:
+    def answer_to(
+        self, change: Array, top: Array, left: Array, size: tuple[int, int], mode: Mode
+    ) -> Array:
         """By how much the output (P, …) of a linear layer moves where the input moves by `change`
         (P, h, w, channels), which begins at (top, left) of a map of this size."""
         raise NotImplementedError(f"{type(self).__name__} has no answer_to")

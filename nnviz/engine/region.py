@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
+from typing import Any
 
 import numpy as np
 
+from .mode import Mode
 from .window import POINTWISE, Box, Size, SlidingWindow, Window
 
 Array = np.ndarray
@@ -161,48 +163,61 @@ def _one_by_one(ask: Callable[[Box, Size], Box], spans: Sequence[Span], size: Si
 
 @dataclass(frozen=True)
 class Sheet:
-    """A map to cut parts from, framed so that none sticks out: made once for all copies."""
+    """A map to cut parts from, framed so that none sticks out: made once for all copies.
 
-    view: Array
-    """(rows, cols, h, w, channels): the part that begins at each place."""
+    map: (rows, cols, channels), contiguous. before: how many rows and cols the frame adds in front.
+    """
+
+    map: Array
     before: Size
 
     @classmethod
     def of(cls, base: Array, region: Region, beside: float) -> Sheet:
         """base: (rows, cols, channels); `beside` stands where there is no map."""
-        return cls.several(base, [region], beside)[0]
+        return cls.several(base, [region], beside)
 
     @classmethod
-    def several(cls, base: Array, regions: Sequence[Region], beside: float) -> list[Sheet]:
-        """Sheets for regions of several sizes, from one frame around the map."""
+    def several(cls, base: Array, regions: Sequence[Region], beside: float) -> Sheet:
+        """One sheet for regions of several sizes."""
         beyond = np.max([region.beyond for region in regions], axis=0)
         if beyond.any():
             base = np.pad(base, (*beyond.tolist(), (0, 0)), constant_values=beside)
-        base, (above, before) = np.ascontiguousarray(base)[None], beyond[:, 0].tolist()
-        return [
-            cls(parts(base, region.size, writeable=False)[0], (above, before)) for region in regions
-        ]
+        above, before = beyond[:, 0].tolist()
+        return cls(np.ascontiguousarray(base), (above, before))
 
-    def cut(self, region: Region) -> Array:
+    def cut(self, region: Region, mode: Mode | None = None) -> Array:
         """(P, *size, channels): each copy's part, a new array."""
-        return self.view[region.top + self.before[0], region.left + self.before[1]]
+        return windows_at(
+            self.map, region.top + self.before[0], region.left + self.before[1], region.size, mode
+        )
 
 
-def parts(maps: Array, size: Size, writeable: bool) -> Array:
-    """(n, rows − h + 1, cols − w + 1, h, w, channels): views of all parts of contiguous maps."""
-    n, rows, cols, channels = maps.shape
-    sn, sr, sc, sch = maps.strides
-    return np.lib.stride_tricks.as_strided(
-        maps,
-        (n, rows - size[0] + 1, cols - size[1] + 1, *size, channels),
-        (sn, sr, sc, sr, sc, sch),
-        writeable=writeable,
-    )
+def windows_at(maps: Array, top: Array, left: Array, size: Size, mode: Mode | None = None) -> Array:
+    """(P, *size, channels): the parts that begin at (top, left) (P,), counted through the rows of
+    all maps (…, rows, cols, channels), contiguous."""
+    cols, channels = maps.shape[-2:]
+    if mode is None or mode.notes is None:
+        return _parts(maps.reshape(1, -1, cols, channels), size)[0][top, left]
+    # The same in memory that stays: slower by a tenth, as it copies cell by cell.
+    down, along = (np.arange(length) for length in size)
+    cells = ((top[:, None] + down) * cols + left[:, None])[:, :, None] + along
+    found = mode.new((*cells.shape, channels), maps.dtype)
+    mode.do(np.take, maps.reshape(-1, channels), cells, axis=0, out=found, mode="clip")
+    return found
 
 
-def paste(onto: Array, there: Region, values: Array, here: Region, *, change: bool = False) -> None:
+def paste(
+    onto: Array,
+    there: Region,
+    values: Array,
+    here: Region,
+    *,
+    change: bool = False,
+    mode: Mode | None = None,
+) -> None:
     """Write each copy's values, which lie at `here`, into its part of the map, which lies at
     `there`; what sticks out of the part is left out. change: they are added to what is there."""
+    do = (mode or Mode()).do
     down, along = here.top - there.top, here.left - there.left
     fits = all(
         by.min() >= 0 and by.max() + length <= room
@@ -210,31 +225,48 @@ def paste(onto: Array, there: Region, values: Array, here: Region, *, change: bo
     )
     ends = np.flatnonzero((np.diff(down) != 0) | (np.diff(along) != 0)) + 1
     few = len(ends) < len(down) / MANY
+    write = _add if change else _put
     if fits and not few:
-        views, at = parts(onto, here.size, writeable=True), (np.arange(len(onto)), down, along)
-        views[at] = values + views[at] if change else values
+        do(write, _parts(onto, here.size), (np.arange(len(onto)), down, along), values, ...)
         return
     for chosen in _runs(ends, len(down)) if few else _alike(down, along):
         row, col = int(down[chosen][0]), int(along[chosen][0])
         rows = _overlap(row, values.shape[1], onto.shape[1])
         cols = _overlap(col, values.shape[2], onto.shape[2])
         if rows is not None and cols is not None:
-            given, part = values[chosen, rows[1], cols[1]], onto[chosen, rows[0], cols[0]]
-            if few:  # both are views
-                np.add(part, given, out=part) if change else np.copyto(part, given)
-            else:
-                onto[chosen, rows[0], cols[0]] = part + given if change else given
+            at, of = (chosen, rows[0], cols[0]), (chosen, rows[1], cols[1])
+            do(write, onto, at, values, of)
 
 
-def pasted(base: Array, values: Array, here: Region, *, change: bool = False) -> Array:
+def pasted(
+    base: Array, values: Array, here: Region, *, change: bool = False, mode: Mode | None = None
+) -> Array:
     """The map (rows, cols, channels) once for each copy, with its values, which lie at `here`."""
     if here.size == here.map_size and not change:
         return values
-    full = np.empty((len(values), *base.shape), values.dtype)
-    full[...] = base
+    mode = mode or Mode()
+    full = mode.new((len(values), *base.shape), values.dtype)
+    mode.do(np.copyto, full, base)
     zeros = np.zeros(len(values), np.int64)
-    paste(full, Region(here.map_size, zeros, zeros, here.map_size), values, here, change=change)
+    whole = Region(here.map_size, zeros, zeros, here.map_size)
+    paste(full, whole, values, here, change=change, mode=mode)
     return full
+
+
+def _put(onto: Array, at: Any, values: Array, of: Any) -> None:
+    onto[at] = values[of]
+
+
+def _add(onto: Array, at: Any, values: Array, of: Any) -> None:
+    onto[at] += values[of]
+
+
+def _parts(maps: Array, size: Size) -> Array:
+    """(n, rows − h + 1, cols − w + 1, h, w, channels): views of all parts of contiguous maps."""
+    n, rows, cols, channels = maps.shape
+    sn, sr, sc, sch = maps.strides
+    shape = (n, rows - size[0] + 1, cols - size[1] + 1, *size, channels)
+    return np.ndarray(shape, maps.dtype, maps, 0, (sn, sr, sc, sr, sc, sch))
 
 
 def _runs(ends: Array, count: int) -> Iterator[slice]:

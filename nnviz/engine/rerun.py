@@ -16,6 +16,7 @@ import numpy as np
 
 from ..errors import ArgumentError
 from .again import Again
+from .again_copies import NotedRun, noted
 from .alike import together
 from .boxes import Plan, plan
 from .executor import Program, each, lockstep, shelf, thread_count, threads
@@ -115,7 +116,7 @@ def rerun_boxes(
     order = np.lexsort((boxes[:, 0], boxes[:, 1]))
     kinds = _kinds(model, source, boxes[order], want, partial(_one, trace, sample=sample))
 
-    def outputs(run: Run | Passes, copies: Array, here: Array) -> dict[str, Array]:
+    def outputs(run: Run | Passes | NotedRun, copies: Array, here: Array) -> dict[str, Array]:
         with shelf.borrow(arena=True, roomy=True) as scratch:
             given = fills[here] if fills.ndim == 4 and len(fills) > 1 else fills
             fresh, old = _filled(base[source], run.start.part(copies), boxes[here], given)
@@ -142,7 +143,7 @@ def rerun_boxes(
 
 def _kinds(
     model: Model, source: str, boxes: Array, want: Sequence[str], one: Callable[[str], Array]
-) -> list[tuple[Array, Run | Passes]]:
+) -> list[tuple[Array, Run | Passes | NotedRun]]:
     """The kinds of copies: the numbers of each kind's, and how their outputs are made.
 
     one: a node's unchanged value."""
@@ -154,8 +155,9 @@ def _kinds(
         return list(zip(sorts, plans, strict=True)), heavy
 
     # Many pictures, or many fills of one, are covered at the same places.
-    found, heavy = Again.of(model).once(("places", source, *want, boxes.tobytes()), planned)
-    kinds: list[tuple[Array, Run | Passes]] = []
+    places = ("places", source, *want, boxes.tobytes())
+    found, heavy = Again.of(model).once(places, planned)
+    kinds: list[tuple[Array, Run | Passes | NotedRun]] = []
     if any(heavy):
         copies = np.concatenate([some for some, _ in compress(found, heavy)])
         if passes := Passes.of(model, want, one(source), boxes[copies]):
@@ -163,12 +165,13 @@ def _kinds(
             found = list(compress(found, np.logical_not(heavy)))
     base = {name: one(name) for _, made in found[:1] for name in made.reads}
     runs = Run.several([made for _, made in found], base)
-    return [*kinds, *((some, run) for (some, _), run in zip(found, runs, strict=True))]
+    several = [(some, run) for (some, _), run in zip(found, runs, strict=True)]
+    return [*kinds, *noted(model, places, several, 1 if kinds or len(several) > 1 else 2)]
 
 
 def _check(model: Model, trace: Trace, names: Collection[str], sample: int, memory: Any) -> None:
     """An error where `rerun_boxes` is asked for what is not there."""
-    if trace.train or not trace.whole:
+    if trace.train or any(node.name not in trace.calls for node in model.nodes):
         raise ArgumentError(
             "rerun_boxes needs a whole trace (keep=None) of a run without mode.train"
         )

@@ -173,8 +173,8 @@ def answer_to(change: Array, weight: Array, *, mode: Mode) -> Array:
     kw, channels, filters = weight.shape[1:]
     form = _least(rows)
     plan = Plan.of(form, (rows + 2, cols + kw - 1), kw, ((0, 0), (0, 0)))
-    kernels = np.empty((form.read, 1, 1, kw * channels, filters), weight.dtype)
-    _transform(form, weight[::-1], out=kernels)
+    kernels = mode.settled((form.read, kw, channels, filters), weight.dtype, _mirror, form, weight)
+    kernels = kernels.reshape(form.read, 1, 1, kw * channels, filters)
     return _scattered(plan, change, kernels, mode)
 
 
@@ -294,6 +294,11 @@ def _transform(form: Form, weight: Array, *, out: Array) -> None:
     """G w: (read, kw, channels, filters)."""
     matrix = form.kernel.astype(weight.dtype)
     np.matmul(matrix, weight.reshape(3, -1), out=out.reshape(form.read, -1))
+
+
+def _mirror(form: Form, weight: Array, *, out: Array) -> None:
+    """G w with rows reversed: (read, kw, channels, filters)."""
+    _transform(form, weight[::-1], out=out)
 
 
 def _turn(form: Form, weight: Array, *, out: Array) -> None:

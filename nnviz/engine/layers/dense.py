@@ -109,23 +109,34 @@ class Dense(Layer):
         weight = {"weight": out}
         return {**weight, "bias": dy.sum(axis=0)} if self.use_bias else weight
 
-    def answer_to(self, change: Array, top: Array, left: Array, size: tuple[int, int]) -> Array:
+    def answer_to(
+        self, change: Array, top: Array, left: Array, size: tuple[int, int], mode: Mode
+    ) -> Array:
         """change · W over the changed rows of W alone: each copy's map rows by themselves, in the
-        order of the map, so that those of all copies that lie at one place meet W together."""
+        order of the map, so that those of all copies that lie at one place meet W together, and
+        neighbours that equally many meet in one call."""
         count, high, wide, channels = change.shape
-        weight = self.param("weight", change.dtype).reshape(*size, channels, self.units)
+        weight = mode.in_order(self.param("weight", change.dtype))
+        cell = channels * weight.strides[0]
+        parts = np.ndarray(  # of W that a row of a region meets, by its place
+            (size[0], size[1] - wide + 1, wide * channels, self.units), weight.dtype, weight, 0,
+            (size[1] * cell, cell, *weight.strides),
+        )  # fmt: skip
         places = ((top[:, None] + np.arange(high)) * size[1] + left[:, None]).ravel()
         order = np.argsort(places, kind="stable")
-        lines = np.take(change.reshape(count * high, -1), order, axis=0)
-        made = np.empty((count * high, self.units), change.dtype)
-        starts = [0, *(np.flatnonzero(np.diff(places[order])) + 1).tolist(), len(order)]
-        for first, stop in itertools.pairwise(starts):
-            row, col = divmod(int(places[order[first]]), size[1])
-            part = weight[row, col : col + wide].reshape(-1, self.units)
-            np.matmul(lines[first:stop], part, out=made[first:stop])
         back = np.empty_like(order)
         back[order] = np.arange(len(order))
-        y: Array = np.take(made, back, axis=0).reshape(count, high, self.units).sum(axis=1)
+        ordered = mode.temp((len(order), wide * channels), change.dtype)
+        made = mode.temp((len(order), self.units), change.dtype)
+        mode.do(np.take, change.reshape(ordered.shape), order, axis=0, out=ordered, mode="clip")
+        for first, stop, row, col, among in _stretches(places[order], size[1]):
+            some = ordered[first:stop].reshape(among, -1, wide * channels)
+            out = made[first:stop].reshape(among, -1, self.units)
+            mode.do(np.matmul, some, parts[row, col : col + among], out=out)
+        shares = mode.temp((count, high, self.units), change.dtype)
+        y = mode.new((count, self.units), change.dtype)
+        mode.do(np.take, made, back.reshape(count, high), axis=0, out=shares, mode="clip")
+        mode.do(np.add.reduce, shares, axis=1, out=y)
         return y
 
     @classmethod
@@ -136,6 +147,17 @@ class Dense(Layer):
             (cls(3, everywhere=True), ((4, 3, 2),)),
             (cls(2, everywhere=True), ((3, 4),)),
         ]
+
+
+def _stretches(places: Array, cols: int) -> Iterator[tuple[int, int, int, int, int]]:
+    """`(first, stop, row, col, neighbours)` of sorted places, each row · cols + col: the stretches
+    of neighbours in a row that come equally often."""
+    starts = np.flatnonzero(np.diff(places, prepend=-1))
+    counts, where = np.diff(starts, append=len(places)), places[starts]
+    ends = (np.diff(where) != 1) | (np.diff(counts) != 0) | (where[1:] % cols == 0)
+    edges = [*starts.tolist(), len(places)]
+    for i, k in itertools.pairwise([0, *(np.flatnonzero(ends) + 1).tolist(), len(where)]):
+        yield edges[i], edges[k], *divmod(int(where[i]), cols), k - i
 
 
 def _parts(weight: Array, x: Array) -> list[list[slice]]:

@@ -247,7 +247,8 @@ class AveragePooling2D(_Pooling):
         mean = super().on_patches(*xs, inside=inside, mode=mode)
         on = None if self.count_include_pad else inside()
         if on is not None:
-            mean /= super().on_patches(on.astype(mean.dtype), inside=inside, mode=mode)
+            share = super().on_patches(on.astype(mean.dtype), inside=inside, mode=Mode())
+            mode.do(np.divide, mean, share, out=mean)
         return mean
 
     def backward(self, dy: Array, call: Call) -> Array:
@@ -351,8 +352,13 @@ class GlobalAveragePooling2D(Layer):
         call.mode.do(np.divide, dy if self.keepdims else dy[:, None, None], rows * cols, out=share)
         return np.broadcast_to(share, call.x.shape)
 
-    def answer_to(self, change: Array, top: Array, left: Array, size: tuple[int, int]) -> Array:
-        return change.sum(axis=(1, 2), keepdims=self.keepdims) / (size[0] * size[1])
+    def answer_to(
+        self, change: Array, top: Array, left: Array, size: tuple[int, int], mode: Mode
+    ) -> Array:
+        y = mode.new((len(change), *self.out_shape(change.shape[1:])), change.dtype)
+        mode.do(np.add.reduce, change, axis=(1, 2), keepdims=self.keepdims, out=y)
+        mode.do(np.divide, y, size[0] * size[1], out=y)
+        return y
 
     @classmethod
     def examples(cls) -> list[tuple[Layer, tuple[Shape, ...]]]:

@@ -145,7 +145,9 @@ class Reduce(Layer):
             slope = REDUCTIONS[self.operation].slope(call.x, kept, axes)
             return np.broadcast_to(dy.reshape(kept.shape) * slope, call.x.shape)
 
-    def answer_to(self, change: Array, top: Array, left: Array, size: tuple[int, int]) -> Array:
+    def answer_to(
+        self, change: Array, top: Array, left: Array, size: tuple[int, int], mode: Mode
+    ) -> Array:
         cells = size[0] * size[1] if self.operation == "mean" else 1
         return change.sum(axis=(1, 2), keepdims=self.keepdims) / cells
 

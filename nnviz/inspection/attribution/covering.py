@@ -14,6 +14,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ import numpy as np
 
 from ...engine.layer import Array
 from ...engine.model import Model
+from ...engine.passes import unchanged
 from ...engine.region import Sheet, ends, hull
 from ...engine.rerun import rerun_boxes
 from ...errors import FileError
@@ -114,27 +117,26 @@ def cover(job: Job, key: dict[str, Any], resume: str | Path | None) -> Ledger:
     key: what the run is about, for the file at `resume` to be held against.
     """
     book = Ledger.new(job) if resume is None else _opened(job, key, Path(resume))
-    batches, at, answer = job.batches(), -1, 0
-    trace: Any = None
+    batches = job.batches()
     with _progress(sum(b[3].stop - b[3].start for b in batches)) as told:
-        for number, (i, repeat, grid, rows, first) in enumerate(batches):
-            if number >= book.done:
-                if at != i:
-                    trace, at = job.model.run(job.x[i : i + 1], prepared=True), i
-                    answer = int(trace.output.argmax())
-                    for g, goal in enumerate(job.goals):
-                        given = {node: trace[node].y for node in goal.nodes}
-                        book.before[g, i] = goal.take([i]).values(given)[0]
-                fill = job.fills[repeat]
-                found = rerun_boxes(
-                    job.model, trace, job.grids[grid][rows], fill[min(i, len(fill) - 1)],
-                    job.nodes, memory=job.memory,
-                )  # fmt: skip
-                _enter(book, job, found, (i, repeat, first), answer)
-                book.done = number + 1
-                if resume is not None:
-                    write_npz(resume, {**book.arrays, "done": book.done, "key": _text(key)})
-            told(rows.stop - rows.start)
+        told(sum(b[3].stop - b[3].start for b in batches[: book.done]))
+        for i, some in groupby(batches[book.done :], itemgetter(0)):
+            with unchanged(job.model, job.x[i : i + 1]) as trace:
+                answer = int(trace.output.argmax())
+                for g, goal in enumerate(job.goals):
+                    given = {node: trace[node].y for node in goal.nodes}
+                    book.before[g, i] = goal.take([i]).values(given)[0]
+                for _, repeat, grid, rows, first in some:
+                    fill = job.fills[repeat]
+                    found = rerun_boxes(
+                        job.model, trace, job.grids[grid][rows], fill[min(i, len(fill) - 1)],
+                        job.nodes, memory=job.memory,
+                    )  # fmt: skip
+                    _enter(book, job, found, (i, repeat, first), answer)
+                    book.done += 1
+                    if resume is not None:
+                        write_npz(resume, {**book.arrays, "done": book.done, "key": _text(key)})
+                    told(rows.stop - rows.start)
     return book
 
 

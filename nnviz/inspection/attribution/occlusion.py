@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from ...engine.executor import aside
 from ...engine.input import as_array
 from ...engine.layer import Array, pair
 from ...engine.model import Model
@@ -164,17 +163,17 @@ def occlusions(
         [boxes for boxes, _ in cuts],
         memory,
     )
-    print_ = aside(model.fingerprint)
     key = {} if resume is None else {
-        "model": print_(), "pictures": digest(ready),
+        "model": model.fingerprint(), "pictures": digest(ready),
         "targets": [named(goal) for goal in goals], "fill": digest(*shown), "memory": memory,
         "patches": digest(*job.grids), "seed": seed,
     }  # fmt: skip
     book = cover(job, key, resume)
+    print_ = model.fingerprint()
     return [
         _answer(
             book, g, cuts, size,
-            Provenance(print_(), "occlusion", target=goal.words, settings=settings,
+            Provenance(print_, "occlusion", target=goal.words, settings=settings,
                        seed=seed if _is(fill, "noise") else None),
         )
         for g, goal in enumerate(goals)
