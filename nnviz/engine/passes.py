@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 WALK = 100
 """What walking over one number costs, in multiply-adds; cutting one out costs `CUT`."""
+SMALL_BYTES = 6 << 20
+"""Larger maps are not held for the next picture: they take long enough for a walk."""
 QUICKER = 0.95
 """From this share of the work on full passes are quicker, or nearly so."""
 
@@ -97,11 +99,12 @@ class Passes:
 
 @contextmanager
 def unchanged(model: Model, x: Array) -> Iterator[Trace]:
-    """What all nodes give for one picture (1, …), the network's input: by noted calls where the
-    model repeats, as lent until the end."""
+    """What all nodes give for one picture (1, …), the network's input: where the model repeats, and
+    its maps are small, by noted calls, and lent until the end."""
     again, names = Again.of(model), tuple(node.name for node in model.nodes)
     make = again.prediction(model, names, x.dtype)
-    if make is None:
+    numbers = sum(math.prod(shape) for shape in model.shapes.values())
+    if make is None or numbers * x.itemsize > SMALL_BYTES:
         yield model.run(x, prepared=True)
         return
     key = prediction_key(names, len(x), x.dtype)
