@@ -116,7 +116,9 @@ class NotedPrediction(Noted):
         super().__init__(shapes, x)
         self._notes, scratch = self.notes(moment), self.scratch()
         mode, values, cut = Mode(notes=self._notes), {INPUT: self.given}, flattening(nodes)
-        cut = 0 if any(node.name in want for _, node in nodes[:cut]) else cut
+        blocks = alike(len(x), block)
+        if len(blocks) == 1 or any(node.name in want for _, node in nodes[:cut]):
+            cut = 0
         walk = partial(
             forward, chunk=0, train=False, draw=Draw(), scratch=scratch, private=True,
             notes=self._notes,
@@ -124,7 +126,7 @@ class NotedPrediction(Noted):
         if cut:
             flat = nodes[cut][1].inputs[0]
             values = {flat: self.room(flat)}
-            for rows in alike(len(x), block):
+            for rows in blocks:
                 calls = ended(walk(nodes[:cut], {INPUT: self.given[rows]}, keep={flat}))
                 mode.do(np.copyto, values[flat][rows], calls[flat].y)
                 scratch.let_go()
