@@ -95,31 +95,29 @@ def test_so_many_at_a_time_as_stay_in_the_cache(monkeypatch, block):
             agree(got, full(model, x, BOXES, 0.5, want), np.float32)
 
 
-def test_what_would_hold_too_much_memory_is_not_noted(monkeypatch):
-    model = digits()
+def kinds(model, boxes, memory=rerun.MEMORY):
     trace = model.run(pictures(model, 1))
-    ways = []
+    return rerun._kinds(
+        model, "input", boxes, ["preds"], lambda name: rerun._one(trace, name, 0), memory
+    )
 
-    def kinds():
-        found = rerun._kinds(
-            model, "input", BOXES, ["preds"], lambda name: rerun._one(trace, name, 0)
-        )
-        ways.append({type(run) for _, run in found})
 
-    kinds()
+def test_what_would_hold_too_much_memory_is_not_noted(monkeypatch):
+    def ways(memory=rerun.MEMORY):
+        return {type(run) for _, run in kinds(digits(), BOXES, memory)}
+
+    assert ways() == {NotedRun}
+    assert ways(memory=again_copies.MOST_BYTES) == {Run}  # notes may fill all of that
     monkeypatch.setattr(again_copies, "MOST_BYTES", 1 << 10)
-    kinds()
-    assert ways == [{NotedRun}, {Run}]
+    assert ways() == {Run}
 
 
 def test_notes_hold_about_what_was_said():
     model, x = digits(), pictures(digits(), 1)
-    trace, boxes = model.run(x), some_boxes((26, 22), np.random.default_rng(3), 300, (4, 4))
-    ((some, made),) = rerun._kinds(
-        model, "input", boxes, ["preds"], lambda name: rerun._one(trace, name, 0)
-    )
+    boxes = some_boxes((26, 22), np.random.default_rng(3), 300, (4, 4))
+    ((some, made),) = kinds(model, boxes)
     said = NotedRun.of(model, made.places, made.run, len(some), 2)[1]
-    rerun_boxes(model, trace, boxes, 0.5, ["preds"])
+    rerun_boxes(model, model.run(x), boxes, 0.5, ["preds"])
     held = sum(one.bytes for notes in Again.of(model)._spare.values() for one in notes)
     assert said / 2 < held < 2 * said
 

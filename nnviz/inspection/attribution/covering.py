@@ -168,20 +168,20 @@ def scores_without(question: Question, x: Array, parts: Array, fill: Array) -> A
     all other pixels stay as they are; all boxes are of one size, so that they go together.
     """
     model, goal = question.model, question.goal
-    trace = model.run(x, prepared=True)
     held = hull(ends(_bounds(parts)), parts.shape)
     at_once, found = max(1, BATCH_BYTES // (math.prod(held.size) * x[0, 0, 0].nbytes)), []
     labels, old, new = (Sheet.of(m, held, 0.0) for m in (parts[..., None], x[0], fill[0]))
-    for first in range(0, len(held.top), at_once):
-        here = slice(first, min(len(held.top), first + at_once))
-        region, numbers = held.part(here), np.arange(here.start, here.stop)
-        inside = labels.cut(region) == numbers[:, None, None, None]
-        values = np.where(inside, new.cut(region), old.cut(region))
-        boxes = np.stack(
-            [region.top, region.left, region.top + held.size[0], region.left + held.size[1]], axis=1
-        )
-        outputs = rerun_boxes(model, trace, boxes, values, goal.nodes)
-        found.append(goal.take([0] * len(boxes)).values(outputs))
+    high, wide = held.size
+    with unchanged(model, x) as trace:
+        for first in range(0, len(held.top), at_once):
+            here = slice(first, min(len(held.top), first + at_once))
+            region, numbers = held.part(here), np.arange(here.start, here.stop)
+            inside = labels.cut(region) == numbers[:, None, None, None]
+            values = np.where(inside, new.cut(region), old.cut(region))
+            top, left = region.top, region.left
+            boxes = np.stack([top, left, top + high, left + wide], axis=1)
+            outputs = rerun_boxes(model, trace, boxes, values, goal.nodes)
+            found.append(goal.take([0] * len(boxes)).values(outputs))
     return np.concatenate(found)
 
 
