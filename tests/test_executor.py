@@ -12,7 +12,7 @@ import weakref
 import networks
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import nnviz as nv
 import nnviz.engine.executor as executor
@@ -194,11 +194,45 @@ def test_blas_is_held_while_a_map_is_made(monkeypatch):
     assert blas_threads() == before
 
 
+def test_blas_is_held_and_let_go_by_whichever_thread_comes_and_goes():
+    """Also where another thread than the first holds it, and the last to go was not the first."""
+    before, found = blas_threads(), []
+    inside, leave = threading.Event(), threading.Event()
+
+    def stays():
+        with executor.one_blas_thread:
+            inside.set()
+            leave.wait(10)
+        found.append(blas_threads())
+
+    for _ in range(2):
+        inside.clear()
+        leave.clear()
+        other = threading.Thread(target=stays)
+        with executor.one_blas_thread:
+            found.append(blas_threads())
+            other.start()
+            assert inside.wait(10)
+        found.append(blas_threads())
+        leave.set()
+        other.join()
+        ones = [1] * len(before)
+        assert found == [ones, ones, before]
+        found.clear()
+    with executor.one_blas_thread:
+        pass
+    with threadpool_limits(1, user_api="blas"):  # the user's own, on this thread or another
+        with executor.one_blas_thread:
+            pass
+        assert blas_threads() == ones
+    assert blas_threads() == before
+
+
 def test_a_blas_that_came_later_is_held_as_well():
     """SciPy's, where it is loaded after the first run."""
     script = (
         "import numpy as np, nnviz as nv\n"
-        "from threadpoolctl import threadpool_info\n"
+        "from threadpoolctl import threadpool_info, threadpool_limits\n"
         "model = nv.Sequential([nv.Dense(3)], (4,))\n"
         "model.predict(np.ones((1, 4)))\n"
         "import scipy.linalg\n"

@@ -90,16 +90,23 @@ class _BlasGuard:
                     self._modules = len(sys.modules)
                     self._libraries = ThreadpoolController().select(user_api="blas").lib_controllers
                 self._before = [library.get_num_threads() for library in self._libraries]
-                for library in self._libraries:
-                    library.set_num_threads(1)
+                self._set([1] * len(self._libraries))
             self._inside += 1
 
     def __exit__(self, *_: object) -> None:
         with self._lock:
             self._inside -= 1
             if self._inside == 0:
-                for library, threads in zip(self._libraries, self._before, strict=True):
-                    library.set_num_threads(threads)
+                self._set(self._before)
+
+    def _set(self, threads: Sequence[int]) -> None:
+        """threadpoolctl (3.8) lets the thread alone that has set OpenBLAS's number set it again;
+        here whoever comes first may not be the last to go, so it is let go each time."""
+        for library, count in zip(self._libraries, threads, strict=True):
+            let_go = getattr(library, "clear_controlling_thread", lambda force: None)
+            let_go(force=True)
+            library.set_num_threads(count)
+            let_go(force=True)
 
 
 @contextmanager
