@@ -44,7 +44,7 @@ before the flattening: hardly more than a usual second-level cache. With half as
 two threads waited for each other's Python a twentieth longer."""
 
 MOST_BYTES = 96 << 20
-"""What is noted for a model holds its memory for the next time; at most about this much."""
+"""What is noted holds its memory for the next time: for all models about this much at most."""
 MOST_KINDS = 32
 """At most so many sizes of chunks and ways through a model are noted."""
 MOST_WORKED = 4
@@ -56,10 +56,12 @@ Numbered = Sequence[tuple[int, Node]]
 class Noted:
     """The run of one chunk as the calls that it is made of, in memory of its own.
 
-    given: the network's input. thread: where it ran last. bytes: how much memory it holds.
+    given: the network's input. thread: where it ran last. bytes: how much memory it holds. is_new:
+    whether it was never laid aside.
     """
 
     thread = bytes = 0
+    is_new = True
 
     def __init__(self, shapes: Mapping[str, Shape], x: Array) -> None:
         self.given, self._shapes = x.copy(), shapes
@@ -173,6 +175,7 @@ class Again:
         self._lock = threading.Lock()
         self._spare: OrderedDict[Hashable, list[Noted]] = OrderedDict()
         self._large: set[Hashable] = set()
+        self._run_last = 0
         self._worked: OrderedDict[Hashable, Any] = OrderedDict()
         self._ways: dict[tuple[str, ...], tuple[Folded, Numbered]] = {}
         self.block = max(1, BLOCK_BYTES // model.sample_bytes)
@@ -182,7 +185,9 @@ class Again:
         """The model's own."""
         again = _kept.get(model)
         if again is None or not again._fits(model):
-            again = _kept[model] = Again(model)
+            again = Again(model)
+            with _models:
+                _kept[model] = again
         return again
 
     def _fits(self, model: Model) -> bool:
@@ -267,7 +272,8 @@ class Again:
         return cast(N, noted)
 
     def back(self, key: Hashable, noted: Noted) -> None:
-        """Lay the notes aside for the next time; the oldest go where they hold too much memory."""
+        """Lay the notes aside for the next time; where they are new, the oldest go that would hold
+        too much memory with them, of the model that was run the longest ago first."""
         with self._lock:
             if noted.bytes > MOST_BYTES // 2:
                 self._large.add(key)
@@ -275,15 +281,35 @@ class Again:
                 return
             self._spare.setdefault(key, []).append(noted)
             self._spare.move_to_end(key)
-            held = sum(n.bytes for spare in self._spare.values() for n in spare)
-            while held > MOST_BYTES or len(self._spare) > MOST_KINDS:
+        self._run_last = next(_runs)
+        if noted.is_new:
+            noted.is_new = False
+            with _models:
+                models = sorted(_kept.values(), key=lambda again: again._run_last)
+            room = MOST_BYTES - sum(again.held() for again in models)
+            for again in models:
+                room += again.let_go(-room)
+
+    def held(self) -> int:
+        """How many bytes its notes hold that are laid aside."""
+        with self._lock:
+            return sum(noted.bytes for spare in self._spare.values() for noted in spare)
+
+    def let_go(self, least: int) -> int:
+        """Let the oldest notes go that hold at least so many bytes, and those that are too many;
+        how many bytes that were."""
+        gone = 0
+        with self._lock:
+            while self._spare and (gone < least or len(self._spare) > MOST_KINDS):
                 oldest = next(iter(self._spare))
-                held -= sum(n.bytes for n in self._spare.pop(oldest))
+                gone += sum(noted.bytes for noted in self._spare.pop(oldest))
+        return gone
 
 
 N = TypeVar("N", bound=Noted)
 T = TypeVar("T")
 _kept: WeakKeyDictionary[Model, Again] = WeakKeyDictionary()
+_models, _runs = threading.Lock(), itertools.count(1)
 
 Make = Callable[[Callable[..., Array], object], NotedPrediction]
 Plan = tuple[list[tuple[Hashable, slice]], Make] | None
