@@ -102,7 +102,7 @@ def test_what_would_hold_too_much_memory_is_not_noted(monkeypatch):
 
     def kinds():
         found = rerun._kinds(
-            model, "input", BOXES, ["preds"], lambda name: rerun._one(trace, name, 0)
+            model, "input", BOXES, ["preds"], lambda name: rerun._one(trace, name, 0), rerun.MEMORY
         )
         ways.append({type(run) for _, run in found})
 
@@ -112,11 +112,20 @@ def test_what_would_hold_too_much_memory_is_not_noted(monkeypatch):
     assert ways == [{NotedRun}, {Run}]
 
 
+@pytest.mark.parametrize("memory", [1 << 16, 1 << 20, 64 << 20])
+def test_who_gives_little_memory_keeps_no_notes(memory):
+    """They would outlive the run, one more for each of its batches."""
+    model, x = digits(), pictures(digits(), 1)
+    trace, boxes = model.run(x), some_boxes((26, 22), np.random.default_rng(3), 300, (4, 4))
+    rerun_boxes(model, trace, boxes, 0.5, ["preds"], memory=memory)
+    assert not Again.of(model)._spare
+
+
 def test_notes_hold_about_what_was_said():
     model, x = digits(), pictures(digits(), 1)
     trace, boxes = model.run(x), some_boxes((26, 22), np.random.default_rng(3), 300, (4, 4))
     ((some, made),) = rerun._kinds(
-        model, "input", boxes, ["preds"], lambda name: rerun._one(trace, name, 0)
+        model, "input", boxes, ["preds"], lambda name: rerun._one(trace, name, 0), rerun.MEMORY
     )
     said = NotedRun.of(model, made.places, made.run, len(some), 2)[1]
     rerun_boxes(model, trace, boxes, 0.5, ["preds"])

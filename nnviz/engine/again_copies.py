@@ -102,9 +102,11 @@ class NotedRun:
 
 
 def noted(
-    model: Model, places: Hashable, kinds: Sequence[tuple[Array, Run]], by: int
+    model: Model, places: Hashable, kinds: Sequence[tuple[Array, Run]], by: int, memory: int
 ) -> list[tuple[Array, Run | NotedRun]]:
-    """The kinds of copies, by noted calls where all of them can be and hold little memory."""
+    """The kinds of copies, by noted calls where all of them can be and hold little memory.
+
+    memory: to stay below with all that is noted for the model, as notes outlive the run."""
     made, held = list[tuple[Array, Run | NotedRun]](), 0
     for k, (some, run) in enumerate(kinds):
         one = NotedRun.of(model, (places, k), run, len(some), by)
@@ -112,4 +114,4 @@ def noted(
             return [*kinds]
         made.append((some, one[0]))
         held += one[1]
-    return made if held <= MOST_BYTES // 2 else [*kinds]
+    return made if held <= min(MOST_BYTES // 2, memory - MOST_BYTES) else [*kinds]

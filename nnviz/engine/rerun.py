@@ -114,7 +114,8 @@ def rerun_boxes(
     fills = _checked_values(values, boxes, base[source])
     # Down the cols: neighbours then read the same cols of a dense layer's weights.
     order = np.lexsort((boxes[:, 0], boxes[:, 1]))
-    kinds = _kinds(model, source, boxes[order], want, partial(_one, trace, sample=sample))
+    one = partial(_one, trace, sample=sample)
+    kinds = _kinds(model, source, boxes[order], want, one, memory)
 
     def outputs(run: Run | Passes | NotedRun, copies: Array, here: Array) -> dict[str, Array]:
         with shelf.borrow(arena=True, roomy=True) as scratch:
@@ -142,11 +143,16 @@ def rerun_boxes(
 
 
 def _kinds(
-    model: Model, source: str, boxes: Array, want: Sequence[str], one: Callable[[str], Array]
+    model: Model,
+    source: str,
+    boxes: Array,
+    want: Sequence[str],
+    one: Callable[[str], Array],
+    memory: int,
 ) -> list[tuple[Array, Run | Passes | NotedRun]]:
     """The kinds of copies: the numbers of each kind's, and how their outputs are made.
 
-    one: a node's unchanged value."""
+    one: a node's unchanged value. memory: see `rerun_boxes`."""
 
     def planned() -> tuple[list[tuple[Array, Plan]], list[bool]]:
         sorts = together(model, source, boxes, want)
@@ -166,7 +172,8 @@ def _kinds(
     base = {name: one(name) for _, made in found[:1] for name in made.reads}
     runs = Run.several([made for _, made in found], base)
     several = [(some, run) for (some, _), run in zip(found, runs, strict=True)]
-    return [*kinds, *noted(model, places, several, 1 if kinds or len(several) > 1 else 2)]
+    by = 1 if kinds or len(several) > 1 else 2
+    return [*kinds, *noted(model, places, several, by, memory)]
 
 
 def _check(model: Model, trace: Trace, names: Collection[str], sample: int, memory: Any) -> None:
