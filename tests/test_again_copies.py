@@ -153,3 +153,29 @@ def test_maps_of_several_pictures_and_fills_are_those_of_each_alone():
         alone = nv.occlusion(digits(), one[None], 1, patch=3, stride=2, fill="noise", repeats=2,
                              seed=4)  # fmt: skip
         np.testing.assert_array_equal(together.values[i], alone.values[0])
+
+
+class Seen(nv.Target):
+    """The first class, keeping every output that it was shown."""
+
+    def __init__(self):
+        self.shown = []
+
+    def node(self, model):
+        return "preds"
+
+    def values(self, y):
+        self.shown.append((y, y.copy()))
+        return y[:, 0]
+
+    def describe(self, model):
+        return "what was seen"
+
+
+def test_what_a_target_is_shown_is_not_overwritten_by_the_next_picture():
+    """The values of the unchanged picture lie in memory that is lent; a target may keep its own."""
+    model, target = digits(), Seen()
+    for x in pictures(model, 2)[:, None]:
+        nv.occlusion(model, x, target, patch=5, stride=4)
+    for y, as_it_was in target.shown:
+        np.testing.assert_array_equal(y, as_it_was)
