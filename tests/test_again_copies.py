@@ -112,6 +112,18 @@ def test_what_would_hold_too_much_memory_is_not_noted(monkeypatch):
     assert ways == [{NotedRun}, {Run}]
 
 
+def test_a_kind_is_another_where_full_passes_no_longer_do_their_share():
+    """Whether a normalization can be folded depends on its numbers, so full passes come and go."""
+    model, x = digits(), pictures(digits(), 1)
+    trace = model.run(x)
+    ((some, made),) = rerun._kinds(
+        model, "input", BOXES, ["preds"], lambda name: rerun._one(trace, name, 0), rerun.MEMORY
+    )
+    alone, beside = (again_copies.noted(model, "here", [(some, made.run)] * n, 1, rerun.MEMORY)
+                     for n in (1, 2))  # fmt: skip
+    assert alone[0][1].places != beside[0][1].places
+
+
 @pytest.mark.parametrize("memory", [1 << 16, 1 << 20, 64 << 20])
 def test_who_gives_little_memory_keeps_no_notes(memory):
     """They would outlive the run, one more for each of its batches."""

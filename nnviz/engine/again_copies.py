@@ -109,7 +109,8 @@ def noted(
     memory: to stay below with all that is noted for the model, as notes outlive the run."""
     made, held = list[tuple[Array, Run | NotedRun]](), 0
     for k, (some, run) in enumerate(kinds):
-        one = NotedRun.of(model, (places, k), run, len(some), by)
+        # How many there are besides: what full passes did before, they may not do now.
+        one = NotedRun.of(model, (places, len(kinds), k), run, len(some), by)
         if one is None:
             return [*kinds]
         made.append((some, one[0]))
