@@ -112,6 +112,25 @@ def test_what_would_hold_too_much_memory_is_not_noted(monkeypatch):
     assert ways() == {Run}
 
 
+def test_a_kind_is_known_by_its_copies():
+    """Whether a normalization can be folded depends on its numbers, so full passes come and go, and
+    with them a kind's number among the others."""
+    ((some, made),) = kinds(digits(), BOXES)
+    parts = [(some, made.run), (some[:-1], made.run)]
+    first, second = again_copies.noted(digits(), "here", parts, 1, rerun.MEMORY)
+    (alone,) = again_copies.noted(digits(), "here", parts[1:], 1, rerun.MEMORY)
+    assert first[1].places != second[1].places == alone[1].places
+
+
+@pytest.mark.parametrize("memory", [1 << 16, 1 << 20, 64 << 20])
+def test_who_gives_little_memory_keeps_no_notes(memory):
+    """They would outlive the run, one more for each of its batches."""
+    model, x = digits(), pictures(digits(), 1)
+    trace, boxes = model.run(x), some_boxes((26, 22), np.random.default_rng(3), 300, (4, 4))
+    rerun_boxes(model, trace, boxes, 0.5, ["preds"], memory=memory)
+    assert not Again.of(model)._spare
+
+
 def test_notes_hold_about_what_was_said():
     model, x = digits(), pictures(digits(), 1)
     boxes = some_boxes((26, 22), np.random.default_rng(3), 300, (4, 4))
@@ -142,3 +161,29 @@ def test_maps_of_several_pictures_and_fills_are_those_of_each_alone():
         alone = nv.occlusion(digits(), one[None], 1, patch=3, stride=2, fill="noise", repeats=2,
                              seed=4)  # fmt: skip
         np.testing.assert_array_equal(together.values[i], alone.values[0])
+
+
+class Seen(nv.Target):
+    """The first class, keeping every output that it was shown."""
+
+    def __init__(self):
+        self.shown = []
+
+    def node(self, model):
+        return "preds"
+
+    def values(self, y):
+        self.shown.append((y, y.copy()))
+        return y[:, 0]
+
+    def describe(self, model):
+        return "what was seen"
+
+
+def test_what_a_target_is_shown_is_not_overwritten_by_the_next_picture():
+    """The values of the unchanged picture lie in memory that is lent; a target may keep its own."""
+    model, target = digits(), Seen()
+    for x in pictures(model, 2)[:, None]:
+        nv.occlusion(model, x, target, patch=5, stride=4)
+    for y, as_it_was in target.shown:
+        np.testing.assert_array_equal(y, as_it_was)

@@ -144,3 +144,22 @@ def test_nothing_between_costs_all():
     x = Input((4, 4, 1))
     model = nv.Model(x, nv.Flatten()(x))
     assert share(plan(model, INPUT, np.array([[0, 0, 2, 2]]), [model.output_name])) == 1.0
+
+
+@pytest.mark.parametrize("patch", [(3, 3), (19, 19)], ids=str)
+def test_what_is_wanted_need_not_read_the_source_and_may_be_the_input(patch):
+    x = Input((20, 20, 2))
+    a, b = (nv.Conv2D(4, 3, padding="same", name=name)(x) for name in "ab")
+    y = nv.Dense(5, name="d")(nv.Flatten()(nv.Add()(a, b)))
+    model = drawn(nv.Model(x, y), np.float32)
+    picture, boxes = pictures(model, 1), some_boxes((20, 20), np.random.default_rng(0), 700, patch)
+    trace = model.run(picture)
+    for want in (["b"], ["b", "d"]):
+        got = rerun_boxes(model, trace, boxes, 0.5, want, source="a")
+        agree(got, full(model, picture, boxes, 0.5, want, "a"), np.float32)
+    for want in ([INPUT], [INPUT, "d"]):
+        changed = rerun_boxes(model, trace, boxes, 0.5, want)[INPUT]
+        for copy, (top, left, bottom, right) in zip(changed, boxes, strict=True):
+            assert (copy[top:bottom, left:right] == 0.5).all()
+            copy[top:bottom, left:right] = picture[0, top:bottom, left:right]
+        np.testing.assert_array_equal(changed, np.broadcast_to(picture, changed.shape))

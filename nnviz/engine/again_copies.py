@@ -104,15 +104,15 @@ class NotedRun:
 def noted(
     model: Model, places: Hashable, kinds: Sequence[tuple[Array, Run]], by: int, memory: int
 ) -> list[tuple[Array, Run | NotedRun]]:
-    """The kinds of copies, by noted calls where all of them can be and hold little.
+    """The kinds of copies, by noted calls where all of them can be and hold little memory.
 
-    by: how many batches each kind has at least. memory: see `rerun_boxes`; notes stay, so there
-    must be room for all that a model may have."""
+    by: how many batches each kind has at least. memory: to stay below with all that is noted, as
+    notes outlive the run."""
     made, held = list[tuple[Array, Run | NotedRun]](), 0
-    for k, (some, run) in enumerate(kinds if memory >= 2 * MOST_BYTES else ()):
-        one = NotedRun.of(model, (places, k), run, len(some), by)
+    for some, run in kinds:
+        one = NotedRun.of(model, (places, some.tobytes()), run, len(some), by)
         if one is None:
-            break
+            return [*kinds]
         made.append((some, one[0]))
         held += one[1]
-    return made if len(made) == len(kinds) and held <= MOST_BYTES // 2 else [*kinds]
+    return made if held <= min(MOST_BYTES // 2, memory - MOST_BYTES) else [*kinds]

@@ -107,6 +107,8 @@ class Plan:
     def front(self) -> int:
         """How many steps make regions of maps, up to one value that all others go through; 0 where
         there is no such value."""
+        if not self.steps:  # nothing wanted reads the source
+            return 0
         cut = next((i for i, step in enumerate(self.steps) if step.how != "patches"), 0)
         made = {self.source, *(step.node.name for step in self.steps[:cut])}
         past = {*self.want}.union(*(step.node.inputs for step in self.steps[cut:]))

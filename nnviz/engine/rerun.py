@@ -152,12 +152,13 @@ def _kinds(
 ) -> list[tuple[Array, Run | Passes | NotedRun]]:
     """The kinds of copies: the numbers of each kind's, and how their outputs are made.
 
-    one: a node's unchanged value."""
+    one: a node's unchanged value. memory: see `rerun_boxes`."""
 
     def planned() -> tuple[list[tuple[Array, Plan]], list[bool]]:
         sorts = together(model, source, boxes, want)
         plans = [lightened(plan(model, source, boxes[some], want)) for some in sorts]
-        heavy = [source == INPUT and share(made) >= QUICKER for made in plans]
+        whole = source == INPUT and INPUT not in want  # full passes give nodes alone
+        heavy = [whole and share(made) >= QUICKER for made in plans]
         return list(zip(sorts, plans, strict=True)), heavy
 
     # Many pictures, or many fills of one, are covered at the same places.

@@ -124,7 +124,7 @@ def cover(job: Job, key: dict[str, Any], resume: str | Path | None) -> Ledger:
             with unchanged(job.model, job.x[i : i + 1]) as trace:
                 answer = int(trace.output.argmax())
                 for g, goal in enumerate(job.goals):
-                    given = {node: trace[node].y for node in goal.nodes}
+                    given = {node: trace[node].y.copy() for node in goal.nodes}  # not lent
                     book.before[g, i] = goal.take([i]).values(given)[0]
                 for _, repeat, grid, rows, first in some:
                     fill = job.fills[repeat]
