@@ -143,8 +143,10 @@ def test_notes_hold_about_what_was_said():
 
 def test_an_unchanged_picture_has_all_values_and_is_lent_again():
     model, (x, other) = digits(), pictures(digits(), 2)[:, None]
+    lent = []
     for one in (x, other, x):
         with unchanged(model, one) as trace:
+            lent.append(trace.input)
             plain = model.run(one, prepared=True)
             agree(
                 {node.name: trace[node.name].y for node in model.nodes},
@@ -152,6 +154,10 @@ def test_an_unchanged_picture_has_all_values_and_is_lent_again():
                 np.float32,
             )
             np.testing.assert_array_equal(trace.input, one)
+    assert lent[0] is lent[1] is lent[2]
+    with unchanged(model, x) as trace, unchanged(model, other) as beside:
+        assert beside.input is not trace.input
+        np.testing.assert_array_equal(trace.input, x)
 
 
 def test_maps_of_several_pictures_and_fills_are_those_of_each_alone():

@@ -232,7 +232,7 @@ def test_a_blas_that_came_later_is_held_as_well():
     """SciPy's, where it is loaded after the first run."""
     script = (
         "import numpy as np, nnviz as nv\n"
-        "from threadpoolctl import threadpool_info, threadpool_limits\n"
+        "from threadpoolctl import threadpool_info\n"
         "model = nv.Sequential([nv.Dense(3)], (4,))\n"
         "model.predict(np.ones((1, 4)))\n"
         "import scipy.linalg\n"

@@ -113,8 +113,9 @@ class Run:
         given = {source: fresh}
         if block is not None and block < len(copies) and (cut := self.plan.front):
             name = steps[cut].node.inputs[0]
-            size = self.plan.lying[name].size  # type: ignore[union-attr]
-            joined = mode.new((len(copies), *size, self.plan.shapes[name][-1]), fresh.dtype)
+            region = self.plan.lying[name]
+            assert region is not None
+            joined = mode.new((len(copies), *region.size, self.plan.shapes[name][-1]), fresh.dtype)
             if mode.scratch is not None:
                 mode.scratch.hold([joined])
             for rows in alike(len(copies), block):

@@ -105,8 +105,7 @@ def rerun_boxes(
     rows and cols. sample: which picture of the trace. memory: bytes to stay below, besides the
     trace and what is returned.
     Equal to full recomputation to rounding; see `boxes` for how. Which copies are run together
-    depends on their number and the memory alone, so the bits are the same for any
-    number of threads.
+    depends on their number and the memory alone, so any number of threads gives the same bits.
     """
     _check(model, trace, {*want, source}, sample, memory)
     boxes = _checked_boxes(boxes, model.shapes[source], source)

@@ -118,8 +118,9 @@ def cover(job: Job, key: dict[str, Any], resume: str | Path | None) -> Ledger:
     """
     book = Ledger.new(job) if resume is None else _opened(job, key, Path(resume))
     batches = job.batches()
-    with _progress(sum(b[3].stop - b[3].start for b in batches)) as told:
-        told(sum(b[3].stop - b[3].start for b in batches[: book.done]))
+    counts = [rows.stop - rows.start for *_, rows, _ in batches]
+    with _progress(sum(counts)) as told:
+        told(sum(counts[: book.done]))
         for i, some in groupby(batches[book.done :], itemgetter(0)):
             with unchanged(job.model, job.x[i : i + 1]) as trace:
                 answer = int(trace.output.argmax())

@@ -163,13 +163,13 @@ def occlusions(
         [boxes for boxes, _ in cuts],
         memory,
     )
+    print_ = model.fingerprint()
     key = {} if resume is None else {
-        "model": model.fingerprint(), "pictures": digest(ready),
+        "model": print_, "pictures": digest(ready),
         "targets": [named(goal) for goal in goals], "fill": digest(*shown), "memory": memory,
         "patches": digest(*job.grids), "seed": seed,
     }  # fmt: skip
     book = cover(job, key, resume)
-    print_ = model.fingerprint()
     return [
         _answer(
             book, g, cuts, size,
