@@ -246,7 +246,7 @@ def test_the_battery_finds_a_call_that_is_not_noted():
         def window(self, i=0):
             return None
 
-    with pytest.raises(nv.NnvizError, match="forward made again by its noted calls"):
+    with pytest.raises(nv.NnvizError, match="forward at prediction made again by its noted calls"):
         check_layer(Hasty(), (4, 3))
 
 

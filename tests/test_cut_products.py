@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nnviz.engine import patches
+from nnviz.engine import patches, tiles
 from nnviz.engine.layer import Mode
 from nnviz.engine.tiles import slab
 
@@ -22,22 +22,22 @@ def test_convolutions_in_parts_are_those_in_one(monkeypatch, channels, small):
         return y, patches.kernel_gradient(x, dy, kernel=(3, 3), pads=pads, **KIND)
 
     whole = both()
-    monkeypatch.setattr(patches, "SMALL", small)
-    monkeypatch.setattr(patches, "LOW", 1)
+    monkeypatch.setattr(tiles, "SMALL", small)
+    monkeypatch.setattr(tiles, "LOW", 1)
     for made, wanted in zip(both(), whole, strict=True):
         np.testing.assert_allclose(made, wanted, rtol=1e-12, atol=1e-12)
 
 
 def test_a_matrix_is_cut_where_its_rows_divide(monkeypatch):
-    monkeypatch.setattr(patches, "SMALL", 10_000)
-    monkeypatch.setattr(patches, "LOW", 10)
+    monkeypatch.setattr(tiles, "SMALL", 10_000)
+    monkeypatch.setattr(tiles, "LOW", 10)
     matrix = np.arange(2 * 300).reshape(2, 300).T
-    parts = patches.cut(matrix, 100)
+    parts = tiles.cut(matrix, 100)
     assert parts.shape == (3, 100, 2)
     np.testing.assert_array_equal(parts.reshape(300, 2), matrix)
     assert np.shares_memory(parts, matrix)
-    assert patches.cut(matrix[:211], 100).shape == (1, 211, 2)  # a prime number of rows
-    assert patches.cut(matrix, 10_000).shape == (1, 300, 2)  # parts would have one row each
+    assert tiles.cut(matrix[:211], 100).shape == (1, 211, 2)  # a prime number of rows
+    assert tiles.cut(matrix, 10_000).shape == (1, 300, 2)  # parts would have one row each
 
 
 def test_the_way_back_to_a_few_channels_is_the_same_in_slabs(monkeypatch):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from nnviz.engine.executor import lockstep, threads
+from nnviz.engine.mode import Mode
 from nnviz.engine.scratch import ScratchShelf
 
 
@@ -91,8 +92,8 @@ def test_only_memory_that_nobody_else_reads_is_written_over():
         assert not scratch.alone(before, [], mark)  # a forward pass's
         assert not scratch.alone(np.ones(3), [], mark)  # the user's
         given = np.ones(3)
-        assert scratch.freed(given) is given
-        assert not np.shares_memory(scratch.freed(own[0]), own)
+        assert scratch.freed(given, Mode().do) is given
+        assert not np.shares_memory(scratch.freed(own[0], Mode().do), own)
         scratch.keep_only([other], mark)
         assert scratch.mark == 2
         assert np.shares_memory(scratch.keep((4, 4), np.float32), own)

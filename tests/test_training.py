@@ -28,7 +28,7 @@ from nnviz.training import (
     fit,
 )
 from nnviz.training.recipes import RECIPES
-from nnviz.training.trainer import train_step
+from nnviz.training.step import train_step
 
 RNG = np.random.default_rng(0)
 X = RNG.random((40, *networks.SHAPE)).astype(np.float32)

@@ -12,7 +12,7 @@ from nnviz.engine.layers import BatchNormalization, Conv2D, Dense, Flatten
 from nnviz.engine.walk import Draw
 from nnviz.training import CategoricalCrossentropy, Optimizer
 from nnviz.training.recipes import RECIPES
-from nnviz.training.step import train_step
+from nnviz.training.step import Steps
 
 BATCH = 128
 
@@ -66,8 +66,8 @@ def stepper(model: nv.Model, optimizer: Optimizer, n: int = BATCH) -> Callable[[
     """One step of training on n pictures, all of them one batch; the next call is the next step."""
     x, labels = pictures(model, n)
     targets = np.eye(model.output_shape[-1], dtype=np.float32)[labels]
-    loss, every = CategoricalCrossentropy(), np.arange(n)
-    return lambda: train_step(model, x, targets, every, loss, optimizer, Draw(0, optimizer.steps))
+    steps, every = Steps(model, CategoricalCrossentropy(), optimizer), np.arange(n)
+    return lambda: steps.step(x, targets, every, Draw(0, optimizer.steps))
 
 
 def exported(model: nv.Model) -> list[np.ndarray]:

@@ -13,13 +13,12 @@ second-level cache; those after it on the whole chunk, so that the weights come 
 from __future__ import annotations
 
 import itertools
-import operator
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -32,6 +31,7 @@ from .layer import Array, Mode, Shape
 from .layers.pool import GlobalAveragePooling2D
 from .layers.reshape import Flatten
 from .mode import Notes
+from .parts import Parts
 from .scratch import Scratch
 from .walk import Draw, forward, leading_to
 
@@ -166,11 +166,7 @@ class Again:
     """What is noted of one model, for the layers and arrays that it had then."""
 
     def __init__(self, model: Model) -> None:
-        self._nodes = list(model.nodes)
-        self._kinds = {type(node.layer) for node in model.nodes}
-        layers = [node.layer for node in model.nodes]
-        self._stores = [store for one in layers for store in (vars(one), one.params, one.buffers)]
-        self._parts = self._now()
+        self._parts = Parts(model)
         self._plans: dict[Hashable, Plan] = {}
         self._lock = threading.Lock()
         self._spare: OrderedDict[Hashable, list[Noted]] = OrderedDict()
@@ -184,28 +180,11 @@ class Again:
     def of(model: Model) -> Again:
         """The model's own."""
         again = _kept.get(model)
-        if again is None or not again._fits(model):
+        if again is None or not again._parts.of(model):
             again = Again(model)
             with _models:
                 _kept[model] = again
         return again
-
-    def _fits(self, model: Model) -> bool:
-        """Whether the model still has the same layers with the same settings and arrays (not: the
-        same numbers), and the layers' classes the same functions."""
-        if len(model.nodes) != len(self._nodes):
-            return False
-        if not all(map(operator.is_, model.nodes, self._nodes)):
-            return False
-        parts = self._now()
-        same = len(parts) == len(self._parts)
-        return same and all(map(operator.is_, parts, self._parts))
-
-    def _now(self) -> list[Any]:
-        """What a run calls and reads."""
-        parts = [work for kind in self._kinds for work in (kind.forward, kind.backward)]
-        parts += itertools.chain.from_iterable(map(dict.values, self._stores))
-        return parts
 
     def plan(self, model: Model, batch: Array) -> Plan | None:
         """How a batch is predicted; None where it has to be walked through anew."""
@@ -259,16 +238,12 @@ class Again:
     def run(self, key: Hashable, make: Callable[..., N], *given: Any) -> N:
         """What is noted under a key, run `again` on what is given, or made of it where there is
         nothing yet or it says that it does not fit; it is lent, until it is given `back`."""
-        thread = threading.get_ident()
         with self._lock:
-            spare = self._spare.get(key, [])
-            # Its memory is still in the cache of the processor where it ran.
-            own = (i for i, noted in enumerate(spare) if noted.thread == thread)
-            noted: Any = spare.pop(next(own, -1)) if spare else None
+            noted: Any = lent(self._spare.get(key, []))
         if noted is None or not noted.again(*given):
             noted = make(*given)
             noted.bytes = noted.size()
-        noted.thread = thread
+        noted.thread = threading.get_ident()
         return cast(N, noted)
 
     def back(self, key: Hashable, noted: Noted) -> None:
@@ -306,6 +281,20 @@ class Again:
         return gone
 
 
+def lent(spare: list[R]) -> R | None:
+    """One of those laid aside, out of their list: one that ran last on this thread, where there is
+    one, as its memory is still in the cache of this processor."""
+    own = (i for i, one in enumerate(spare) if one.thread == threading.get_ident())
+    return spare.pop(next(own, -1)) if spare else None
+
+
+class Ran(Protocol):
+    """What knows on which thread it ran last."""
+
+    thread: int
+
+
+R = TypeVar("R", bound=Ran)
 N = TypeVar("N", bound=Noted)
 T = TypeVar("T")
 _kept: WeakKeyDictionary[Model, Again] = WeakKeyDictionary()

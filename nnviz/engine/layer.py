@@ -50,9 +50,9 @@ class Layer:
     """Whether backward and grads do without `call.y`, so that the next layer may write over it."""
 
     repeats: ClassVar[bool] = False
-    """Whether at prediction, in the dtype of its parameters, forward and backward are for all
-    inputs of one shape the same calls, all made by `mode.do`: on nothing but the inputs, the
-    parameters themselves and memory of `mode`."""
+    """Whether in the dtype of its parameters all that it does is for all inputs of one shape the
+    same calls, all made by `mode.do`: on nothing but the inputs, the parameters themselves, `rng`,
+    `totals` and memory of `mode`. Where it `gathers`, this does not hold for grads."""
 
     saves: ClassVar[bool] = False
     """Whether backward reads nothing of `call.xs` and `call.y` but their shapes where the run was

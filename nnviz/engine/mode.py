@@ -6,7 +6,8 @@ NumPy calls, and keeps a `Call`, from which its backward is computed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import copy
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -17,28 +18,65 @@ if TYPE_CHECKING:
     from .scratch import Scratch
 
 Array = np.ndarray
+How = Callable[[Sequence[Any]], Any]
+"""How the parts of all chunks become their total."""
 
 
 class Notes:
     """The calls of a run, noted so that they can be made again on the same memory (see `again`).
 
     settling: those that read parameters alone. moment: what was asked for when they were made last.
+    meetings: after how many calls the chunks of a batch meet, and what for. generators: those that
+    the calls draw from, each with the place of its node.
     """
 
     def __init__(self, moment: object = None) -> None:
         self.calls: list[Callable[[], Any]] = []
         self.settling: list[Callable[[], Any]] = []
         self.settled: dict[Any, tuple[Any, Array]] = {}
+        self.meetings: list[tuple[int, How, Any, Any]] = []
+        self.generators: list[tuple[np.random.Generator, int]] = []
         self.moment = moment
 
     def play(self, moment: object = None) -> None:
         """All of them, in order; those that settle something not twice for one moment."""
+        self._settle(moment)
+        for call in self.calls:
+            call()
+
+    def _settle(self, moment: object) -> None:
         if moment is None or moment is not self.moment:
             self.moment = moment
             for call in self.settling:
                 call()
-        for call in self.calls:
+
+    def meet(self, how: How, part: Any) -> Generator[tuple[How, Any], Any, Any]:
+        """Give a chunk's part, a tuple of arrays and numbers, and get the total of all parts: in
+        arrays of its own, as the calls that follow will read it there each time."""
+        total = copy.deepcopy((yield how, part))
+        self.meetings.append((len(self.calls), how, part, total))
+        return total
+
+    def program(self) -> Generator[tuple[How, Any], Any, None]:
+        """All of them, in order, with the meetings between them (see `executor`)."""
+        self._settle(None)
+        done = 0
+        for end, how, part, total in self.meetings:
+            for call in self.calls[done:end]:
+                call()
+            _refill(total, (yield how, part))
+            done = end
+        for call in self.calls[done:]:
             call()
+
+
+def _refill(total: Any, fresh: Any) -> None:
+    """The arrays of a total get the numbers of another one."""
+    if isinstance(total, np.ndarray):
+        np.copyto(total, fresh)
+    elif isinstance(total, tuple):
+        for old, new in zip(total, fresh, strict=True):
+            _refill(old, new)
 
 
 @dataclass(frozen=True)

@@ -15,16 +15,13 @@ import numpy as np
 
 from .layer import Mode
 from .lines import add_bias
-from .tiles import SMALL, slab
+from .tiles import Room, cut, slab
 from .window import Pads, Size
 
 Array = np.ndarray
 CACHE_BYTES = 1 << 20
 """How large one block's patch matrix may become: half of a usual second-level cache."""
 
-LOW = 1000
-"""Where a product below `tiles.SMALL` has fewer rows, as with many channels, cutting larger ones
-into such gains nothing; with few it does, up to twice."""
 SHORT = 16
 """Rows of a window with fewer numbers than this are too short to be copied one by one."""
 
@@ -148,17 +145,6 @@ def grouped_weight(weight: Array, groups: int) -> Array:
     """(kh, kw, channels in / groups, out) as (groups, kh·kw·channels in / groups, out / groups)."""
     out = weight.shape[3]
     return weight.reshape(-1, groups, out // groups).transpose(1, 0, 2)
-
-
-def cut(matrix: Array, per_row: int) -> Array:
-    """A matrix (rows, …) as (parts, rows of a part, …), a view: parts so small that their products,
-    of `per_row` multiply-adds a row, are below `SMALL`; one part where that gains nothing."""
-    rows, most = len(matrix), SMALL // per_row
-    parts = -(-rows // most) if most >= LOW else 1
-    parts = next((k for k in range(parts, 2 * parts) if rows % k == 0), 1)
-    down, along = matrix.strides
-    shape, strides = (parts, rows // parts, matrix.shape[1]), (rows // parts * down, down, along)
-    return np.lib.stride_tricks.as_strided(matrix, shape, strides)
 
 
 def correlate(
@@ -370,19 +356,26 @@ def kernel_gradient(
 
     dw[i, j, k, o] = Σ_{n, r, c} x[n, r·s − p + i·d, c·s − p + j·d, k] · dy[n, r, c, o]
     """
-    padded, out = pad(x, pads, 0.0, mode), dy.shape[1:3]
+    padded, out, dy = pad(x, pads, 0.0, mode), dy.shape[1:3], mode.in_order(dy)
     inside, filters = x.shape[3] // groups, dy.shape[3]
-    total = np.zeros((groups, kernel[0] * kernel[1] * inside, filters // groups), dy.dtype)
+    size = (groups, kernel[0] * kernel[1] * inside, filters // groups)
+    total, share, room = mode.temp(size, dy.dtype), mode.temp(size, dy.dtype), Room(mode, dy.dtype)
+    mode.do(np.copyto, total, 0)
     for pictures, rows, matrix in patch_matrices(
         padded, kernel, stride, dilation, out, groups, mode
     ):
         back = grouped(dy[pictures, rows], groups)
         if groups == 1:
             parts = [cut(side, matrix.shape[2] * filters) for side in (matrix[0], back[0])]
-            total += (parts[0].swapaxes(1, 2) @ parts[1]).sum(axis=0)
+            products = room.of((len(parts[0]), *size[1:]))
+            mode.do(np.matmul, parts[0].swapaxes(1, 2), parts[1], out=products)
+            mode.do(np.add.reduce, products, axis=0, out=share[0])
         else:
-            total += matrix.transpose(0, 2, 1) @ back
-    return total.transpose(1, 0, 2).reshape(*kernel, inside, filters)
+            mode.do(np.matmul, matrix.transpose(0, 2, 1), back, out=share)
+        mode.do(np.add, total, share, out=total)
+    made = np.empty((*kernel, inside, filters), dy.dtype)
+    mode.do(np.copyto, made.reshape(size[1], groups, size[2]), total.swapaxes(0, 1))
+    return made
 
 
 def views(

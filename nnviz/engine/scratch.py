@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -104,10 +104,14 @@ class Scratch:
         self._kept[mark:] = [buffer for buffer in later if id(buffer) in alive]
         self._give_back([buffer for buffer in later if id(buffer) not in alive])
 
-    def freed(self, array: Array) -> Array:
-        """The array, as a copy where its memory is lent."""
+    def freed(self, array: Array, do: Callable[..., None]) -> Array:
+        """The array, as a copy where its memory is lent; do: makes the copy (see `Mode.do`)."""
         own = owner(array)
-        return array.copy() if any(own is buffer for buffer in self._kept) else array
+        if not any(own is buffer for buffer in self._kept):
+            return array
+        copied = np.empty_like(array)
+        do(np.copyto, copied, array)
+        return copied
 
     def alone(self, array: Array, others: Iterable[Array], mark: int = 0) -> bool:
         """Whether `keep` gave the memory of this array after the mark, and none of the others lies
@@ -147,15 +151,20 @@ class ScratchShelf:
         self._spare: list[Scratch] = []
         self._lock = threading.Lock()
 
+    def take(self, arena: bool, roomy: bool = False) -> Scratch:
+        """A scratch for good."""
+        with self._lock:
+            scratch = self._spare.pop() if self._spare else Scratch()
+        scratch.arena, scratch.roomy = arena, roomy
+        return scratch
+
     @contextmanager
     def borrow(self, arena: bool, roomy: bool = False) -> Iterator[Scratch]:
         """A scratch for one program; with an arena its `keep` arrays die with the program.
 
         roomy: where none is free that fits, an array may be lent a buffer of up to four times its
             size: for programs of which each needs other sizes."""
-        with self._lock:
-            scratch = self._spare.pop() if self._spare else Scratch()
-        scratch.arena, scratch.roomy = arena, roomy
+        scratch = self.take(arena, roomy)
         try:
             yield scratch
         finally:

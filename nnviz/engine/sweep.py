@@ -23,7 +23,7 @@ from .executor import Program, chunk_slices, each, lockstep, seats, shelf, threa
 from .graph import INPUT, Node
 from .layer import Array
 from .trace import Gradients, Trace, join
-from .walk import Draw, Gather, RuleFor, Sums, backward, forward, live_nodes
+from .walk import Draw, Gather, Rows, RuleFor, Sums, backward, forward, live_nodes
 from .way import Way, way_key
 
 if TYPE_CHECKING:
@@ -65,9 +65,8 @@ def walk_back(
             "a run with keep=None"
         )
 
-    with shelf.borrow(arena=False) as scratch:
-        rows, dtype = len(trace.input), trace.inputs[0].dtype
-        gather = Gather(model.nodes if params else (), model.shapes, rows, dtype, scratch)
+    rows, dtype = len(trace.input), trace.inputs[0].dtype
+    gather = Gather(model.nodes if params else (), model.shapes, rows, dtype)
 
     def program(i: int) -> Program[tuple[dict[str, Array], dict[str, Array]]]:
         with shelf.borrow(arena=False) as scratch:
@@ -82,15 +81,13 @@ def walk_back(
                     params=params,
                     rule_for=rule_for,
                     scratch=scratch,
-                    rows=trace.chunks[i],
-                    gather=gather,
+                    gather=partial(gather.put, Rows(trace.chunks[i])),
                 )
             )
 
     done = lockstep([program(i) for i in range(len(trace.chunks))])
-    learned = Sums()
-    for key, grad in gather.grads(model.homes).items():
-        learned.add(key, grad)
+    with shelf.borrow(arena=False) as scratch:
+        learned = Sums(gather.grads(model.homes, scratch))
     for _, grads in done:
         for key, grad in grads.items():
             learned.add(key, grad)

@@ -21,6 +21,12 @@ Array = np.ndarray
 SMALL = 1_000_000
 """Multiply-adds of one product that the linear algebra library still does without packing its
 factors anew; blocks are cut so that they stay below."""
+LARGE, DENSE, ROWS = 1 << 26, 1 << 13, 40
+"""From `DENSE` channels · filters on, where there are `ROWS` rows, packing is worth its while: there
+products have up to `LARGE` multiply-adds. With 256 channels that is up to three times as quick."""
+LOW = 1000
+"""Where a product below `SMALL` has fewer rows, as with many channels, cutting larger ones into
+such gains nothing; with few it does, up to twice."""
 FEW, DEEP, LITTLE = 32, 32, 1 << 10
 """A product of so few rows, with so long sums, that makes so few numbers, it does without packing a
 factor that lies transposed."""
@@ -32,6 +38,17 @@ def slab(rows: int, inner: int, columns: int) -> int:
         return columns
     most = min(columns, LITTLE // rows, SMALL // (rows * inner))
     return next((k for k in range(most, most // 2, -1) if columns % k == 0), columns)
+
+
+def cut(matrix: Array, per_row: int) -> Array:
+    """A matrix (rows, …) as (parts, rows of a part, …), a view: parts so small that their products,
+    of `per_row` multiply-adds a row, are below `SMALL`; one part where that gains nothing."""
+    rows, most = len(matrix), SMALL // per_row
+    parts = -(-rows // most) if most >= LOW else 1
+    parts = next((k for k in range(parts, 2 * parts) if rows % k == 0), 1)
+    down, along = matrix.strides
+    shape, strides = (parts, rows // parts, matrix.shape[1]), (rows // parts * down, down, along)
+    return np.lib.stride_tricks.as_strided(matrix, shape, strides)
 
 
 class Form(NamedTuple):
@@ -73,6 +90,10 @@ class Plan(NamedTuple):
     left: int
     tiles: int
     length: int
+
+    def rows(self, n: int) -> int:
+        """The rows of one product of n pictures."""
+        return n * self.tiles * self.length // self.kw
 
     @staticmethod
     def of(form: Form, size: Size, kw: int, pads: Pads) -> Plan:
@@ -125,13 +146,15 @@ def blocks(
 ) -> Iterator[tuple[Block, list[Cells]]]:
     """The blocks of n pictures, with cells for what goes into the products and what comes out."""
     row = plan.length * channels[0] * channels[1]
-    units, step = plan.form.units, plan.form.step
-    if (of_picture := plan.tiles * row) <= SMALL:
-        unit = _even(n, SMALL // of_picture)
+    most, units, step = SMALL, plan.form.units, plan.form.step
+    if channels[0] * channels[1] >= DENSE and plan.rows(n) >= ROWS:
+        most, units = LARGE, 1
+    if (of_picture := plan.tiles * row) <= most:
+        unit = _even(n, most // of_picture)
         cuts = _cuts(n, unit, units)
         blocks = [Block(cut, slice(0, plan.tiles), unit * plan.tiles, step) for cut in cuts]
     else:
-        unit = _even(plan.tiles, SMALL // row)
+        unit = _even(plan.tiles, most // row)
         cuts = _cuts(plan.tiles, unit, units)
         blocks = [Block(slice(i, i + 1), cut, unit, step) for i in range(n) for cut in cuts]
     most = max(math.prod(block.rows(plan)) for block in blocks) * plan.kw

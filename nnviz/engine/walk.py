@@ -104,6 +104,18 @@ class Sums:
         return self.arrays.pop(name, None)
 
 
+@dataclass
+class Rows:
+    """A chunk's own of the batch: `now`, as the next one's may be others that makes the same calls
+    again."""
+
+    now: slice
+
+    def lay(self, whole: Array, part: Array) -> None:
+        """Put the chunk's part into the batch's array."""
+        whole[self.now] = part
+
+
 class Gather:
     """What layers that gather left for the end: what went into them and what came back.
 
@@ -117,30 +129,28 @@ class Gather:
         shapes: Mapping[str, Shape],
         n: int,
         dtype: Any,
-        scratch: Scratch,
+        new: Callable[[Shape, Any], Array] = np.empty,
     ) -> None:
         self._nodes = [node for node in nodes if node.layer.gathers and node.layer.trainable]
-        self._scratch = scratch
         self._arrays = {
-            node.name: tuple(
-                scratch.keep((n, *shapes[name]), dtype) for name in (node.inputs[0], node.name)
-            )
+            node.name: tuple(new((n, *shapes[name]), dtype) for name in (node.inputs[0], node.name))
             for node in self._nodes
         }
         self._met: set[str] = set()
 
-    def put(self, node: Node, rows: slice, dy: Array, call: Call) -> bool:
+    def put(self, rows: Rows, node: Node, dy: Array, call: Call) -> bool:
         """Keep a chunk's part, where the node gathers."""
         if node.name not in self._arrays:
             return False
         x, dys = self._arrays[node.name]
-        x[rows], dys[rows] = call.x, dy
+        call.mode.do(rows.lay, x, call.x)
+        call.mode.do(rows.lay, dys, dy)
         self._met.add(node.name)
         return True
 
-    def grads(self, homes: Mapping[str, str]) -> dict[str, Array]:
-        """The gradients, keyed `home/param`, each summed over the batch."""
-        mode = Mode(train=True, scratch=self._scratch)
+    def grads(self, homes: Mapping[str, str], scratch: Scratch) -> dict[str, Array]:
+        """The gradients, keyed `home/param`, each summed over the batch, in memory of `scratch`."""
+        mode = Mode(train=True, scratch=scratch)
 
         def grads(node: Node) -> dict[str, Array]:
             x, dy = self._arrays[node.name]
@@ -189,13 +199,16 @@ def forward(
         # A frozen layer's statistics stand still as well: it runs as at prediction.
         learns = train and (layer.trainable or not layer.buffers)
         rng = draw.generator(place, chunk) if learns and layer.random else None
+        if rng is not None and notes is not None:
+            notes.generators.append((rng, place))
         free, spared = node.name in untied, node.name in spare
         saves = layer.saves and node.name in lean
         mode = Mode(learns, rng, scratch, private, free, saves, spared, notes=notes)
         if learns and layer.couples:
             part = layer.forward_part(*xs, mode=mode)
             scratch.layer_done()
-            mode = replace(mode, totals=(yield layer.forward_total, part))
+            total = yield from _met(layer.forward_total, part, notes)
+            mode = replace(mode, totals=total)
         y, saved = layer.forward(*xs, mode=mode)
         scratch.layer_done()
         values[node.name] = y
@@ -208,6 +221,13 @@ def forward(
             # What is used again at once is still in cache.
             scratch.keep_only([*values.values(), *arrays_of(calls.values())])
     return calls
+
+
+def _met(how: Callable[..., Any], part: Any, notes: Notes | None) -> Program[Any]:
+    """The total of all chunks' parts."""
+    if notes is None:
+        return (yield how, part)
+    return (yield from notes.meet(how, part))
 
 
 def arrays_of(calls: Iterable[Call]) -> Iterator[Any]:
@@ -250,17 +270,17 @@ def backward(
     params: bool,
     rule_for: RuleFor | None,
     scratch: Scratch,
-    rows: slice = slice(None),
-    gather: Gather | None = None,
+    gather: Callable[[Node, Array, Call], bool] | None = None,
     notes: Notes | None = None,
 ) -> Program[tuple[dict[str, Array], dict[str, Array]]]:
     """Walk one chunk's calls from the last node to the first.
 
-    seeds: the gradient of the target for some nodes' outputs. Returns the gradients of the values
-    named in `until` and (with `params`) of the parameters, keyed `home/param`, save those that
-    `gather` has taken; rows: the chunk's own of the batch.
+    seeds: the gradient of the target for some nodes' outputs. gather: see `Gather.put`. Returns
+    the gradients of the values named in `until` and (with `params`) of the parameters that `gather`
+    leaves, keyed `home/param`.
     """
-    sums, wanted, learned = Sums(seeds, scratch.keep, Mode(notes=notes)), dict[str, Array](), Sums()
+    mode, wanted = Mode(notes=notes), dict[str, Array]()
+    sums, learned = Sums(seeds, scratch.keep, mode), Sums(mode=mode)
     ours = _Ours(scratch, sums.arrays, wanted)
     for node in reversed(nodes):
         if (got := sums.pop(node.name)) is None:
@@ -278,17 +298,18 @@ def backward(
             part = layer.backward_part(got, call)
             scratch.layer_done()
             call = _for(call, scratch, spare, part, notes)
-        learns = needs_grads and not (gather and gather.put(node, rows, got, call))
+        learns = needs_grads and not (gather and gather(node, got, call))
         together = learns and needs_dx and rule_for is None and not couples
         if learns:
             dx, found = layer.gradients(got, call) if together else (None, layer.grads(got, call))
             scratch.layer_done()
             for key, grad in found.items():
-                learned.add(f"{homes[node.name]}/{key}", scratch.freed(grad))
+                learned.add(f"{homes[node.name]}/{key}", scratch.freed(grad, mode.do))
         if not needs_dx:
             continue
         if couples:
-            call = _for(call, scratch, spare, (yield layer.backward_total, part), notes)
+            part = yield from _met(layer.backward_total, part, notes)
+            call = _for(call, scratch, spare, part, notes)
         if not together:
             dx = _rule(node, rule_for)(layer, got, call)
         scratch.layer_done()

@@ -32,7 +32,7 @@ import numpy as np
 
 from .layer import Mode
 from .lines import line
-from .tiles import Block, Cells, Form, Plan, Room, blocks
+from .tiles import ROWS, Block, Cells, Form, Plan, Room, blocks
 from .window import Pads, Size
 
 Array = np.ndarray
@@ -40,8 +40,8 @@ CHANNELS = 8
 """With fewer channels on either side the transforms cost more than they save."""
 
 WIDE = 1 << 14
-"""With more channels · filters than this a single row of tiles is beyond `SMALL`, and products of a
-few rows each are slow: 256 channels on 10×10 patches took 1.7 times as long as patch matrices."""
+"""With more channels · filters than this products of a few rows are slow: 256 channels on a single
+10×10 patch took 1.7 times as long as patch matrices."""
 
 WORTH = 0.75
 """Tiles that stick out and gaps cost: the products must be below this share of the plain ones."""
@@ -119,9 +119,10 @@ def suits(
     dilation: Size,
     groups: int,
     size: Size,
+    n: int = 1,
     form: Form = FOUR,
 ) -> bool:
-    """Whether a convolution of this kind, of pictures of this size, is quicker in this way.
+    """Whether a convolution of this kind, of n pictures of this size, is quicker in this way.
 
     weight: the shape (kh, kw, channels, filters). Depends on the shapes alone.
     """
@@ -130,8 +131,8 @@ def suits(
         return False
     plan = Plan.of(form, size, kw, pads)
     products, plain = form.read * plan.tiles * plan.length, 3 * plan.out[0] * plan.out[1]
-    fits = min(channels, filters) >= CHANNELS and channels * filters <= WIDE
-    return fits and products <= WORTH * plain
+    fits = channels * filters <= WIDE or plan.rows(n) >= ROWS
+    return fits and min(channels, filters) >= CHANNELS and products <= WORTH * plain
 
 
 def correlate(
@@ -264,9 +265,11 @@ class _ToKernels:
     """The way to the gradient of the kernels (3, kw, channels, filters)."""
 
     def __init__(self, plan: Plan, x: Array, filters: int, mode: Mode) -> None:
-        self.plan, self.x = plan, np.ascontiguousarray(x)
+        self.plan, self.x, self.do = plan, mode.in_order(x), mode.do
         self.shape = (3, plan.kw, x.shape[3], filters)
-        self.total = np.zeros((FOUR.read, plan.kw * x.shape[3], filters), x.dtype)
+        size = (FOUR.read, plan.kw * x.shape[3], filters)
+        self.total, self.share = (mode.temp(size, x.dtype) for _ in range(2))
+        self.do(np.copyto, self.total, 0)
         self.room = Room(mode, x.dtype)
 
     def add(self, block: Block, back: Cells, given: Cells) -> None:
@@ -275,12 +278,16 @@ class _ToKernels:
         given.lay(FOUR.input, block.strips(self.x, plan.top, FOUR.read), plan.left, plan.size[1])
         windows, places = given.windows(plan.gap).swapaxes(3, 4), back.places()
         products = self.room.of((*windows.shape[:4], places.shape[4]))
-        self.total += np.matmul(windows, places, out=products).sum(axis=(1, 2))
+        self.do(np.matmul, windows, places, out=products)
+        self.do(np.add.reduce, products, axis=(1, 2), out=self.share)
+        self.do(np.add, self.total, self.share, out=self.total)
 
     def gradient(self) -> Array:
         """The gradient, from that of the six products."""
-        flat = FOUR.kernel.T.astype(self.total.dtype) @ self.total.reshape(FOUR.read, -1)
-        return flat.reshape(self.shape)
+        made, matrix = np.empty(self.shape, self.total.dtype), FOUR.kernel.T
+        total = self.total.reshape(FOUR.read, -1)
+        self.do(np.matmul, matrix.astype(total.dtype), total, out=made.reshape(3, -1))
+        return made
 
 
 def _turned(weight: Array, mode: Mode) -> Array:

@@ -20,7 +20,7 @@ import numpy as np
 
 from ..engine.layer import Array, Call, Layer, Shape
 from ..engine.mode import Notes
-from ..engine.scratch import Scratch
+from ..engine.scratch import Scratch, ScratchShelf
 from ..errors import ArgumentError
 from .gradients import check_gradients
 from .subject import SAMPLES, Subject, backward, kind, said
@@ -159,23 +159,33 @@ def check_private(s: Subject) -> None:
 
 def check_repeats(s: Subject) -> None:
     """A layer that `repeats` gives the right numbers when its noted calls are made again, for other
-    inputs, gradients and parameters in the same memory."""
-    if not s.layer.repeats:
-        return
-    layer = s.layer.with_params(**{name: p.copy() for name, p in s.layer.params.items()})
-    xs, dy, notes, scratch = tuple(x.copy() for x in s.xs), s.dy.copy(), Notes(), Scratch()
-    scratch.arena = True
-    call = s.run(layer=layer, xs=xs, notes=notes, scratch=scratch)
-    scratch.layer_done()
-    noting = replace(call, mode=replace(call.mode, notes=notes, scratch=scratch))
-    dxs = backward(layer, dy, noting) if layer.differentiable else ()
-    for array in (*xs, dy, *layer.params.values()):
-        array[...] = np.flip(array) * 0.9
-    notes.play()
-    wanted = s.run(layer=layer, xs=xs)
-    hint = "made again by its noted calls (does all go through mode.do?)"
-    _same(s, [call.y], [wanted.y], f"forward {hint}")
-    _same(s, dxs, backward(layer, dy, wanted) if dxs else (), f"backward {hint}")
+    inputs, gradients and parameters in the same memory, and in training for other draws."""
+    for train in (False, True) if s.layer.repeats else ():
+        layer = s.layer.with_params(**{name: p.copy() for name, p in s.layer.params.items()})
+        xs, dy, notes, scratch = (
+            tuple(x.copy() for x in s.xs),
+            s.dy.copy(),
+            Notes(),
+            ScratchShelf().take(arena=True),
+        )
+        rng, other = (np.random.Generator(np.random.SFC64(seed)) for seed in (0, 1))
+        call = s.run(train=train, layer=layer, xs=xs, notes=notes, scratch=scratch, rng=rng)
+        scratch.layer_done()
+        noting = replace(call, mode=replace(call.mode, notes=notes, scratch=scratch))
+        learns = train and not layer.gathers
+        grads = layer.grads(dy, noting) if learns else {}
+        dxs = backward(layer, dy, noting) if layer.differentiable else ()
+        for array in (*xs, dy, *layer.params.values()):
+            array[...] = np.flip(array) * 0.9
+        rng.bit_generator.state = other.bit_generator.state
+        notes.play()
+        wanted = s.run(train=train, layer=layer, xs=xs, rng=other)
+        hint = f"{said(train)} made again by its noted calls (does all go through mode.do?)"
+        _same(s, [call.y], [wanted.y], f"forward {hint}")
+        _same(s, grads, layer.grads(dy, wanted) if learns else {}, f"grads {hint}")
+        _same(s, dxs, backward(layer, dy, wanted) if dxs else (), f"backward {hint}")
+        if train:
+            _same(s, layer.new_buffers([call]), layer.new_buffers([wanted]), f"new_buffers {hint}")
 
 
 def check_saves(s: Subject) -> None:

@@ -75,12 +75,14 @@ class Subject:
         train: bool = False,
         layer: Layer | None = None,
         xs: tuple[Array, ...] = (),
+        rng: np.random.Generator | None = None,
         **mode: Any,
     ) -> Call:
-        """One forward, as the call that backward reads. Training draws the same numbers always."""
+        """One forward, as the call that backward reads. Training draws the same numbers always,
+        where nothing else is given to draw from."""
         layer, xs = layer or self.layer, xs or self.xs
-        rng = np.random.default_rng(self.seed) if train and layer.random else None
-        got = layer.forward(*xs, mode=Mode(train=train, rng=rng, **mode))
+        draws = (rng or np.random.default_rng(self.seed)) if train and layer.random else None
+        got = layer.forward(*xs, mode=Mode(train=train, rng=draws, **mode))
         if not (isinstance(got, tuple) and len(got) == 2 and isinstance(got[0], np.ndarray)):
             self.fail(
                 f"forward must return (y, saved), an array and what backward needs; got {kind(got)}"

@@ -8,17 +8,24 @@ and the optimizer makes one step.
 from __future__ import annotations
 
 import math
+import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
+from ..engine.again import lent, repeat
 from ..engine.executor import Program, chunk_slices, lockstep, one_blas_thread, shelf
 from ..engine.folding import pooled_first
 from ..engine.graph import INPUT
 from ..engine.layer import Array, Call, Layer
+from ..engine.mode import Notes
 from ..engine.model import Model
-from ..engine.walk import Draw, Gather, Sums, backward, forward, live_nodes
+from ..engine.parts import Parts
+from ..engine.scratch import Scratch
+from ..engine.walk import Draw, Gather, Rows, Sums, backward, forward, live_nodes
 from .augment import Augmentation, augmented
 from .losses import Loss
 from .optimizers import Optimizer
@@ -59,56 +66,209 @@ def train_step(
     draw: Draw,
     augment: Augmentation | None = None,
 ) -> tuple[float, int]:
-    """One step on the pictures numbered `batch`; the batch's summed loss and its right answers.
+    """One step by itself; see `Steps`."""
+    return Steps(model, loss, optimizer).step(x, targets, batch, draw, augment)
 
-    Where the loss or a gradient is not finite, nothing is changed."""
-    end, values, gradient = meeting(model, loss)
-    numbered = pooled_first(list(enumerate(model.nodes[: model.place(end) + 1])), {end})
-    nodes = [node for _, node in numbered]
-    live = live_nodes(nodes, (), params=True)
-    chunks = chunk_slices(len(batch), model.sample_bytes)
 
-    def program(i: int) -> Program[tuple[float, int, dict[str, Array]]]:
-        given, t = x[batch[chunks[i]]], targets[batch[chunks[i]]]
-        if augment is not None:  # its stream is that of one more node after the last
-            given = augmented(augment, given, draw.generator(len(model.nodes), i))
-        with shelf.borrow(arena=True) as scratch:
-            start = {INPUT: model.input.prepare(given)}
-            calls = yield from forward(
-                numbered, start, chunk=i, train=True, draw=draw, scratch=scratch, private=True
+class Steps:
+    """The steps of one training.
+
+    Steps on batches of one size make the same calls on other numbers: from the second in a row on
+    they are noted, and then made again (see `engine.again`), as long as the model is made of the
+    same parts. They hold the memory of one step.
+    """
+
+    def __init__(self, model: Model, loss: Loss, optimizer: Optimizer) -> None:
+        self.model, self.loss, self.optimizer = model, loss, optimizer
+        self._parts: Parts | None = None
+        self._last: Kind | None = None
+        self._noted: tuple[Kind, _Batch] | None = None
+
+    def step(
+        self,
+        x: Array,
+        targets: Array,
+        batch: Array,
+        draw: Draw,
+        augment: Augmentation | None = None,
+    ) -> tuple[float, int]:
+        """One step on the pictures numbered `batch`; the batch's summed loss and its right answers.
+
+        Where the loss or a gradient is not finite, nothing is changed."""
+        model = self.model
+        before = [(node.layer, dict(node.layer.buffers)) for node in model.nodes]
+        # What overflows shows in the loss and the gradients, which are checked.
+        quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
+        with quiet, one_blas_thread, shelf.borrow(arena=True) as shared:
+            kind = len(batch), x.dtype, targets.dtype
+            whole = self._batch(kind, shared)
+
+            def program(i: int) -> Program[Learned]:
+                some = batch[whole.chunks[i]]
+                given = x[some]
+                if augment is not None:  # its stream is that of one more node after the last
+                    given = augmented(augment, given, draw.generator(len(model.nodes), i))
+                return (
+                    yield from whole.program(i, model.input.prepare(given), targets[some], draw)
+                )
+
+            done = lockstep([program(i) for i in range(len(whole.chunks))])
+            if whole.noted:
+                self._noted = kind, whole
+            total = sum(part.loss for part in done)
+            grads = _added(
+                [*(part.grads for part in done), whole.gather.grads(model.homes, shared)]
             )
-            yield from _follow(model, calls)
-            y = calls[end].y.reshape(t.shape)
-            dy = (gradient(y, t) / y.dtype.type(len(batch))).reshape(calls[end].y.shape)
-            _, grads = yield from backward(
-                nodes,
-                calls,
-                {end: dy},
-                until=(),
-                live=live,
-                homes=model.homes,
-                params=True,
-                rule_for=None,
-                scratch=scratch,
-                rows=chunks[i],
-                gather=gather,
-            )
-            return float(values(y, t).sum(dtype=np.float64)), right_answers(y, t), grads
+            fine = math.isfinite(total) and all(map(finite, grads.values()))
+            if fine:
+                self.optimizer.apply(model.parameters(), grads)
+        if not fine:
+            _put_back(before)
+        return (total if fine else math.nan), sum(part.right for part in done)
 
-    before = [(node.layer, dict(node.layer.buffers)) for node in model.nodes]
-    # What overflows shows in the loss and the gradients, which are checked.
-    quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
-    with quiet, one_blas_thread, shelf.borrow(arena=True) as shared:
-        gather = Gather(nodes, model.shapes, len(batch), targets.dtype, shared)
-        done = lockstep([program(i) for i in range(len(chunks))])
-        total = sum(part for part, _, _ in done)
-        grads = _added([*(part for _, _, part in done), gather.grads(model.homes)])
-        fine = math.isfinite(total) and all(map(finite, grads.values()))
-        if fine:
-            optimizer.apply(model.parameters(), grads)
-    if not fine:
-        _put_back(before)
-    return (total if fine else math.nan), sum(right for _, right, _ in done)
+    def _batch(self, kind: Kind, scratch: Scratch) -> _Batch:
+        """What runs a batch of this kind; the second in a row notes its calls."""
+        if self._parts is None or not self._parts.of(self.model):
+            self._parts, self._last = Parts(self.model, learning=True), None
+            self._noted = None
+        if self._noted is not None and self._noted[0] == kind:
+            return self._noted[1]
+        again, self._last = kind == self._last, kind
+        size, _, dtype = kind
+        made = _Batch(self.model, self.loss, size, dtype, scratch)
+        if not (again and repeat(made.numbered, dtype)):
+            return made
+        self._noted = None  # its memory is free before the next one's is taken
+        return _Batch(self.model, self.loss, size, dtype)
+
+
+Kind = tuple[int, np.dtype, np.dtype]
+"""How many pictures, their dtype, and that of the targets, which is the network's."""
+
+
+class _Batch:
+    """A batch of n samples on its way there and back, chunk by chunk.
+
+    scratch: memory for this step alone; None notes the calls, in memory of its own.
+    """
+
+    def __init__(
+        self, model: Model, loss: Loss, n: int, dtype: np.dtype, scratch: Scratch | None = None
+    ) -> None:
+        self.model, self.n, self.noted = model, n, scratch is None
+        self.end = meeting(model, loss)
+        every = list(enumerate(model.nodes[: model.place(self.end.node) + 1]))
+        self.numbered = pooled_first(every, {self.end.node})
+        self.nodes = [node for _, node in self.numbered]
+        self.live = live_nodes(self.nodes, (), params=True)
+        self.chunks = chunk_slices(n, model.sample_bytes)
+        self.gather = Gather(
+            self.nodes, model.shapes, n, dtype, scratch.keep if scratch else np.empty
+        )
+        self._spare: dict[int, list[_Noted]] = defaultdict(list)
+        self._lock = threading.Lock()
+
+    def program(self, i: int, x: Array, t: Array, draw: Draw) -> Program[Learned]:
+        """Chunk i there and back; x, t: its input and its targets. Where calls are noted, chunks of
+        one size that run one after the other take the same memory."""
+        rows = self.chunks[i]
+        if not self.noted:
+            with shelf.borrow(arena=True) as scratch:
+                _, made = yield from self.walk(i, x, t, draw, scratch, Rows(rows))
+                return self._learned(made, t)
+        with self._lock:
+            noted = lent(self._spare[len(x)]) or _Noted(self)
+        made = yield from noted.program(i, x, t, draw)
+        learned = self._learned(made, t)
+        noted.thread = threading.get_ident()
+        with self._lock:
+            self._spare[len(x)].append(noted)
+        return learned
+
+    def seed(self, y: Array, t: Array) -> Array:
+        """The gradient of the batch's mean loss for some outputs, by their targets."""
+        gradient = self.end.gradient(y.reshape(t.shape), t) / y.dtype.type(self.n)
+        return gradient.reshape(y.shape)
+
+    def walk(
+        self,
+        i: int,
+        x: Array,
+        t: Array,
+        draw: Draw,
+        scratch: Scratch,
+        rows: Rows,
+        notes: tuple[Notes, Notes] | tuple[None, None] = (None, None),
+    ) -> Program[tuple[Mapping[str, Call], Made]]:
+        """Forward, the loss and back."""
+        end = self.end.node
+        calls = yield from forward(
+            self.numbered, {INPUT: x}, chunk=i, train=True, draw=draw, scratch=scratch,
+            private=True, notes=notes[0],
+        )  # fmt: skip
+        yield from _follow(self.model, calls)
+        seed = self.seed(calls[end].y, t)
+        _, grads = yield from backward(
+            self.nodes, calls, {end: seed}, until=(), live=self.live, homes=self.model.homes,
+            params=True, rule_for=None, scratch=scratch, gather=partial(self.gather.put, rows),
+            notes=notes[1],
+        )  # fmt: skip
+        return calls, Made(calls[end].y, seed, grads)
+
+    def _learned(self, made: Made, t: Array) -> Learned:
+        y = made.y.reshape(t.shape)
+        loss = float(self.end.values(y, t).sum(dtype=np.float64))
+        # The next chunk may write its own over what calls are noted for.
+        grads = {key: g.copy() if self.noted else g for key, g in made.grads.items()}
+        return Learned(loss, right_answers(y, t), grads)
+
+
+class Made(NamedTuple):
+    """What the calls of a chunk write: the output that the loss takes, the loss's gradient for it,
+    and the parameters' gradients."""
+
+    y: Array
+    seed: Array
+    grads: dict[str, Array]
+
+
+class Learned(NamedTuple):
+    """What a chunk gives: its summed loss, its right answers, and the parameters' gradients."""
+
+    loss: float
+    right: int
+    grads: dict[str, Array]
+
+
+class _Noted:
+    """One chunk's way by noted calls, made by the walk of the first that goes it."""
+
+    thread = 0
+
+    def __init__(self, batch: _Batch) -> None:
+        self._batch, self._before, self._after = batch, Notes(), Notes()
+        self._rows = Rows(slice(0))
+        self._x: Array | None = None
+        self._calls: Mapping[str, Call] = {}
+        self._made: Made | None = None
+
+    def program(self, i: int, x: Array, t: Array, draw: Draw) -> Program[Made]:
+        """See `_Batch.program`."""
+        self._rows.now = self._batch.chunks[i]
+        if self._x is None or self._made is None:
+            notes, scratch = (self._before, self._after), shelf.take(arena=True)
+            walk = self._batch.walk(i, x, t, draw, scratch, self._rows, notes)
+            self._calls, self._made = yield from walk
+            self._x = x
+            return self._made
+        np.copyto(self._x, x)
+        for generator, place in self._before.generators:
+            generator.bit_generator.state = draw.generator(place, i).bit_generator.state
+        yield from self._before.program()
+        yield from _follow(self._batch.model, self._calls)
+        np.copyto(self._made.seed, self._batch.seed(self._made.y, t))
+        yield from self._after.program()
+        return self._made
 
 
 def _put_back(before: Sequence[tuple[Layer, dict[str, Array]]]) -> None:

@@ -29,7 +29,7 @@ from .checkpoint import restore
 from .history import Epoch, Evaluation, History
 from .losses import Loss, as_targets, get_loss
 from .optimizers import Optimizer, get_optimizer
-from .step import meeting, right_answers, train_step
+from .step import Steps, meeting, right_answers
 
 SHUFFLE = 0xD1CE
 """Keeps the shuffle's random stream apart from the layers' (whose keys begin with the step)."""
@@ -143,8 +143,9 @@ class Training:
             callback.train_begin(self)
         if self.history.epochs:  # resumed, perhaps with nothing left to do
             self.model.made = {**self.settings(), **self._later()}
+        steps = Steps(self.model, self.loss, self.optimizer)
         while len(self.history.epochs) < self.epochs and not self.stop:
-            self.history.epochs.append(self._epoch(len(self.history.epochs)))
+            self.history.epochs.append(self._epoch(len(self.history.epochs), steps))
             self.model.made = {**self.settings(), **self._later()}
             if self.verbose:
                 print(_line(self.history, self.epochs), flush=True)
@@ -177,22 +178,14 @@ class Training:
             "versions": {"python": platform.python_version(), "numpy": np.__version__},
         }
 
-    def _epoch(self, epoch: int) -> Epoch:
+    def _epoch(self, epoch: int, steps: Steps) -> Epoch:
         """All batches of one epoch, then the validation."""
         began, rate = time.perf_counter(), self.optimizer.rate()
         total, right, seen = 0.0, 0, 0
         bar = _progress(len(self.pictures), f"epoch {epoch + 1}/{self.epochs}", self.verbose)
         for batch in _batches(len(self.pictures), self.batch_size, self.seed, epoch):
-            got = train_step(
-                self.model,
-                self.pictures,
-                self.targets,
-                batch,
-                self.loss,
-                self.optimizer,
-                Draw(self.seed, self.step),
-                self.augment,
-            )
+            draw = Draw(self.seed, self.step)
+            got = steps.step(self.pictures, self.targets, batch, draw, self.augment)
             self.step += 1
             total, right, seen = total + got[0], right + got[1], seen + len(batch)
             if not math.isfinite(total):

@@ -119,7 +119,7 @@ class Conv2D(Layer):
         size, weight = x.shape[1:3], self.laid(self.param("weight", x.dtype))
         kind, bias = self._kind(size), self.param("bias", x.dtype) if self.use_bias else None
         form = winograd.FOUR if mode.private else winograd.TWO if mode.untied else None
-        if form and winograd.suits(weight.shape, **kind, size=size, form=form):
+        if form and winograd.suits(weight.shape, **kind, size=size, n=len(x), form=form):
             pads = kind["pads"]
             return winograd.correlate(x, weight, pads=pads, mode=mode, form=form, bias=bias), None
         out = self.window().out_size(size)
@@ -139,34 +139,37 @@ class Conv2D(Layer):
     def backward(self, dy: Array, call: Call) -> Array:
         size, weight = call.x.shape[1:3], self.laid(self.param("weight", dy.dtype))
         kind = self._kind(size)
-        if winograd.suits(weight.shape, **kind, size=size):
+        if winograd.suits(weight.shape, **kind, size=size, n=len(dy)):
             return winograd.scatter(dy, weight, pads=kind["pads"], size=size, mode=call.mode)
         return patches.scatter(dy, weight, **kind, size=size, mode=call.mode)
 
     def grads(self, dy: Array, call: Call) -> dict[str, Array]:
         size, shape, kernel = call.x.shape[1:3], self.params["weight"].shape, self.kernel_size
         kind = self._kind(size)
-        if winograd.suits(shape, **kind, size=size):
+        if winograd.suits(shape, **kind, size=size, n=len(dy)):
             weight = winograd.kernel_gradient(
                 call.x, dy, kernel=kernel, pads=kind["pads"], mode=call.mode
             )
         else:
             weight = patches.kernel_gradient(call.x, dy, kernel=kernel, **kind, mode=call.mode)
-        return self._with_bias(self.laid(weight), dy)
+        return self._with_bias(self.laid(weight), dy, call.mode)
 
     def gradients(self, dy: Array, call: Call) -> tuple[Any, dict[str, Array]]:
         size, weight = call.x.shape[1:3], self.laid(self.param("weight", dy.dtype))
         kind = self._kind(size)
         plain = type(self).backward is Conv2D.backward and type(self).grads is Conv2D.grads
-        if not plain or not winograd.suits(weight.shape, **kind, size=size):
+        if not plain or not winograd.suits(weight.shape, **kind, size=size, n=len(dy)):
             return super().gradients(dy, call)
         dx, of_weight = winograd.gradients(call.x, dy, weight, pads=kind["pads"], mode=call.mode)
-        return dx, self._with_bias(self.laid(of_weight), dy)
+        return dx, self._with_bias(self.laid(of_weight), dy, call.mode)
 
-    def _with_bias(self, weight: Array, dy: Array) -> dict[str, Array]:
+    def _with_bias(self, weight: Array, dy: Array, mode: Mode) -> dict[str, Array]:
         """The gradients: the weight's, and the bias's where there is one."""
-        bias = {"bias": channel_sums(dy)} if self.use_bias else {}
-        return {"weight": weight, **bias}
+        if not self.use_bias:
+            return {"weight": weight}
+        bias = np.empty(dy.shape[-1:], dy.dtype)
+        mode.do(_bias_gradient, dy, out=bias)
+        return {"weight": weight, "bias": bias}
 
     @classmethod
     def examples(cls) -> list[tuple[Layer, tuple[Shape, ...]]]:
@@ -177,6 +180,10 @@ class Conv2D(Layer):
             (cls(4, 3, strides=(2, 1), padding=((0, 2), (3, 1)), groups=4), ((6, 5, 4),)),
             (cls(3, 1), ((4, 3, 2),)),
         ]
+
+
+def _bias_gradient(dy: Array, *, out: Array) -> None:
+    np.copyto(out, channel_sums(dy))
 
 
 class TrueConv2D(Conv2D):

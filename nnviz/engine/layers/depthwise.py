@@ -156,11 +156,14 @@ class DepthwiseConv2D(Layer):
         shape = self.params["weight"].shape
         padded = pad(x, window.padding(x.shape[1:3]), 0.0, call.mode)
         shares = dy.reshape(*dy.shape[:3], *shape[2:])
-        weight = np.empty(shape, dy.dtype)
+        weight, do = np.empty(shape, dy.dtype), call.mode.do
         for i, j, view in self._seen(padded, dy.shape[1:3]):
-            weight[i, j] = np.einsum("nrck,nrckq->kq", view, shares)
-        bias = {"bias": dy.sum(axis=(0, 1, 2))} if self.use_bias else {}
-        return {"weight": weight, **bias}
+            do(np.einsum, "nrck,nrckq->kq", view, shares, out=weight[i, j])
+        if not self.use_bias:
+            return {"weight": weight}
+        bias = np.empty(dy.shape[-1:], dy.dtype)
+        do(np.add.reduce, dy, axis=(0, 1, 2), out=bias)
+        return {"weight": weight, "bias": bias}
 
     @classmethod
     def examples(cls) -> list[tuple[Layer, tuple[Shape, ...]]]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from ...errors import ArgumentError
@@ -14,11 +12,10 @@ DRAWS = 1 << 16
 """A share of places is as exact as a 16-bit number."""
 
 
-def _draws(rng: np.random.Generator, shape: Shape) -> Array:
-    """Numbers of 0 to `DRAWS` − 1, four of each that the generator makes."""
-    count = math.prod(shape)
-    raw = rng.integers(0, 1 << 64, -(-count // 4), np.uint64)
-    return raw.view(np.uint16)[:count].reshape(shape)
+def _draw(rng: np.random.Generator, least: int, *, out: Array) -> None:
+    """Whether numbers of 0 to `DRAWS` − 1, four of each that the generator makes, are as large."""
+    raw = rng.integers(0, 1 << 64, -(-out.size // 4), np.uint64)
+    np.greater_equal(raw.view(np.uint16)[: out.size].reshape(out.shape), least, out=out)
 
 
 class Dropout(Layer):
@@ -53,15 +50,16 @@ class Dropout(Layer):
         if mode.rng is None:
             raise ArgumentError("Dropout in training needs mode.rng, a NumPy random Generator")
         kept = mode.new(self.mask_shape(x), bool)
-        np.greater_equal(_draws(mode.rng, kept.shape), round(self.rate * DRAWS), out=kept)
+        mode.do(_draw, mode.rng, round(self.rate * DRAWS), out=kept)
         return self._only(kept, x, mode), kept
 
     def backward(self, dy: Array, call: Call) -> Array:
         return dy if call.saved is None else self._only(call.saved, dy, call.mode)
 
     def _only(self, kept: Array, x: Array, mode: Mode) -> Array:
-        y = np.multiply(x, kept, out=mode.over(x))
-        y *= 1 / (1 - self.rate)
+        y = mode.over(x)
+        mode.do(np.multiply, x, kept, out=y)
+        mode.do(np.multiply, y, 1 / (1 - self.rate), out=y)
         return y
 
     @classmethod

@@ -82,13 +82,9 @@ class BatchNormalization(Layer):
 
     def forward_part(self, *xs: Array, mode: Mode) -> _Moments:
         (x,) = xs
-        count = x.size // x.shape[-1]
-        mean = channel_sums(x, np.float64) / count
-        found = _Moments(count, mean, channel_dots(x, x) - count * mean**2)
-        if found.near:
-            return found
-        gaps = lines(x) - spread(mean, x)
-        return found._replace(squares=channel_dots(*(gaps.reshape(x.shape),) * 2))
+        found = _Moments(x.size // x.shape[-1], *np.empty((2, x.shape[-1])))
+        mode.do(_measure, x, found)
+        return found
 
     def forward_total(self, parts: Sequence[_Moments]) -> _Moments:
         """Chan, Golub, LeVeque 1979: moments of two sets as moments of their union."""
@@ -104,29 +100,23 @@ class BatchNormalization(Layer):
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, _Saved]:
         (x,) = xs
         batch = None
-        mean, variance = self.buffers["moving_mean"], self.buffers["moving_variance"]
         if mode.train:
             batch = mode.totals or self.forward_total([self.forward_part(x, mode=mode)])
-            mean, variance = batch.mean, batch.squares / batch.n
-        inverse = (1 / np.sqrt(variance.astype(np.float64) + self.epsilon)).astype(x.dtype)
-        saved = _Saved(mean.astype(x.dtype), inverse, batch)
-        if batch is None and mode.private:
+        mean, inverse = np.empty((2, x.shape[-1]), x.dtype)
+        saved = _Saved(mean, inverse, batch)
+        if batch is not None:
+            y = mode.new(x.shape, x.dtype)
+            mode.do(_normalize, self, x, saved, y)
+            return y, saved
+        _keep(self, saved)
+        if mode.private:
             return self.on_patches(x, inside=lambda: None, mode=mode), saved
-        y = mode.new(x.shape, x.dtype)
-        if batch is None:
-            x = mode.in_order(x)
-            centre, scale, shift = settled_lines(3, _lay_centred, self, x, mode)
-            flat = lines(y)
-            mode.do(np.subtract, lines(x), centre, out=flat)
-            mode.do(np.multiply, flat, scale, out=flat)
-            mode.do(np.add, flat, shift, out=flat)
-        elif batch.near:
-            scale, shift = (spread(v, x) for v in _affine(self, mean, variance))
-            _straight(x, scale, shift, y, mode)
-        else:
-            flat = np.subtract(lines(x), spread(saved.mean, x), out=lines(y))
-            flat *= spread(self.param("gamma", x.dtype) * inverse, x)
-            flat += spread(self.param("beta", x.dtype), x)
+        x, y = mode.in_order(x), mode.new(x.shape, x.dtype)
+        centre, scale, shift = settled_lines(3, _lay_centred, self, x, mode)
+        flat = lines(y)
+        mode.do(np.subtract, lines(x), centre, out=flat)
+        mode.do(np.multiply, flat, scale, out=flat)
+        mode.do(np.add, flat, shift, out=flat)
         return y, saved
 
     def on_patches(self, *xs: Array, inside: Callable[[], Array | None], mode: Mode) -> Array:
@@ -139,14 +129,9 @@ class BatchNormalization(Layer):
         return y
 
     def backward_part(self, dy: Array, call: Call) -> tuple[Array, Array]:
-        saved: _Saved = call.saved
-        plain = channel_sums(dy, np.float64)
-        if saved.batch is not None and saved.batch.near:
-            along = channel_dots(dy, call.x) - plain * saved.batch.mean
-        else:
-            gaps = np.subtract(lines(call.x), spread(saved.mean, dy))
-            along = channel_dots(dy, gaps.reshape(dy.shape))
-        return plain, along * saved.inverse
+        plain, normal = np.empty((2, dy.shape[-1]))
+        call.mode.do(_measure_back, dy, call.x, call.saved, plain, normal)
+        return plain, normal
 
     def backward_total(self, parts: Sequence[tuple[Array, Array]]) -> Any:
         plain, normal = parts[0]
@@ -155,31 +140,23 @@ class BatchNormalization(Layer):
         return plain, normal
 
     def backward(self, dy: Array, call: Call) -> Array:
-        saved: _Saved = call.saved
-        batch, scale = saved.batch, self.param("gamma", dy.dtype) * saved.inverse
-        dx = call.mode.over(dy)
-        if batch is None:
-            dy = call.mode.in_order(dy)
-            by, _ = settled_lines(2, _lay_straight, self, dy, call.mode)
-            call.mode.do(np.multiply, lines(dy), by, out=lines(dx))
+        mode, dx = call.mode, call.mode.over(dy)
+        if call.saved.batch is None:
+            dy = mode.in_order(dy)
+            by, _ = settled_lines(2, _lay_straight, self, dy, mode)
+            mode.do(np.multiply, lines(dy), by, out=lines(dx))
             return dx
-        plain, normal = call.mode.totals or self.backward_part(dy, call)
-        flat = np.multiply(lines(dy), spread(scale, dy), out=lines(dx))
-        per_unit = -scale * saved.inverse * normal / batch.n
-        shift, part = -scale * plain / batch.n, call.mode.temp(flat.shape, dy.dtype)
-        if batch.near:
-            np.multiply(lines(call.x), spread(per_unit, dy), out=part)
-            shift -= per_unit * batch.mean
-        else:
-            np.subtract(lines(call.x), spread(saved.mean, dy), out=part)
-            part *= spread(per_unit, dy)
-        flat += part
-        flat += spread(shift, dy)
+        totals = mode.totals or self.backward_part(dy, call)
+        room = mode.temp(next(in_cache(lines(dy)))[0].shape, dy.dtype)
+        mode.do(_go_back, self, dy, call.x, call.saved, totals, room, dx)
         return dx
 
     def grads(self, dy: Array, call: Call) -> dict[str, Array]:
-        beta, gamma = call.mode.totals or self.backward_part(dy, call)
-        return {"gamma": gamma.astype(dy.dtype), "beta": beta.astype(dy.dtype)}
+        made = {name: np.empty(dy.shape[-1:], dy.dtype) for name in ("beta", "gamma")}
+        sums = call.mode.totals or self.backward_part(dy, call)
+        for own, total in zip(made.values(), sums, strict=True):
+            call.mode.do(np.copyto, own, total)
+        return made
 
     def new_buffers(self, calls: Sequence[Call]) -> dict[str, Array]:
         batch = calls[0].saved.batch
@@ -189,6 +166,79 @@ class BatchNormalization(Layer):
             k: (keep * self.buffers[k] + (1 - keep) * v).astype(self.buffers[k].dtype)
             for k, v in fresh.items()
         }
+
+
+def _measure(x: Array, found: _Moments) -> None:
+    """The moments of x."""
+    np.copyto(found.mean, channel_sums(x, np.float64) / found.n)
+    np.copyto(found.squares, channel_dots(x, x) - found.n * found.mean**2)
+    if not found.near:
+        gaps = (lines(x) - spread(found.mean, x)).reshape(x.shape)
+        np.copyto(found.squares, channel_dots(gaps, gaps))
+
+
+def _keep(norm: BatchNormalization, saved: _Saved) -> None:
+    """μ and 1 / √(σ² + ε), of the batch or of all that was learnt from."""
+    mean, variance = norm.buffers["moving_mean"], norm.buffers["moving_variance"]
+    if saved.batch is not None:
+        mean, variance = saved.batch.mean, saved.batch.squares / saved.batch.n
+    np.copyto(saved.mean, mean)
+    np.copyto(saved.inverse, 1 / np.sqrt(variance.astype(np.float64) + norm.epsilon))
+
+
+def _normalize(norm: BatchNormalization, x: Array, saved: _Saved, y: Array) -> None:
+    """y by the moments of a batch."""
+    _keep(norm, saved)
+    batch = saved.batch
+    assert batch is not None
+    if batch.near:
+        scale, shift = _affine(norm, batch.mean, batch.squares / batch.n)
+        _straight(x, spread(scale, x), spread(shift, x), y, Mode())
+        return
+    flat = np.subtract(lines(x), spread(saved.mean, x), out=lines(y))
+    flat *= spread(norm.param("gamma", x.dtype) * saved.inverse, x)
+    flat += spread(norm.param("beta", x.dtype), x)
+
+
+def _measure_back(dy: Array, x: Array, saved: _Saved, plain: Array, normal: Array) -> None:
+    """Σ dy and Σ dy · x̂."""
+    np.copyto(plain, channel_sums(dy, np.float64))
+    if saved.batch is not None and saved.batch.near:
+        along = channel_dots(dy, x) - plain * saved.batch.mean
+    else:
+        gaps = np.subtract(lines(x), spread(saved.mean, dy))
+        along = channel_dots(dy, gaps.reshape(dy.shape))
+    np.copyto(normal, along * saved.inverse)
+
+
+def _go_back(
+    norm: BatchNormalization,
+    dy: Array,
+    x: Array,
+    saved: _Saved,
+    totals: tuple[Array, Array],
+    room: Array,
+    dx: Array,
+) -> None:
+    """The gradient through the moments of a batch; a few rows at a time, which stay in cache."""
+    batch, (plain, normal) = saved.batch, totals
+    assert batch is not None
+    scale = norm.param("gamma", dy.dtype) * saved.inverse
+    per_unit, shift = -scale * saved.inverse * normal / batch.n, -scale * plain / batch.n
+    if batch.near:
+        shift -= per_unit * batch.mean
+    centre = None if batch.near else spread(saved.mean, dy)
+    by, along, beside = (spread(v, dy) for v in (scale, per_unit, shift))
+    for back, given, made in in_cache(lines(dy), lines(x), lines(dx)):
+        part = room[: len(given)]
+        if centre is None:
+            np.multiply(given, along, out=part)
+        else:
+            np.subtract(given, centre, out=part)
+            part *= along
+        np.multiply(back, by, out=made)
+        made += part
+        made += beside
 
 
 def _affine(norm: BatchNormalization, mean: Array, variance: Array) -> tuple[Array, Array]:

@@ -99,7 +99,7 @@ class Conv2DTranspose(Conv2D):
     def grads(self, dy: Array, call: Call) -> dict[str, Array]:
         settings = self._settings(call.x.shape[1:3])
         weight = kernel_gradient(dy, call.x, kernel=self.kernel_size, mode=call.mode, **settings)
-        return self._with_bias(weight, dy)
+        return self._with_bias(weight, dy, call.mode)
 
     @classmethod
     def examples(cls) -> list[tuple[Layer, tuple[Shape, ...]]]:
