@@ -22,7 +22,7 @@ SMALL = 1_000_000
 """Multiply-adds of one product that the linear algebra library still does without packing its
 factors anew; blocks are cut so that they stay below."""
 LARGE, DENSE, ROWS = 1 << 26, 1 << 13, 40
-"""From `DENSE` channels · filters on, where there are `ROWS` rows, packing is worth its while: there
+"""From `DENSE` channels · filters on, where there are `ROWS` rows, packing is worth while: there
 products have up to `LARGE` multiply-adds. With 256 channels that is up to three times as quick."""
 LOW = 1000
 """Where a product below `SMALL` has fewer rows, as with many channels, cutting larger ones into

@@ -275,9 +275,8 @@ def backward(
 ) -> Program[tuple[dict[str, Array], dict[str, Array]]]:
     """Walk one chunk's calls from the last node to the first.
 
-    seeds: the gradient of the target for some nodes' outputs. gather: see `Gather.put`. Returns
-    the gradients of the values named in `until` and (with `params`) of the parameters that `gather`
-    leaves, keyed `home/param`.
+    seeds: the target's gradient for some nodes' outputs. gather: see `Gather.put`. Gives those of
+    the values in `until` and (with `params`) of other parameters than gathered, by `home/param`.
     """
     mode, wanted = Mode(notes=notes), dict[str, Array]()
     sums, learned = Sums(seeds, scratch.keep, mode), Sums(mode=mode)
