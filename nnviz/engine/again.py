@@ -186,9 +186,11 @@ class Again:
                 _kept[model] = again
         return again
 
-    def plan(self, model: Model, batch: Array) -> Plan | None:
-        """How a batch is predicted; None where it has to be walked through anew."""
-        known, want = (len(batch), batch.dtype.char), (model.output_name,)
+    def plan(self, model: Model, batch: Array, want: tuple[str, ...] = ()) -> Plan | None:
+        """How these nodes' outputs (or the model's) for a batch are made; None where it has to be
+        walked through anew."""
+        want = want or (model.output_name,)
+        known = len(batch), batch.dtype.char, want
         if known not in self._plans:
             if len(self._plans) > MOST_KINDS:
                 self._plans.clear()
@@ -326,13 +328,15 @@ def predicted(
     model: Model,
     batch: Array,
     prepare: Callable[..., Array],
-    take: Callable[[slice, Array, Array], T],
+    take: Callable[[slice, Array, Mapping[str, Array]], T],
+    want: tuple[str, ...] = (),
 ) -> list[T] | None:
-    """What `take` makes of each chunk of a batch (of its slice, the network's input and its output,
-    in whose memory those of the next one will be); None where the model has to be walked through
-    anew. prepare: makes pixels the network's input (in `out`, where that is given)."""
+    """What `take` makes of each chunk of a batch (of its slice, the network's input and the outputs
+    of the nodes wanted, in whose memory those of the next one will be); None where the model has to
+    be walked through anew. prepare: makes pixels the network's input (in `out`, where that is
+    given). want: the model's output where nothing is named."""
     again = Again.of(model)
-    plan = again.plan(model, batch)
+    plan = again.plan(model, batch, want)
     if plan is None:
         return None
     (chunks, make), moment = plan, object()
@@ -340,13 +344,13 @@ def predicted(
     def chunk(key: Hashable, rows: slice) -> T:
         with seats.one(thread_count()) if len(chunks) > 1 else nullcontext():
             noted = again.run(key, make, partial(prepare, batch[rows]), moment)
-        taken = take(rows, noted.given, noted.outputs[model.output_name])
+        taken = take(rows, noted.given, noted.outputs)
         again.back(key, noted)
         return taken
 
     return each([partial(chunk, *one) for one in chunks])
 
 
-def copied(rows: slice, x: Array, y: Array) -> tuple[slice, Array, Array]:
+def copied(rows: slice, x: Array, ys: Mapping[str, Array]) -> tuple[slice, Array, dict[str, Array]]:
     """What `predicted` takes for a trace."""
-    return rows, x.copy(), y.copy()
+    return rows, x.copy(), {name: y.copy() for name, y in ys.items()}

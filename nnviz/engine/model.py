@@ -245,8 +245,8 @@ class Model:
         prepare = floats if prepared else self.input.prepare
         if private and not mode.train and (made := predicted(self, batch, prepare, copied)):
             rows, inputs, outputs = zip(*made, strict=True)
-            calls = tuple(Call((), y, None, mode, i) for i, y in enumerate(outputs))
             name = self.output_name
+            calls = tuple(Call((), ys[name], None, mode, i) for i, ys in enumerate(outputs))
             return Trace(rows, inputs, {name: calls}, name, whole=False)
         wanted = None if keep is None else {*keep, self.output_name}
         for name in wanted or ():
@@ -324,7 +324,9 @@ class Model:
     def predict(self, x: Any) -> Array:
         """The output for pixels `x`, (N, classes): probabilities where the head has them."""
         batch = self.input.check(x)
-        made = predicted(self, batch, self.input.prepare, lambda *xy: xy[-1].copy())
+        made = predicted(
+            self, batch, self.input.prepare, lambda _, x, ys: ys[self.output_name].copy()
+        )
         return join(made) if made else self.run_checked(batch, keep=()).output
 
     # Changed copies ---------------------------------------------------------------------------

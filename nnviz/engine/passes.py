@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .again import Again, Make, prediction_key
+from .again import Again, Make, copied, predicted, prediction_key
 from .boxes import CUT, Plan
 from .executor import chunk_slices, thread_count
+from .graph import INPUT
 from .input import floats
 from .layer import Array, Call, Mode
 from .region import Region, ends, hull, pasted
-from .trace import Trace
+from .trace import Trace, join
 
 if TYPE_CHECKING:
     from .model import Model
@@ -95,6 +96,17 @@ class Passes:
                 parts.append(noted.outputs[name].copy())
             again.back(key, noted)
         return {name: np.concatenate(parts) for name, parts in found.items()}
+
+
+def outputs_of(model: Model, x: Array, names: Sequence[str]) -> dict[str, Array]:
+    """What nodes give for the network's inputs x (N, …): where the model repeats, by noted
+    calls."""
+    want = tuple(names)
+    made = None if INPUT in want else predicted(model, x, floats, copied, want)
+    if made is None:
+        trace = model.run(x, prepared=True, keep=want)
+        return {name: trace[name].y for name in want}
+    return {name: join([ys[name] for _, _, ys in made]) for name in want}
 
 
 @contextmanager

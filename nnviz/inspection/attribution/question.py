@@ -21,6 +21,7 @@ from ...engine.graph import INPUT
 from ...engine.input import as_array
 from ...engine.layer import Array
 from ...engine.model import Model
+from ...engine.passes import outputs_of
 from ...engine.sweep import sweep, swept_chunks
 from ...engine.trace import Trace
 from ...engine.walk import RuleFor
@@ -234,8 +235,7 @@ class Question:
         """For each array of points (N, …), in order: the target's value, (N,)."""
 
         def run(batch: Array, goal: Goal) -> Array:
-            trace = self.model.run(batch, prepared=True, keep=goal.nodes)
-            return goal.values({node: trace[node].y for node in goal.nodes})
+            return goal.values(outputs_of(self.model, batch, goal.nodes))
 
         yield from self._batched(points, self._most(), run, np.concatenate)
 
