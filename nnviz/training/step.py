@@ -112,7 +112,11 @@ class Steps:
                     yield from whole.program(i, model.input.prepare(given), targets[some], draw)
                 )
 
-            done = lockstep([program(i) for i in range(len(whole.chunks))])
+            try:
+                done = lockstep([program(i) for i in range(len(whole.chunks))])
+            except BaseException:
+                _put_back(before)
+                raise
             if whole.noted:
                 self._noted = kind, whole
             total = sum(part.loss for part in done)

@@ -25,24 +25,38 @@ class Sigmoid(Pointwise):
     """y = 1 / (1 + e^−x); dx = dy · y (1 − y). Neither side overflows."""
 
     elementwise = True
+    repeats = True
 
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
-        return sigmoid(xs[0]), None
+        y = mode.new(xs[0].shape, xs[0].dtype)
+        mode.do(_lay_sigmoid, xs[0], out=y)
+        return y, None
 
     def backward(self, dy: Array, call: Call) -> Array:
-        return dy * call.y * (1 - call.y)
+        do, dx, rest = call.mode.do, call.mode.over(dy), call.mode.temp(dy.shape, dy.dtype)
+        do(np.subtract, 1, call.y, out=rest)
+        do(np.multiply, dy, call.y, out=dx)
+        do(np.multiply, dx, rest, out=dx)
+        return dx
 
 
 class Tanh(Pointwise):
     """y = tanh x; dx = dy (1 − y²)."""
 
     elementwise = True
+    repeats = True
 
     def forward(self, *xs: Array, mode: Mode) -> tuple[Array, None]:
-        return np.tanh(xs[0], out=mode.new(xs[0].shape, xs[0].dtype)), None
+        y = mode.new(xs[0].shape, xs[0].dtype)
+        mode.do(np.tanh, xs[0], out=y)
+        return y, None
 
     def backward(self, dy: Array, call: Call) -> Array:
-        return dy * (1 - call.y * call.y)
+        do, dx, slope = call.mode.do, call.mode.over(dy), call.mode.temp(dy.shape, dy.dtype)
+        do(np.multiply, call.y, call.y, out=slope)
+        do(np.subtract, 1, slope, out=slope)
+        do(np.multiply, dy, slope, out=dx)
+        return dx
 
 
 class _Together(Pointwise):
@@ -164,6 +178,10 @@ class Softplus(Pointwise):
 
     def backward(self, dy: Array, call: Call) -> Array:
         return dy * sigmoid(call.x)
+
+
+def _lay_sigmoid(x: Array, *, out: Array) -> None:
+    np.copyto(out, sigmoid(x))
 
 
 def sigmoid(x: Array) -> Array:
