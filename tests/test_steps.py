@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 import nnviz as nv
-from nnviz.engine import executor, tiles, winograd
+from nnviz.engine import again, executor, tiles, winograd
 from nnviz.engine.layer import Mode
 from nnviz.engine.mode import Notes
 from nnviz.engine.passes import outputs_of
 from nnviz.engine.walk import Draw
-from nnviz.training import SGD, Adam, CategoricalCrossentropy, Flip
+from nnviz.training import SGD, Adam, Augmentation, CategoricalCrossentropy, Flip
 from nnviz.training.recipes import RECIPES
 from nnviz.training.step import Steps, train_step
 
@@ -182,6 +182,80 @@ def test_after_an_interruption_it_goes_on(error, at):
         pair.step()
 
 
+class Noise(Augmentation):
+    def __call__(self, x, rng):
+        return x + rng.normal(0, 0.1, x.shape)  # float64
+
+
+class Grey(Augmentation):
+    def __call__(self, x, rng):
+        return np.broadcast_to(x.mean(axis=2, keepdims=True), x.shape)
+
+
+class Keeping(Augmentation):
+    def __init__(self):
+        self.given = []
+
+    def __call__(self, x, rng):
+        made = x[:, :, ::-1].copy()
+        self.given.append((made, made.copy()))
+        return made
+
+
+@pytest.mark.parametrize("augment", [Noise, Grey, Keeping])
+def test_whatever_an_augmentation_gives(augment):
+    pair = Pair(dropping, augment=augment())
+    for _ in range(4):
+        pair.step()
+    for given, was in getattr(pair.settings["augment"], "given", ()):
+        np.testing.assert_array_equal(given, was)
+
+
+def test_a_last_batch_that_is_smaller_throws_nothing_away(monkeypatch):
+    pair, made = Pair(dropping), []
+    own = Steps._batch
+
+    def batch(self, kind, scratch):
+        had, found = self._noted, own(self, kind, scratch)
+        made.append("made" if found.noted and not (had and had[1] is found) else "again")
+        return found
+
+    monkeypatch.setattr(Steps, "_batch", batch)
+    for count in [13, 13, 13, 5] * 3:
+        pair.step(count)
+    assert made.count("made") == 1
+
+
+@pytest.mark.parametrize("name", ["grads", "gradients", "backward_part", "forward"])
+def test_functions_put_in_a_layers_place_are_walked(name, monkeypatch):
+    pair = Pair(dropping)
+    for _ in range(3):
+        pair.step()
+    norm = name == "backward_part"
+    layers = [m.node("batch_normalization_1" if norm else "conv2d_1").layer for m in pair.models]
+
+    def other(own):
+        def work(*args, **named):
+            return own(*args, **named)
+
+        return work
+
+    for layer in layers:
+        setattr(layer, name, other(getattr(layer, name)))
+    for _ in range(3):
+        pair.step()
+    assert not pair.noted
+    for layer in layers:
+        delattr(layer, name)
+    for _ in range(2):
+        pair.step()
+    assert pair.noted
+    kind = type(layers[0])
+    monkeypatch.setattr(kind, name, other(getattr(kind, name)))
+    pair.step()
+    assert not pair.noted
+
+
 def test_a_layer_of_ones_own_is_walked_through():
     class Half(nv.ReLU):
         def forward(self, *xs, mode):
@@ -210,9 +284,12 @@ def test_what_is_noted_is_let_go_with_the_training():
     for _ in range(3):
         pair.step()
     noted = weakref.ref(pair.steps._noted[1])
-    pair.steps = None
-    gc.collect()
-    assert noted() is None
+    gc.disable()  # at once, not when somebody collects
+    try:
+        pair.steps = None
+        assert noted() is None
+    finally:
+        gc.enable()
 
 
 def test_a_part_and_its_total_stay_where_they_are():
@@ -234,8 +311,13 @@ def test_a_part_and_its_total_stay_where_they_are():
     drive(program(), first)
     np.testing.assert_array_equal(out, 7)
     drive(notes.program(), (4, np.full(3, 9.0)))
+    run = notes.program()
+    next(run)
+    with pytest.raises(AssertionError, match="a total's 4 became 5"):
+        run.send((5, np.zeros(3)))
+    drive(notes.program(), (4, np.full(3, 9.0)))
     np.testing.assert_array_equal(out, 9)
-    np.testing.assert_array_equal(part[1], 2)
+    np.testing.assert_array_equal(part[1], 4)
     np.testing.assert_array_equal(first[1], 7)  # everybody's; it was copied
 
 
@@ -290,3 +372,28 @@ def test_outputs_by_noted_calls_are_those_of_a_run(build):
                 np.testing.assert_allclose(
                     made[name], wanted, rtol=0, atol=near * np.abs(wanted).max()
                 )
+
+
+def test_outputs_that_cannot_be_made():
+    model = networks.chain()
+    x = networks.pictures(model, 2)
+    for name in ("input", "nothing"):
+        with pytest.raises(nv.NnvizError, match=f"no node named '{name}'"):
+            outputs_of(model, x, [name])
+    outputs_of(model, x, ["preds"])
+    with pytest.raises(nv.NnvizError, match="NaN"):
+        outputs_of(model, np.full_like(x, np.nan), ["preds"])
+    with pytest.raises(nv.NnvizError, match="expected N×8×7×2"):
+        outputs_of(model, x[:, :1, :1, :1], ["preds"])
+
+
+def test_ways_to_many_nodes_are_not_all_kept(monkeypatch):
+    monkeypatch.setattr(again, "MOST_WAYS", 2)
+    model = networks.chain()
+    x = networks.pictures(model, 3)
+    for node in model.nodes:
+        for _ in range(2):
+            made = outputs_of(model, x, [node.name])[node.name]
+            wanted = model.run(x, prepared=True, keep=[node.name])[node.name].y
+            np.testing.assert_allclose(made, wanted, rtol=0, atol=2e-5 * np.abs(wanted).max())
+    assert len(again.Again.of(model)._ways) == 2

@@ -5,6 +5,7 @@ cuts blocks, lends memory. For one picture that is half of the time, and two thr
 other meanwhile, as only one of them at a time may run Python. But for pictures of one shape, and
 layers that say so (`Layer.repeats`), all of it ends in the same calls on the same memory. So the
 first run notes them (`Mode.do`), and the next one copies its pictures in and makes them again.
+Steps of training are made again likewise (see `training.step`).
 
 The layers before a flattening are run on a few pictures at a time, so that their maps stay in the
 second-level cache; those after it on the whole chunk, so that the weights come from memory once.
@@ -31,7 +32,7 @@ from .layer import Array, Mode, Shape
 from .layers.pool import GlobalAveragePooling2D
 from .layers.reshape import Flatten
 from .mode import Notes
-from .parts import Parts
+from .parts import WORK, Parts
 from .scratch import Scratch
 from .walk import Draw, forward, leading_to
 
@@ -47,6 +48,8 @@ MOST_BYTES = 96 << 20
 """What is noted holds its memory for the next time: for all models about this much at most."""
 MOST_KINDS = 32
 """At most so many sizes of chunks and ways through a model are noted."""
+MOST_WAYS = 8
+"""To so many sets of nodes a way is kept, with its folded weights; those to others are walked."""
 MOST_WORKED = 4
 """So much that is worked out of shapes alone is kept."""
 
@@ -99,7 +102,7 @@ def ended(program: Program[Any]) -> Any:
         next(program)
     except StopIteration as done:
         return done.value
-    raise AssertionError("layers that couple samples do not repeat")
+    raise AssertionError("chunks meet in training alone")
 
 
 class NotedPrediction(Noted):
@@ -212,6 +215,8 @@ class Again:
     def _making(self, model: Model, want: tuple[str, ...], dtype: np.dtype) -> Make | None:
         """The same, with the weights that there were."""
         if want not in self._ways:
+            if len(self._ways) >= MOST_WAYS:
+                return None
             wanted = leading_to(model.nodes, set(want))
             nodes = [(i, node) for i, node in enumerate(model.nodes) if node.name in wanted]
             folded = Folded(nodes, model.shapes, want)
@@ -312,12 +317,13 @@ def prediction_key(want: tuple[str, ...], count: int, dtype: np.dtype) -> Hashab
     return "predict", want, count, dtype.str
 
 
-def repeat(way: Numbered, dtype: np.dtype) -> bool:
-    """Whether these nodes, with their places, make the same calls for all input of this dtype."""
+def repeat(way: Numbered, dtype: np.dtype, work: Sequence[str] = WORK) -> bool:
+    """Whether these nodes, with their places, make the same calls for all input of this dtype, in
+    these functions of theirs."""
     for layer in (node.layer for _, node in way):
         kind = type(layer)
-        ours = is_ours(kind) and is_ours(kind.forward) and is_ours(kind.backward)
-        if not layer.repeats or not ours:
+        ours = is_ours(kind) and all(is_ours(getattr(kind, name)) for name in work)
+        if not layer.repeats or not ours or not vars(layer).keys().isdisjoint(work):
             return False
         if any(array.dtype != dtype for array in layer.params.values()):
             return False

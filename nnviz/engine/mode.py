@@ -77,6 +77,8 @@ def _refill(total: Any, fresh: Any) -> None:
     elif isinstance(total, tuple):
         for old, new in zip(total, fresh, strict=True):
             _refill(old, new)
+    elif total != fresh:
+        raise AssertionError(f"a total's {total!r} became {fresh!r}: only its arrays may change")
 
 
 @dataclass(frozen=True)

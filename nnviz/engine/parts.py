@@ -10,6 +10,18 @@ if TYPE_CHECKING:
     from .model import Model
 
 
+WORK: tuple[str, ...] = ("forward", "backward")
+LEARNING = (
+    "grads",
+    "gradients",
+    "forward_part",
+    "forward_total",
+    "backward_part",
+    "backward_total",
+)
+"""A layer's functions at prediction, and those that training calls as well."""
+
+
 class Parts:
     """A model's layers, their settings and arrays (not: the numbers in them), and their classes'
     functions, as they were.
@@ -21,6 +33,7 @@ class Parts:
         self._nodes = list(model.nodes)
         layers = [node.layer for node in model.nodes]
         self._kinds = {type(layer) for layer in layers}
+        self._work = WORK + LEARNING if learning else WORK
         self._stores: list[dict[str, Any]] = []
         for layer in layers:
             self._stores += [vars(layer), layer.params]
@@ -38,6 +51,6 @@ class Parts:
         return len(parts) == len(self._parts) and all(map(operator.is_, parts, self._parts))
 
     def _now(self) -> list[Any]:
-        parts = [work for kind in self._kinds for work in (kind.forward, kind.backward)]
+        parts = [getattr(kind, name) for kind in self._kinds for name in self._work]
         parts += itertools.chain.from_iterable(map(dict.values, self._stores))
         return parts

@@ -20,7 +20,6 @@ import numpy as np
 from .again import Again, Make, copied, predicted, prediction_key
 from .boxes import CUT, Plan
 from .executor import chunk_slices, thread_count
-from .graph import INPUT
 from .input import floats
 from .layer import Array, Call, Mode
 from .region import Region, ends, hull, pasted
@@ -101,8 +100,10 @@ class Passes:
 def outputs_of(model: Model, x: Array, names: Sequence[str]) -> dict[str, Array]:
     """What nodes give for the network's inputs x (N, …): where the model repeats, by noted
     calls."""
-    want = tuple(names)
-    made = None if INPUT in want else predicted(model, x, floats, copied, want)
+    want, x = tuple(names), model.input.check(x)
+    for name in want:
+        model.node(name)
+    made = predicted(model, x, floats, copied, want)
     if made is None:
         trace = model.run(x, prepared=True, keep=want)
         return {name: trace[name].y for name in want}

@@ -152,7 +152,7 @@ class ScratchShelf:
         self._lock = threading.Lock()
 
     def take(self, arena: bool, roomy: bool = False) -> Scratch:
-        """A scratch for good."""
+        """A scratch for good, for a program whose memory is wanted after its end."""
         with self._lock:
             scratch = self._spare.pop() if self._spare else Scratch()
         scratch.arena, scratch.roomy = arena, roomy

@@ -12,14 +12,14 @@ convolution with kernels of one row, which needs no patch matrix: rows of pictur
 other with a gap of zeros between them, so the window at a place is simply the `kw · channels`
 numbers from there on, and every kw-th window together are a matrix.
 
-In float32 the largest error is about 2e-6 of the largest output (the patch matrices of `patches`,
-which say the same in plain words, have 5e-7); in float64 about 1e-15.
+In float32 the largest error is about 2e-6 of the largest output, and 5e-6 with hundreds of channels
+(the patch matrices of `patches`, which say the same in plain words, have 5e-7); in float64 1e-14.
 
 That error depends on all six rows, also where an output reads three of them. So two places that see
 the same may differ in their last digits, and a pool would choose between them by chance. F(2, 3),
 two rows of outputs by four products instead of six, has no such fault where a ground is plain: of
 three equal rows each difference is exactly 0, and both outputs are the same single product. Its
-error is 7e-7. It is the form for values that somebody looks at. Places that see the same of
+error is 1e-6. It is the form for values that somebody looks at. Places that see the same of
 anything else, along a diagonal stroke say, may still differ: where a pool chooses between places on
 the way back, the patch matrices are used.
 """
@@ -124,7 +124,8 @@ def suits(
 ) -> bool:
     """Whether a convolution of this kind, of n pictures of this size, is quicker in this way.
 
-    weight: the shape (kh, kw, channels, filters). Depends on the shapes alone.
+    weight: the shape (kh, kw, channels, filters). Depends on the shapes alone; that of n is the
+    reason why last digits may depend on how many pictures are run together.
     """
     kh, kw, channels, filters = weight
     if (kh, stride, dilation, groups) != (3, (1, 1), (1, 1), 1):

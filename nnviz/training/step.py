@@ -1,8 +1,8 @@
 """One step of training: forward, loss, backward, and the optimizer's move.
 
 A step cuts its batch into chunks; each chunk runs forward, meets the loss and walks back while its
-activations are still in cache, then lets them go. The chunks' gradients are added in their order
-and the optimizer makes one step.
+activations are still in cache. The chunks' gradients are added in their order and the optimizer
+makes one step.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ from __future__ import annotations
 import math
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
-from ..engine.again import lent, repeat
+from ..engine.again import Numbered, lent, repeat
 from ..engine.executor import Program, chunk_slices, lockstep, one_blas_thread, shelf
 from ..engine.folding import pooled_first
 from ..engine.graph import INPUT
 from ..engine.layer import Array, Call, Layer
 from ..engine.mode import Notes
 from ..engine.model import Model
-from ..engine.parts import Parts
+from ..engine.parts import LEARNING, WORK, Parts
 from ..engine.scratch import Scratch
 from ..engine.walk import Draw, Gather, Rows, Sums, backward, forward, live_nodes
 from .augment import Augmentation, augmented
@@ -70,6 +70,10 @@ def train_step(
     return Steps(model, loss, optimizer).step(x, targets, batch, draw, augment)
 
 
+Kind = tuple[int, np.dtype, np.dtype]
+"""How many pictures, their dtype, and that of the targets, which is the network's."""
+
+
 class Steps:
     """The steps of one training.
 
@@ -79,8 +83,8 @@ class Steps:
     """
 
     def __init__(self, model: Model, loss: Loss, optimizer: Optimizer) -> None:
-        self.model, self.loss, self.optimizer = model, loss, optimizer
-        self._parts: Parts | None = None
+        self._model, self._loss, self._optimizer = model, loss, optimizer
+        self._parts, self._way = Parts(model, learning=True), _Way.of(model, loss)
         self._last: Kind | None = None
         self._noted: tuple[Kind, _Batch] | None = None
 
@@ -95,7 +99,7 @@ class Steps:
         """One step on the pictures numbered `batch`; the batch's summed loss and its right answers.
 
         Where the loss or a gradient is not finite, nothing is changed."""
-        model = self.model
+        model = self._model
         before = [(node.layer, dict(node.layer.buffers)) for node in model.nodes]
         # What overflows shows in the loss and the gradients, which are checked.
         quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
@@ -125,64 +129,76 @@ class Steps:
             )
             fine = math.isfinite(total) and all(map(finite, grads.values()))
             if fine:
-                self.optimizer.apply(model.parameters(), grads)
+                self._optimizer.apply(model.parameters(), grads)
         if not fine:
             _put_back(before)
         return (total if fine else math.nan), sum(part.right for part in done)
 
     def _batch(self, kind: Kind, scratch: Scratch) -> _Batch:
         """What runs a batch of this kind; the second in a row notes its calls."""
-        if self._parts is None or not self._parts.of(self.model):
-            self._parts, self._last = Parts(self.model, learning=True), None
-            self._noted = None
+        if not self._parts.of(self._model):
+            self._parts = Parts(self._model, learning=True)
+            self._way = _Way.of(self._model, self._loss)
+            self._last = self._noted = None
+        again, self._last = kind == self._last, kind
         if self._noted is not None and self._noted[0] == kind:
             return self._noted[1]
-        again, self._last = kind == self._last, kind
         size, _, dtype = kind
-        made = _Batch(self.model, self.loss, size, dtype, scratch)
-        if not (again and repeat(made.numbered, dtype)):
-            return made
+        if not (again and repeat(self._way.numbered, dtype, WORK + LEARNING)):
+            return _Batch(self._model, self._way, size, dtype, scratch)
         self._noted = None  # its memory is free before the next one's is taken
-        return _Batch(self.model, self.loss, size, dtype)
+        return _Batch(self._model, self._way, size, dtype)
 
 
-Kind = tuple[int, np.dtype, np.dtype]
-"""How many pictures, their dtype, and that of the targets, which is the network's."""
+class _Way(NamedTuple):
+    """There and back through a model: where it meets the loss, its nodes with their places, as they
+    are run, and those whose gradients are needed."""
+
+    end: Meeting
+    numbered: Numbered
+    live: Collection[str]
+
+    @staticmethod
+    def of(model: Model, loss: Loss) -> _Way:
+        end = meeting(model, loss)
+        every = list(enumerate(model.nodes[: model.place(end.node) + 1]))
+        numbered = pooled_first(every, {end.node})
+        live = live_nodes([node for _, node in numbered], (), params=True)
+        return _Way(end, numbered, live)
 
 
 class _Batch:
     """A batch of n samples on its way there and back, chunk by chunk.
 
-    scratch: memory for this step alone; None notes the calls, in memory of its own.
+    dtype: the network's. scratch: memory for this step alone; None notes the calls, in memory of
+    its own.
     """
 
     def __init__(
-        self, model: Model, loss: Loss, n: int, dtype: np.dtype, scratch: Scratch | None = None
+        self, model: Model, way: _Way, n: int, dtype: np.dtype, scratch: Scratch | None = None
     ) -> None:
-        self.model, self.n, self.noted = model, n, scratch is None
-        self.end = meeting(model, loss)
-        every = list(enumerate(model.nodes[: model.place(self.end.node) + 1]))
-        self.numbered = pooled_first(every, {self.end.node})
-        self.nodes = [node for _, node in self.numbered]
-        self.live = live_nodes(self.nodes, (), params=True)
+        self.model, self.n, self.dtype, self.noted = model, n, dtype, scratch is None
+        self.end, self.numbered, self.live = way
+        self.nodes = [node for _, node in way.numbered]
         self.chunks = chunk_slices(n, model.sample_bytes)
         self.gather = Gather(
             self.nodes, model.shapes, n, dtype, scratch.keep if scratch else np.empty
         )
-        self._spare: dict[int, list[_Noted]] = defaultdict(list)
+        self._spare: dict[int, list[_NotedChunk]] = defaultdict(list)
         self._lock = threading.Lock()
 
     def program(self, i: int, x: Array, t: Array, draw: Draw) -> Program[Learned]:
         """Chunk i there and back; x, t: its input and its targets. Where calls are noted, chunks of
-        one size that run one after the other take the same memory."""
+        one size that run one after the other take the same memory; an augmentation may give
+        pictures of another dtype, which are walked."""
         rows = self.chunks[i]
-        if not self.noted:
+        if not self.noted or x.dtype != self.dtype:
             with shelf.borrow(arena=True) as scratch:
                 _, made = yield from self.walk(i, x, t, draw, scratch, Rows(rows))
                 return self._learned(made, t)
         with self._lock:
-            noted = lent(self._spare[len(x)]) or _Noted(self)
-        made = yield from noted.program(i, x, t, draw)
+            noted = lent(self._spare[len(x)]) or _NotedChunk()
+        made = yield from noted.program(self, i, x, t, draw)
         learned = self._learned(made, t)
         noted.thread = threading.get_ident()
         with self._lock:
@@ -244,33 +260,33 @@ class Learned(NamedTuple):
     grads: dict[str, Array]
 
 
-class _Noted:
+class _NotedChunk:
     """One chunk's way by noted calls, made by the walk of the first that goes it."""
 
     thread = 0
 
-    def __init__(self, batch: _Batch) -> None:
-        self._batch, self._before, self._after = batch, Notes(), Notes()
-        self._rows = Rows(slice(0))
+    def __init__(self) -> None:
+        self._before, self._after, self._rows = Notes(), Notes(), Rows(slice(0))
         self._x: Array | None = None
         self._calls: Mapping[str, Call] = {}
         self._made: Made | None = None
 
-    def program(self, i: int, x: Array, t: Array, draw: Draw) -> Program[Made]:
+    def program(self, batch: _Batch, i: int, x: Array, t: Array, draw: Draw) -> Program[Made]:
         """See `_Batch.program`."""
-        self._rows.now = self._batch.chunks[i]
+        self._rows.now = batch.chunks[i]
         if self._x is None or self._made is None:
             notes, scratch = (self._before, self._after), shelf.take(arena=True)
-            walk = self._batch.walk(i, x, t, draw, scratch, self._rows, notes)
+            own = x.copy()  # an augmentation's may be anybody's
+            walk = batch.walk(i, own, t, draw, scratch, self._rows, notes)
             self._calls, self._made = yield from walk
-            self._x = x
+            self._x = own
             return self._made
         np.copyto(self._x, x)
         for generator, place in self._before.generators:
             generator.bit_generator.state = draw.generator(place, i).bit_generator.state
         yield from self._before.program()
-        yield from _follow(self._batch.model, self._calls)
-        np.copyto(self._made.seed, self._batch.seed(self._made.y, t))
+        yield from _follow(batch.model, self._calls)
+        np.copyto(self._made.seed, batch.seed(self._made.y, t))
         yield from self._after.program()
         return self._made
 

@@ -138,9 +138,10 @@ def profile(model: Model, x: Any, *, repeats: int = 7, backward: bool = True) ->
         once, are taken one by one. False runs forward alone, as `model.predict` does.
 
     Where chunks run on T threads at once, a node's time is the sum over its chunks divided by T:
-    its part of the time that passes. Memory is that of a training step. Times vary from run to run
-    and with what else the machine does. Raises `ArgumentError` for pictures that do not fit, for
-    repeats below 1 and for a `backward` that is not True or False.
+    its part of the time that passes. Each step walks from node to node; `fit` makes the same calls
+    without the walk from its second step on, and is quicker by that. Memory is that of a training
+    step. Times vary from run to run and with what else the machine does. Raises `ArgumentError` for
+    pictures that do not fit, for repeats below 1 and for a `backward` that is not True or False.
     """
     repeats = whole(repeats, "repeats of profile")
     if not isinstance(backward, bool):
