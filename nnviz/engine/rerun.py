@@ -23,7 +23,7 @@ from .executor import Program, each, lockstep, shelf, thread_count, threads
 from .graph import INPUT
 from .layer import Array, Call, Mode, Shape
 from .moves import lightened
-from .passes import QUICKER, Passes, share
+from .passes import FEW, QUICKER, Passes, share
 from .region import Region, Sheet, paste
 from .replay import Run
 from .trace import Trace
@@ -158,6 +158,9 @@ def _kinds(
         plans = [lightened(plan(model, source, boxes[some], want)) for some in sorts]
         whole = source == INPUT and INPUT not in want  # full passes give nodes alone
         heavy = [whole and share(made) >= QUICKER for made in plans]
+        light = sum(len(some) for some, much in zip(sorts, heavy, strict=True) if not much)
+        if light * FEW <= len(boxes):  # by themselves they would keep one thread waiting
+            heavy = [whole] * len(plans)
         return list(zip(sorts, plans, strict=True)), heavy
 
     # Many pictures, or many fills of one, are covered at the same places.

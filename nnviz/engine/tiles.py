@@ -21,9 +21,10 @@ Array = np.ndarray
 SMALL = 1_000_000
 """Multiply-adds of one product that the linear algebra library still does without packing its
 factors anew; blocks are cut so that they stay below."""
-LARGE, DENSE, ROWS = 1 << 26, 1 << 13, 40
+LARGE, DENSE, ROWS = 1 << 24, 1 << 13, 40
 """From `DENSE` channels · filters on, where there are `ROWS` rows, packing is worth while: there
-products have up to `LARGE` multiply-adds. With 256 channels that is up to three times as quick."""
+products have up to `LARGE` multiply-adds, or twice those rows. With 256 channels that is up to
+three times as quick."""
 LOW = 1000
 """Where a product below `SMALL` has fewer rows, as with many channels, cutting larger ones into
 such gains nothing; with few it does, up to twice."""
@@ -148,7 +149,7 @@ def blocks(
     row = plan.length * channels[0] * channels[1]
     most, units, step = SMALL, plan.form.units, plan.form.step
     if channels[0] * channels[1] >= DENSE and plan.rows(n) >= ROWS:
-        most, units = LARGE, 1
+        most, units = max(LARGE, 2 * ROWS * plan.kw * channels[0] * channels[1]), 1
     if (of_picture := plan.tiles * row) <= most:
         unit = _even(n, most // of_picture)
         cuts = _cuts(n, unit, units)
