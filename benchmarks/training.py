@@ -20,7 +20,7 @@ from nnviz.engine.walk import Draw
 from nnviz.training import CategoricalCrossentropy
 from nnviz.training.losses import as_targets
 from nnviz.training.recipes import RECIPES
-from nnviz.training.step import train_step
+from nnviz.training.step import Steps
 
 from .twin import Twin, there
 
@@ -39,10 +39,10 @@ class Pair:
     """Our network and its twin with the same first weights, trained side by side."""
 
     def __init__(self, data: dict[str, np.ndarray], seed: int, dtype: type) -> None:
-        self.data, self.seed, self.step = data, seed, 0
+        self.data, self.seed, self.made = data, seed, 0
         self.model = RECIPES["cifar-resnet"].model(data["train_x"], 10, None, seed).astype(dtype)
         self.twin = Twin(self.model).to(torch.float64 if dtype is np.float64 else torch.float32)
-        self.ours = nv.SGD(RATE, momentum=MOMENTUM)
+        self.steps = Steps(self.model, CategoricalCrossentropy(), nv.SGD(RATE, momentum=MOMENTUM))
         self.theirs = torch.optim.SGD(self.twin.parameters(), RATE, MOMENTUM)
         self.x = np.divide(data["train_x"], 255, dtype=dtype)
         self.y = data["train_y"].astype(np.int64)
@@ -54,9 +54,8 @@ class Pair:
 
     def train(self, batch: np.ndarray) -> tuple[float, float]:
         """One step of both on the same pictures; their losses before it."""
-        loss, draw = CategoricalCrossentropy(), Draw(self.seed, self.step)
-        total, _ = train_step(self.model, self.x, self.targets, batch, loss, self.ours, draw)
-        self.step += 1
+        total, _ = self.steps.step(self.x, self.targets, batch, Draw(self.seed, self.made))
+        self.made += 1
         self.theirs.zero_grad()
         out = self.twin(self.ready(self.x[batch]))
         error = torch.nn.functional.cross_entropy(out, torch.tensor(self.y[batch]))

@@ -163,3 +163,17 @@ def test_what_is_wanted_need_not_read_the_source_and_may_be_the_input(patch):
             assert (copy[top:bottom, left:right] == 0.5).all()
             copy[top:bottom, left:right] = picture[0, top:bottom, left:right]
         np.testing.assert_array_equal(changed, np.broadcast_to(picture, changed.shape))
+
+
+@pytest.mark.parametrize(("few", "kinds"), [(2, 1), (4, 2)])
+def test_a_few_light_copies_go_the_way_of_the_many_heavy_ones(monkeypatch, few, kinds):
+    model = digits()
+    trace, want = model.run(pictures(model, 1), prepared=True), [model.output_name]
+    boxes = np.array([[0, 0, 3, 3]] * 16)
+    sorts, shares = [np.arange(16 - few), np.arange(16 - few, 16)], iter([1.0, 0.1])
+    monkeypatch.setattr(rerun, "together", lambda *_: sorts)
+    monkeypatch.setattr(rerun, "share", lambda _: next(shares))
+    found = rerun._kinds(model, "input", boxes, want, lambda n: trace.values(n, 0)[0], 1 << 30)
+    assert sum(len(some) for some, _ in found) == 16
+    assert len(found) == kinds
+    assert isinstance(found[0][1], Passes)

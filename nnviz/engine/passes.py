@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .again import Again, Make, copied, predicted, prediction_key
+from .again import Again, Make, predicted, prediction_key
 from .boxes import CUT, Plan
 from .executor import chunk_slices, thread_count
 from .input import floats
@@ -105,11 +105,13 @@ def outputs_of(model: Model, x: Array, names: Sequence[str]) -> dict[str, Array]
     want, x = tuple(names), model.input.check(x)
     for name in want:
         model.node(name)
-    made = predicted(model, x, floats, copied, want)
+    made = predicted(
+        model, x, floats, lambda _, given, ys: {k: y.copy() for k, y in ys.items()}, want
+    )
     if made is None:
         trace = model.run(x, prepared=True, keep=want)
         return {name: trace[name].y for name in want}
-    return {name: join([ys[name] for _, _, ys in made]) for name in want}
+    return {name: join([ys[name] for ys in made]) for name in want}
 
 
 @contextmanager
