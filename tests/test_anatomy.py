@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from networks import ALL, SEEN, SHAPE, chain, inception, pictures, residual, twice
+from same import assert_same
 
 import nnviz as nv
 from nnviz.engine.graph import Node
@@ -181,7 +182,7 @@ def test_feature_maps_are_the_nodes_output(name):
     node = next(n.name for n in model.nodes if len(model.shapes[n.name]) == 3)
     x = pictures(model, 3)
     got = feature_maps(model, x, node)
-    np.testing.assert_array_equal(got.values, model.run(x)[node].y)
+    assert_same(got.values, model.run(x)[node].y)
     assert got.provenance.node == node
     assert got.values.dtype == np.float32
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from networks import SEEN, normalized
+from same import assert_same
 
 import nnviz as nv
 from nnviz.errors import ArgumentError
@@ -43,8 +44,8 @@ def test_the_target_rises_within_bounds(name):
     assert got.path.shape == (20, len(classes))
     assert got.succeeded is None  # nobody knows without real pictures
     trace = model.run(got.values)
-    np.testing.assert_array_equal(got.activation, np.diag(trace[model.logits_name].y))
-    np.testing.assert_array_equal(got.probability, np.diag(trace.output))
+    assert_same(got.activation, np.diag(trace[model.logits_name].y))
+    assert_same(got.probability, np.diag(trace.output))
 
 
 def test_the_same_seed_gives_the_same_bits():

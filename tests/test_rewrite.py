@@ -5,6 +5,7 @@ from __future__ import annotations
 import networks
 import numpy as np
 import pytest
+from same import assert_same
 
 from nnviz.engine.folding import Folded, folds
 from nnviz.engine.graph import Input
@@ -62,7 +63,7 @@ def test_a_flattening_after_the_softmax_stays():
     assert kinds(bare) == ["Conv2D", "Flatten"]
     pixels = networks.pictures(model)
     logits = model.run(pixels)["conv2d_1"].y.reshape(9, 3)
-    np.testing.assert_array_equal(bare.predict(pixels), logits)
+    assert_same(bare.predict(pixels), logits)
 
 
 def test_without_a_head_the_model_comes_back():
@@ -181,7 +182,7 @@ def test_a_model_up_to_a_node_holds_only_what_leads_there():
     assert part.node("conv2d_1").layer is model.node("conv2d_1").layer
     pixels = networks.pictures(model)
     wanted = model.run(pixels)["conv2d_1/sigmoid"].y
-    np.testing.assert_array_equal(part.predict(pixels), wanted)
+    assert_same(part.predict(pixels), wanted)
     assert up_to(model, model.output_name) is model
     with pytest.raises(ArgumentError, match="no node named 'nix'"):
         up_to(model, "nix")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import networks
 import numpy as np
 import pytest
+from same import assert_same
 
 from nnviz.engine.executor import threads
 from nnviz.engine.folding import pooled_first
@@ -153,8 +154,8 @@ def test_keep_holds_these_and_the_output():
         trace = model.run(x, keep=keep)
         assert set(trace.calls) == {*keep, model.output_name}
         for name in trace.calls:
-            np.testing.assert_array_equal(trace[name].y, full[name].y)
-    np.testing.assert_array_equal(model.predict(x), full.output)
+            assert_same(trace[name].y, full[name].y)
+    assert_same(model.predict(x), full.output)
     np.testing.assert_array_equal(full["join" if "join" in full.calls else "preds"].x.shape, (9, 6))
     assert full["conv2d_1"].xs[0].shape == (9, 8, 7, 2)
 
@@ -371,6 +372,6 @@ def test_a_pool_before_its_relu_gives_the_same_and_so_does_the_way_back(pool):
     dy = rng.integers(-3, 4, trace.output.shape).astype(np.float32)
     wanted = model.backward(trace, {"flatten_1": dy})[INPUT]
     swept = sweep(model, x, lambda _, rows: {"flatten_1": dy[rows]}, read=("flatten_1",))
-    assert (swept.outputs["flatten_1"] == trace.output).all()
-    assert (swept.gradients[INPUT] == wanted).all()
-    assert (model.predict(x) == trace.output).all()
+    assert_same(swept.outputs["flatten_1"], trace.output)
+    assert_same(swept.gradients[INPUT], wanted)
+    assert_same(model.predict(x), trace.output)

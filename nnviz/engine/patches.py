@@ -7,12 +7,12 @@ at a time, so that it stays in the second-level cache until the product has read
 
 from __future__ import annotations
 
-import functools
-import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
+from .frame import pad, views, windows
 from .layer import Mode
 from .lines import add_bias
 from .tiles import Room, cut, slab
@@ -24,45 +24,6 @@ CACHE_BYTES = 1 << 20
 
 SHORT = 16
 """Rows of a window with fewer numbers than this are too short to be copied one by one."""
-
-
-def pad(x: Array, pads: Pads, value: float, mode: Mode) -> Array:
-    """`x` (n, rows, cols, channels) with a frame of `value`; `x` itself where there is none.
-
-    The next picture of this shape takes the same frame, so it must be read by then.
-    """
-    (top, bottom), (left, right) = pads
-    if not (top or bottom or left or right):
-        return x
-    n, rows, cols, channels = x.shape
-    size = (n, top + rows + bottom, left + cols + right, channels)
-    out = mode.settled(size, x.dtype, _frame(pads, value))
-    mode.do(np.copyto, out[:, top : top + rows, left : left + cols], x)
-    return out
-
-
-@functools.lru_cache(maxsize=1024)
-def _frame(pads: Pads, value: float) -> Callable[..., None]:
-    """What writes `value` into the frame of an array, and nothing inside."""
-
-    def write(*, out: Array) -> None:
-        (top, bottom), (left, right) = pads
-        rows, cols = out.shape[1] - bottom, out.shape[2] - right
-        out[:, :top], out[:, rows:] = value, value
-        out[:, top:rows, :left], out[:, top:rows, cols:] = value, value
-
-    return write
-
-
-def windows(x: Array, kernel: Size, stride: Size, dilation: Size, out: Size) -> Array:
-    """A read-only view (n, out rows, out cols, kh, kw, channels) of an already padded `x`."""
-    sn, sr, sc, sch = x.strides
-    return np.lib.stride_tricks.as_strided(
-        x,
-        (x.shape[0], *out, *kernel, x.shape[3]),
-        (sn, sr * stride[0], sc * stride[1], sr * dilation[0], sc * dilation[1], sch),
-        writeable=False,
-    )
 
 
 def blocks(n: int, out: Size, row_bytes: int) -> Iterator[tuple[slice, slice]]:
@@ -92,27 +53,30 @@ def patch_matrices(
     groups: int,
     mode: Mode,
     ones: bool = False,
+    dtype: Any = None,
 ) -> Iterator[tuple[slice, slice, Array]]:
     """`(pictures, rows, matrix)` block by block for an already padded `x`.
 
     matrix: (groups, block's places, kh · kw · channels per group), overwritten by the next block.
-    ones: with one more column, of ones, where `is_short`.
+    ones: with one more column, of ones, where `is_short`. dtype: the matrix's, if not that of x.
     """
+    dtype = np.dtype(dtype or x.dtype)
     n, channels = x.shape[0], x.shape[3]
     view = windows(x, kernel, stride, dilation, out)
     view = view.reshape(*view.shape[:5], groups, channels // groups) if groups > 1 else view
     width = kernel[0] * kernel[1] * channels
-    row_bytes = out[1] * width * x.dtype.itemsize
+    row_bytes = out[1] * width * dtype.itemsize
+    viewed = kernel == (1, 1) and groups == 1 and not ones and dtype == x.dtype
     spare: Array | None = None
     for pictures, rows in blocks(n, out, row_bytes):
         count, high = pictures.stop - pictures.start, rows.stop - rows.start
         places = count * high * out[1]
         part = view[pictures, rows]
-        if kernel == (1, 1) and groups == 1 and part.flags.c_contiguous and not ones:
+        if viewed and part.flags.c_contiguous:
             yield pictures, rows, part.reshape(1, places, width)
             continue
         if spare is None:
-            spare = mode.temp((places * (width + ones),), x.dtype)
+            spare = mode.temp((places * (width + ones),), dtype)
         flat = spare[: places * width]
         if is_short(kernel, channels, groups):
             # One cell of the kernel after the other, so that the copies run along output rows.
@@ -158,26 +122,31 @@ def correlate(
     out: Size,
     mode: Mode,
     bias: Array | None = None,
+    sums: Any = None,
 ) -> Array:
     """Σ over the window of x · w, for every place and output channel.
 
     y[n, r, c, o] = b[o] + Σ_{i, j, k} x[n, r·s − p + i·d, c·s − p + j·d, k] · w[i, j, k, o]
 
     x (n, rows, cols, channels), weight (kh, kw, channels / groups, out channels), bias (out
-    channels) or None for 0; returns (n, *out, out channels).
+    channels) or None for 0; returns (n, *out, out channels). sums: in which dtype they are made
+    before they are rounded to that of x.
     """
-    y = mode.new((x.shape[0], *out, weight.shape[3]), x.dtype)
+    y, sums = mode.new((x.shape[0], *out, weight.shape[3]), x.dtype), sums or x.dtype
     kernel = (weight.shape[0], weight.shape[1])
     # Where the product is small beside the walk over y that adds it, the bias is one more row of w.
     ones = bias is not None and is_short(kernel, x.shape[3], groups)
     if bias is not None and ones:
         shape = (1, weight[..., 0].size + 1, weight.shape[3])
-        w = mode.settled(shape, x.dtype, _above_bias, weight, bias)
+        w = mode.settled(shape, sums, _above_bias, weight, bias)
     else:
-        w = grouped_weight(mode.in_order(weight), groups)
+        weight = mode.in_order(weight)
+        if sums != weight.dtype:
+            weight = mode.settled(weight.shape, sums, np.positive, weight)
+        w = grouped_weight(weight, groups)
     padded = pad(x, pads, 0.0, mode)
     for pictures, rows, matrix in patch_matrices(
-        padded, kernel, stride, dilation, out, groups, mode, ones
+        padded, kernel, stride, dilation, out, groups, mode, ones, sums
     ):
         target = y[pictures, rows]
         if groups == 1:
@@ -376,17 +345,3 @@ def kernel_gradient(
     made = np.empty((*kernel, inside, filters), dy.dtype)
     mode.do(np.copyto, made.reshape(size[1], groups, size[2]), total.swapaxes(0, 1))
     return made
-
-
-def views(
-    framed: Array, kernel: Size, stride: Size, dilation: Size, out: Size
-) -> Iterator[tuple[int, int, Array]]:
-    """For each kernel cell (i, j), row by row, the places of a padded input that it meets.
-
-    Each view is (n, *out, channels) and may be written through.
-    """
-    for i, j in itertools.product(range(kernel[0]), range(kernel[1])):
-        first, left = i * dilation[0], j * dilation[1]
-        down = slice(first, first + (out[0] - 1) * stride[0] + 1, stride[0])
-        along = slice(left, left + (out[1] - 1) * stride[1] + 1, stride[1])
-        yield i, j, framed[:, down, along]

@@ -21,12 +21,14 @@ two rows of outputs by four products instead of six, has no such fault where a g
 three equal rows each difference is exactly 0, and both outputs are the same single product. Its
 error is 1e-6. It is the form for values that somebody looks at. Places that see the same of
 anything else, along a diagonal stroke say, may still differ: where a pool chooses between places on
-the way back, the patch matrices are used.
+the way back, the patch matrices are used. All of this holds where the machine's own products do
+not spoil it; where they do, pools choose between sums made in float64 (see `equal_rows`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -137,20 +139,27 @@ def suits(
 
 
 def correlate(
-    x: Array, weight: Array, *, pads: Pads, mode: Mode, form: Form = FOUR, bias: Array | None = None
+    x: Array,
+    weight: Array,
+    *,
+    pads: Pads,
+    mode: Mode,
+    form: Form = FOUR,
+    bias: Array | None = None,
+    sums: Any = None,
 ) -> Array:
     """What `patches.correlate` gives, where it `suits`; with the bias (filters,) added."""
     x = mode.in_order(x)  # its rows are met through strides worked out here
     n, (kw, channels, filters) = len(x), weight.shape[1:]
     plan = Plan.of(form, x.shape[1:3], kw, pads)
-    y = mode.new((n, *plan.out, filters), x.dtype)
+    y, sums = mode.new((n, *plan.out, filters), x.dtype), sums or x.dtype
     shift = None if bias is None else line(bias, y, mode)
-    kernels = mode.settled((form.read, *weight.shape[1:]), x.dtype, _transform, form, weight)
+    kernels = mode.settled((form.read, *weight.shape[1:]), sums, _transform, form, weight)
     kernels = kernels.reshape(form.read, 1, 1, kw * channels, filters)
-    for block, (given, made) in blocks(plan, n, (channels, filters), x.dtype, mode):
+    for block, (given, made) in blocks(plan, n, (channels, filters), sums, mode):
         given.lay(form.input, block.strips(x, plan.top, form.read), plan.left, x.shape[2])
         mode.do(np.matmul, given.windows(plan.gap), kernels, out=made.places())
-        grid, outputs = made.grid(0, plan.out[1]), form.output.astype(x.dtype)
+        grid, outputs = made.grid(0, plan.out[1]), form.output.astype(sums)
         for strip, rows, tiles in block.strips(y, 0, form.step):
             mode.do(np.matmul, outputs[rows], grid[:, tiles], out=strip)
             if shift is not None:
@@ -300,7 +309,7 @@ def _turned(weight: Array, mode: Mode) -> Array:
 
 def _transform(form: Form, weight: Array, *, out: Array) -> None:
     """G w: (read, kw, channels, filters)."""
-    matrix = form.kernel.astype(weight.dtype)
+    matrix = form.kernel.astype(out.dtype)
     np.matmul(matrix, weight.reshape(3, -1), out=out.reshape(form.read, -1))
 
 

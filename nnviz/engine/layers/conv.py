@@ -9,6 +9,7 @@ import numpy as np
 
 from ...errors import ArgumentError
 from .. import patches, winograd
+from ..equal_rows import sums_for_ties
 from ..initializers import Spec, check_initializer, initializer
 from ..layer import Array, Call, Layer, Mode, Shape, need_picture, pair, whole
 from ..lines import channel_sums
@@ -118,12 +119,12 @@ class Conv2D(Layer):
         (x,) = xs
         size, weight = x.shape[1:3], self.laid(self.param("weight", x.dtype))
         kind, bias = self._kind(size), self.param("bias", x.dtype) if self.use_bias else None
-        form = winograd.FOUR if mode.private else winograd.TWO if mode.untied else None
+        form, sums = _in_form(x.dtype, mode)
+        told: dict[str, Any] = {"mode": mode, "bias": bias, "sums": sums}
         if form and winograd.suits(weight.shape, **kind, size=size, n=len(x), form=form):
-            pads = kind["pads"]
-            return winograd.correlate(x, weight, pads=pads, mode=mode, form=form, bias=bias), None
+            return winograd.correlate(x, weight, pads=kind["pads"], form=form, **told), None
         out = self.window().out_size(size)
-        return patches.correlate(x, weight, **kind, out=out, mode=mode, bias=bias), None
+        return patches.correlate(x, weight, **kind, out=out, **told), None
 
     def moves_by(self, size: tuple[int, int]) -> bool:
         weight = self.params["weight"].shape
@@ -180,6 +181,15 @@ class Conv2D(Layer):
             (cls(4, 3, strides=(2, 1), padding=((0, 2), (3, 1)), groups=4), ((6, 5, 4),)),
             (cls(3, 1), ((4, 3, 2),)),
         ]
+
+
+def _in_form(dtype: np.dtype, mode: Mode) -> tuple[winograd.Form | None, np.dtype]:
+    """In which form a convolution is made, None for patch matrices, and in which dtype its sums."""
+    if mode.private or mode.untied:
+        return winograd.FOUR if mode.private else winograd.TWO, dtype
+    sums = sums_for_ties(dtype)
+    # Sums that are rounded to half their digits tie in every form, so the quickest will do.
+    return (None if sums == dtype else winograd.FOUR), sums
 
 
 def _bias_gradient(dy: Array, *, out: Array) -> None:

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from ..frame import pad, views
 from ..initializers import Spec, check_initializer, initializer
 from ..layer import Array, Call, Layer, Mode, Shape, need_picture, pair, whole
 from ..lines import add_bias
-from ..patches import pad, views
 from ..window import SlidingWindow
 from .conv import Padding, check_padding
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...errors import ArgumentError
+from ..frame import pad
 from ..layer import Array, Call, Layer, Mode, Shape, need_picture
-from ..patches import pad
 from .conv import Padding
 from .pool import _Pooling, wider
 from .rectifier import number

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..frame import pad
 from ..layer import Array, Call, Layer, Mode, Shape
-from ..patches import pad
 from .conv import Padding
 from .pool import MaxPooling2D
 from .reduction import ArgMax

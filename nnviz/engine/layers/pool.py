@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ...errors import ArgumentError
+from ..frame import pad, views
 from ..layer import Array, Call, Layer, Mode, Shape, need_picture, pair
-from ..patches import pad, views
 from ..window import SlidingWindow
 from .conv import Padding, check_padding
 
