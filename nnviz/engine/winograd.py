@@ -110,7 +110,8 @@ SIX = Form(
     ),
     units=4,
 )  # fmt: skip
-"""F(6, 3): eight products for six rows; for small regions, which it takes in one tile."""
+"""F(6, 3): eight products for six rows; for small regions, which it takes in one tile, and for sums
+in float64, as it errs the most."""
 
 
 def suits(
@@ -182,7 +183,7 @@ def answer_to(change: Array, weight: Array, *, mode: Mode) -> Array:
     """
     rows, cols = change.shape[1:3]
     kw, channels, filters = weight.shape[1:]
-    form = _least(rows)
+    form = least(rows)
     plan = Plan.of(form, (rows + 2, cols + kw - 1), kw, ((0, 0), (0, 0)))
     kernels = mode.settled((form.read, kw, channels, filters), weight.dtype, _mirror, form, weight)
     kernels = kernels.reshape(form.read, 1, 1, kw * channels, filters)
@@ -191,13 +192,13 @@ def answer_to(change: Array, weight: Array, *, mode: Mode) -> Array:
 
 def share(rows: int, cols: int, kw: int) -> float:
     """The products of `answer_to` over those of `correlate` for all that a region reaches."""
-    form = _least(rows)
+    form = least(rows)
     moved = form.read * -(-rows // form.step) * (cols + kw - 1)
     return moved / (FOUR.read * -(-(rows + 2) // FOUR.step) * (cols + 2 * kw - 2))
 
 
-def _least(rows: int) -> Form:
-    """The form with the fewest products for so many rows that move."""
+def least(rows: int) -> Form:
+    """The form with the fewest products for so many rows: those of the outputs, or that move."""
     return min((FOUR, SIX), key=lambda form: form.read * -(-rows // form.step))
 
 

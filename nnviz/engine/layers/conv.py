@@ -119,11 +119,11 @@ class Conv2D(Layer):
         (x,) = xs
         size, weight = x.shape[1:3], self.laid(self.param("weight", x.dtype))
         kind, bias = self._kind(size), self.param("bias", x.dtype) if self.use_bias else None
-        form, sums = _in_form(x.dtype, mode)
+        out = self.window().out_size(size)
+        form, sums = _in_form(x.dtype, out[0], mode)
         told: dict[str, Any] = {"mode": mode, "bias": bias, "sums": sums}
         if form and winograd.suits(weight.shape, **kind, size=size, n=len(x), form=form):
             return winograd.correlate(x, weight, pads=kind["pads"], form=form, **told), None
-        out = self.window().out_size(size)
         return patches.correlate(x, weight, **kind, out=out, **told), None
 
     def moves_by(self, size: tuple[int, int]) -> bool:
@@ -183,13 +183,14 @@ class Conv2D(Layer):
         ]
 
 
-def _in_form(dtype: np.dtype, mode: Mode) -> tuple[winograd.Form | None, np.dtype]:
-    """In which form a convolution is made, None for patch matrices, and in which dtype its sums."""
+def _in_form(dtype: np.dtype, rows: int, mode: Mode) -> tuple[winograd.Form | None, np.dtype]:
+    """In which form a convolution that gives so many rows is made, None for patch matrices, and in
+    which dtype its sums."""
     if mode.private or mode.untied:
         return winograd.FOUR if mode.private else winograd.TWO, dtype
     sums = sums_for_ties(dtype)
     # Sums that are rounded to half their digits tie in every form, so the quickest will do.
-    return (None if sums == dtype else winograd.FOUR), sums
+    return (None if sums == dtype else winograd.least(rows)), sums
 
 
 def _bias_gradient(dy: Array, *, out: Array) -> None:
