@@ -155,27 +155,31 @@ def test_where_somebody_looks_a_plain_ground_stays_plain(dtype, padding):
         assert np.abs(quick - maps).max() <= 5e-6 * np.abs(maps).max()
 
 
-@pytest.mark.parametrize("told", [None, False])
-def test_where_a_pool_chooses_on_the_way_back_all_ties_are_true(monkeypatch, told):
+@pytest.mark.parametrize("size", [(22, 22), (23, 21), (15, 33)])
+@pytest.mark.parametrize(
+    ("told", "dtype"), [(None, np.float32), (False, np.float32), (None, np.float64)]
+)
+def test_where_a_pool_chooses_on_the_way_back_all_ties_are_true(monkeypatch, told, dtype, size):
     """Also along diagonals: a gradient then goes to the first of several equal places. And also on
     machines whose products give equal rows unequal numbers."""
     if told is not None:
         monkeypatch.setattr(equal_rows, "equal_rows", lambda dtype: told)
     model = nv.Sequential(
-        [nv.Conv2D(16, 3), nv.MaxPooling2D(2), nv.Flatten(), nv.Dense(3)], (22, 22, 16)
-    )
-    stripes = np.add.outer(np.arange(22), np.arange(22))[None, :, :, None] % 7 / 7
-    x = (stripes * np.arange(1, 17)).astype(np.float32)
-    dy = np.ones((1, 3), np.float32)
+        [nv.Conv2D(16, 3), nv.MaxPooling2D(2), nv.Flatten(), nv.Dense(3)], (*size, 16)
+    ).astype(dtype)
+    diagonal = np.add.outer(*map(np.arange, size)) % 7
+    x = (diagonal[None, :, :, None] / 7 * np.arange(1, 17)).astype(dtype)
+    dy = np.ones((1, 3), dtype)
     for _ in range(4):  # walked, noted, made again
         trace = model.run(x)
         maps = trace["conv2d_1"].y
-        assert maps.dtype == np.float32
-        assert (maps[:, 1:, :-1] == maps[:, :-1, 1:]).all()
+        assert maps.dtype == dtype
+        for same in (diagonal[:-2, :-2] == i for i in range(7)):
+            assert (maps[:, same] == maps[:, same][:, :1]).all()
         wanted = model.backward(trace, {"dense_1": dy})["input"]
         swept = sweep(model, x, lambda _, rows: {"dense_1": dy[rows]}, read=("dense_1",))
         assert (swept.gradients["input"] == wanted).all()
-        model.nodes[0].layer.params["weight"][:] *= np.float32(0.9)
+        model.nodes[0].layer.params["weight"][:] *= dtype(0.9)
 
 
 @pytest.mark.parametrize("equal", [True, False])

@@ -4,10 +4,10 @@ A matrix product sums each of its numbers by itself, but not always in the same 
 OpenBLAS 0.3 adds up even and odd terms apart in the first and last few columns of its blocks, for
 some rows and not for others. In float32 equal rows of a factor then give rows that differ by a unit
 in the last place, and a pool that chooses between such places on the way back chooses by chance.
-With AVX-512 all of them are made alike.
+In float64 only the last of an odd number of rows is made otherwise. With AVX-512 all are alike.
 
-Where rows come out unequal, sums are made in float64 and rounded once: what differs then lies ten
-digits behind the last that is kept.
+Where float32's rows come out unequal, their sums are made in float64 and rounded once: what differs
+then lies nine digits behind the last that is kept. In float64 rows are made two by two.
 """
 
 from __future__ import annotations
@@ -33,6 +33,14 @@ def equal_rows(dtype: np.dtype) -> bool:
         if (made != made[0]).any():
             return False
     return True
+
+
+def in_pairs(rows: int, dtype: np.dtype) -> tuple[slice, ...]:
+    """Slices of a factor's rows whose products together give equal rows for equal rows, in float64:
+    the last of an odd number is made once more with the one before it."""
+    if rows % 2 == 0 or rows == 1 or dtype != np.float64 or equal_rows(np.dtype(dtype)):
+        return (slice(0, rows),)
+    return slice(0, rows - 1), slice(rows - 2, rows)
 
 
 def sums_for_ties(dtype: np.dtype) -> np.dtype:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from .equal_rows import in_pairs
 from .frame import pad, views, windows
 from .layer import Mode
 from .lines import add_bias
@@ -148,12 +149,13 @@ def correlate(
     for pictures, rows, matrix in patch_matrices(
         padded, kernel, stride, dilation, out, groups, mode, ones, sums
     ):
-        target = y[pictures, rows]
-        if groups == 1:
-            flat, size = target.reshape(-1, target.shape[3]), w[0].size
-            mode.do(np.matmul, cut(matrix[0], size), w[0], out=cut(flat, size))
-        else:
-            mode.do(np.matmul, matrix, w, out=grouped(target, groups))
+        made = grouped(y[pictures, rows], groups)
+        for part in in_pairs(matrix.shape[1], matrix.dtype):
+            if groups == 1:
+                flat, size = made[0][part], w[0].size
+                mode.do(np.matmul, cut(matrix[0][part], size), w[0], out=cut(flat, size))
+            else:
+                mode.do(np.matmul, matrix[:, part], w, out=made[:, part])
     if bias is not None and not ones:
         add_bias(y, bias, mode)
     return y

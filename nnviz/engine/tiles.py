@@ -43,10 +43,12 @@ def slab(rows: int, inner: int, columns: int) -> int:
 
 def cut(matrix: Array, per_row: int) -> Array:
     """A matrix (rows, …) as (parts, rows of a part, …), a view: parts so small that their products,
-    of `per_row` multiply-adds a row, are below `SMALL`; one part where that gains nothing."""
+    of `per_row` multiply-adds a row, are below `SMALL`; one part where that gains nothing. Of an
+    even number of rows each part has an even number (see `equal_rows`)."""
     rows, most = len(matrix), SMALL // per_row
     parts = -(-rows // most) if most >= LOW else 1
-    parts = next((k for k in range(parts, 2 * parts) if rows % k == 0), 1)
+    units = rows if rows % 2 else rows // 2
+    parts = next((k for k in range(parts, 2 * parts) if units % k == 0), 1)
     down, along = matrix.strides
     shape, strides = (parts, rows // parts, matrix.shape[1]), (rows // parts * down, down, along)
     return np.lib.stride_tricks.as_strided(matrix, shape, strides)
