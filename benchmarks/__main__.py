@@ -3,14 +3,16 @@
 Everything is measured beside its rival in the same run, in turn. Each race has a process of its
 own, so that what one leaves behind does not change the next. The table is printed row by row
 and written with all rounds and a chart into `benchmarks/results/`; with `--only` it is printed
-alone. `--quick` needs no PyTorch: it shows each layer's time and its share of the machine's own
-product rate.
+alone. The table there is of a processor with AVX-512; the one in its `avx2` is of one without
+(`--into benchmarks/results/avx2`). `--quick` needs no PyTorch: it shows each layer's time and its
+share of the machine's own product rate.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
+from pathlib import Path
 
 import nnviz as nv
 
@@ -26,6 +28,10 @@ def main() -> None:
         "--only", nargs="+", metavar="NAME", help=f"only those that begin so: {', '.join(RACES)}"
     )
     parser.add_argument("--repeats", type=int, default=7, help="rounds of each race (default: 7)")
+    parser.add_argument(
+        "--into", type=Path, default=table.RESULTS, metavar="FOLDER",
+        help="where the table is written, for a machine of another kind (default: %(default)s)",
+    )  # fmt: skip
     args = parser.parse_args()
     if args.repeats < 1:
         parser.error(f"--repeats must be at least 1, got {args.repeats}")
@@ -47,7 +53,7 @@ def main() -> None:
             print(table.line(outcome), flush=True)
     print(f"{table.score(outcomes)}, in {time.perf_counter() - began:.0f} s")
     if not args.only:
-        for path in table.write(outcomes, known, head):
+        for path in table.write(outcomes, known, head, args.into):
             print(path)
 
 

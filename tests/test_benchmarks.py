@@ -9,7 +9,17 @@ import pytest
 
 pytest.importorskip("benchmarks.speed", reason="the benchmarks are in the repository alone")
 
-from benchmarks.speed import nets, race, table
+from benchmarks.speed import (
+    explaining,
+    growing,
+    nets,
+    predicting,
+    processes,
+    race,
+    races,
+    table,
+    training,
+)
 from benchmarks.speed.race import MEGABYTES, Goal, Outcome, Race, Row, Unit
 
 FAST = Row("a step", "theirs", Goal("≥", 1.5), Unit("pictures/s", 100))
@@ -57,15 +67,19 @@ def test_runners_take_turns_after_a_first_time_that_does_not_count(monkeypatch):
     assert calls == ["t", "o"] * 2
 
 
-def test_the_table_is_written_three_times(tmp_path, monkeypatch):
-    monkeypatch.setattr(table, "RESULTS", tmp_path)
+def test_no_two_races_have_one_name():
+    parts = (training, predicting, explaining, processes, growing)
+    assert len(races.RACES) == sum(len(part.RACES) for part in parts)
+
+
+def test_the_table_is_written_three_times(tmp_path):
     beside = Row("a step", "others", Goal("≥", 1.0), MEGABYTES, is_goal=False)
     outcomes = [
         outcome(FAST, (0.1,), (0.05,)),
         outcome(SMALL, (100.0,), (400.0,)),
         outcome(beside, (1.0,), (2.0,)),
     ]
-    paths = table.write(outcomes, {"processor": "test"}, "head")
+    paths = table.write(outcomes, {"processor": "test"}, "head", tmp_path)
     text = paths[0].read_text("utf-8").splitlines()
     assert text[0] == "head"
     assert (

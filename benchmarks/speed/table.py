@@ -41,10 +41,12 @@ def score(outcomes: Sequence[Outcome]) -> str:
     return f"{sum(bool(o.met) for o in asked)} of {len(asked)} goals met"
 
 
-def write(outcomes: Sequence[Outcome], machine: dict[str, Any], head: str) -> list[Path]:
+def write(
+    outcomes: Sequence[Outcome], machine: dict[str, Any], head: str, folder: Path = RESULTS
+) -> list[Path]:
     """The table as `speed.txt`, all rounds as `speed.json`, the chart as `speed.png`."""
-    RESULTS.mkdir(exist_ok=True)
-    paths = [RESULTS / f"speed.{kind}" for kind in ("txt", "json", "png")]
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"speed.{kind}" for kind in ("txt", "json", "png")]
     lines = [head, HEAD, *map(line, outcomes), score(outcomes)]
     paths[0].write_text("\n".join(lines) + "\n", encoding="utf-8")
     page = {"machine": machine, "rows": [entry(o) for o in outcomes], "summary": score(outcomes)}
