@@ -1,5 +1,7 @@
 """Winograd's way gives what the patch matrices give, for every place of tiles and gaps."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -155,31 +157,57 @@ def test_where_somebody_looks_a_plain_ground_stays_plain(dtype, padding):
         assert np.abs(quick - maps).max() <= 5e-6 * np.abs(maps).max()
 
 
-@pytest.mark.parametrize("size", [(22, 22), (23, 21), (15, 33)])
 @pytest.mark.parametrize(
-    ("told", "dtype"), [(None, np.float32), (False, np.float32), (None, np.float64)]
+    ("told", "dtype", "size"),
+    [
+        (None, np.float32, (22, 22)),
+        (None, np.float64, (22, 22)),
+        (None, np.float64, (23, 21)),
+        (None, np.float64, (15, 33)),
+        (False, np.float32, (22, 22)),
+        (False, np.float32, (23, 21)),
+    ],
 )
-def test_where_a_pool_chooses_on_the_way_back_all_ties_are_true(monkeypatch, told, dtype, size):
+@pytest.mark.parametrize("kind", [nv.Conv2D, nv.TrueConv2D])
+def test_where_a_pool_chooses_on_the_way_back_all_ties_are_true(
+    monkeypatch, told, dtype, size, kind
+):
     """Also along diagonals: a gradient then goes to the first of several equal places. And also on
-    machines whose products give equal rows unequal numbers."""
+    machines whose products give equal rows unequal numbers, where sums can be half-way between two
+    numbers of float32 or nothing but zeros."""
     if told is not None:
         monkeypatch.setattr(equal_rows, "equal_rows", lambda dtype: told)
-    model = nv.Sequential(
-        [nv.Conv2D(16, 3), nv.MaxPooling2D(2), nv.Flatten(), nv.Dense(3)], (*size, 16)
-    ).astype(dtype)
+    elif size != (22, 22) and equal_rows.equal_rows(np.dtype(np.float32)):
+        pytest.skip("what is said of odd numbers of rows is said of other machines")
     diagonal = np.add.outer(*map(np.arange, size)) % 7
-    x = (diagonal[None, :, :, None] / 7 * np.arange(1, 17)).astype(dtype)
-    dy = np.ones((1, 3), dtype)
-    for _ in range(4):  # walked, noted, made again
-        trace = model.run(x)
-        maps = trace["conv2d_1"].y
-        assert maps.dtype == dtype
-        for same in (diagonal[:-2, :-2] == i for i in range(7)):
-            assert (maps[:, same] == maps[:, same][:, :1]).all()
-        wanted = model.backward(trace, {"dense_1": dy})["input"]
-        swept = sweep(model, x, lambda _, rows: {"dense_1": dy[rows]}, read=("dense_1",))
-        assert (swept.gradients["input"] == wanted).all()
-        model.nodes[0].layer.params["weight"][:] *= dtype(0.9)
+    inked = np.zeros((*size, 16))
+    inked[5:11, 4:12] = np.random.default_rng(0).random((6, 8, 16))
+    pictures = (
+        diagonal[:, :, None] / 7 * np.arange(1, 17),
+        np.eye(7, 16)[diagonal],
+        np.ones((*size, 16)),
+        inked,
+    )
+    for picture, use_bias in itertools.product(pictures, (True, False)):
+        conv = kind(16, 3, use_bias=use_bias)
+        layers = [conv, nv.MaxPooling2D(2), nv.Flatten(), nv.Dense(3)]
+        model = nv.Sequential(layers, picture.shape).astype(dtype)
+        x, dy = picture[None].astype(dtype), np.ones((1, 3), dtype)
+        seen = np.lib.stride_tricks.sliding_window_view(x[0], (3, 3), axis=(0, 1))
+        _, first, same = np.unique(
+            seen.reshape(-1, 144), axis=0, return_index=True, return_inverse=True
+        )
+        blank = seen.any(axis=(2, 3, 4)).ravel() == 0
+        for _ in range(4):  # walked, noted, made again
+            trace = model.run(x)
+            maps = trace.calls[model.nodes[0].name][0].y.reshape(-1, 16)
+            assert maps.dtype == dtype
+            assert (maps == maps[first][same.ravel()]).all()
+            assert (maps[blank] == 0).all()
+            wanted = model.backward(trace, {"dense_1": dy})["input"]
+            swept = sweep(model, x, lambda _, rows: {"dense_1": dy[rows]}, read=("dense_1",))  # noqa: B023
+            assert (swept.gradients["input"] == wanted).all()
+            model.nodes[0].layer.params["weight"][:] *= dtype(0.9)
 
 
 @pytest.mark.parametrize("equal", [True, False])
@@ -192,11 +220,11 @@ def test_where_none_does_the_quicker_way_is_taken(monkeypatch, equal):
         "correlate",
         lambda *a, form, **k: forms.append(form) or correlate(*a, form=form, **k),
     )
-    two, tied = [winograd.TWO], [] if equal else [winograd.least(20)]
+    two = [winograd.TWO]
     cases = (
-        (1, "input", tied),
+        (1, "input", []),
         (1, "max_pooling2d_1", two),
-        (3, "input", [*tied, *two]),  # only after the last choice
+        (3, "input", two),  # only after the last choice
         (3, "max_pooling2d_1", [*two, *two]),
     )
     for kernel, until, used in cases:
@@ -223,24 +251,6 @@ def test_sums_in_double_are_those_of_double_rounded(change):
     made = patches.correlate(x, weight, **case, sums=np.float64)
     assert made.dtype == np.float32
     assert (made == in_double.astype(np.float32)).all()
-    if winograd.suits(weight.shape, **{k: case[k] for k in (*ONCE, "pads")}, size=(9, 8)):
-        for form in (winograd.FOUR, winograd.SIX):
-            case = {"pads": pads, "mode": Mode(), "form": form}
-            in_double = winograd.correlate(x.astype(float), weight.astype(float), **case)
-            made = winograd.correlate(x, weight, **case, sums=np.float64)
-            assert (made == in_double.astype(np.float32)).all()
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.data())
-def test_where_rows_are_told_to_be_equal_they_are(data):
-    """What a few products were tried for holds for all others."""
-    dtype = np.dtype(data.draw(st.sampled_from([np.float32, np.float64])))
-    rows, inner, columns = (data.draw(numbers(1, top)) for top in (500, 300, 80))
-    row, factor = (a.astype(dtype) for a in _drawn((1, inner), (inner, columns)))
-    made = np.repeat(row, rows, axis=0) @ factor
-    if rows > 1 and columns > 1 and equal_rows.equal_rows(dtype):
-        assert (made == made[0]).all()
 
 
 @pytest.mark.parametrize("kind", [nv.Conv2D, nv.TrueConv2D])

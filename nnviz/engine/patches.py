@@ -131,7 +131,7 @@ def correlate(
 
     x (n, rows, cols, channels), weight (kh, kw, channels / groups, out channels), bias (out
     channels) or None for 0; returns (n, *out, out channels). sums: in which dtype they are made
-    before they are rounded to that of x.
+    before they are rounded to that of x (and the bias is added).
     """
     y, sums = mode.new((x.shape[0], *out, weight.shape[3]), x.dtype), sums or x.dtype
     kernel = (weight.shape[0], weight.shape[1])
@@ -141,8 +141,9 @@ def correlate(
         shape = (1, weight[..., 0].size + 1, weight.shape[3])
         w = mode.settled(shape, sums, _above_bias, weight, bias)
     else:
-        weight = mode.in_order(weight)
-        if sums != weight.dtype:
+        if sums == weight.dtype:
+            weight = mode.in_order(weight)
+        else:
             weight = mode.settled(weight.shape, sums, np.positive, weight)
         w = grouped_weight(weight, groups)
     padded = pad(x, pads, 0.0, mode)

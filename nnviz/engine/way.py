@@ -1,9 +1,9 @@
 """The way of a sweep: which nodes are run, in which order and how, and which are gone back through.
 
 Where a pool chooses on the way back, places that see the same must be equal to the last digit, or
-the gradient goes by chance. The patch matrices keep that, or sums in float64 on machines where they
-don't (see `equal_rows`). Winograd's F(2, 3) does not quite: it is used where nothing chooses any
-more.
+the gradient goes by chance. The patch matrices of convolutions keep that (with sums in float64 on
+machines whose products do not, see `equal_rows`), Winograd's F(2, 3) does not quite: it is used
+where nothing chooses any more.
 """
 
 from __future__ import annotations

@@ -22,13 +22,12 @@ three equal rows each difference is exactly 0, and both outputs are the same sin
 error is 1e-6. It is the form for values that somebody looks at. Places that see the same of
 anything else, along a diagonal stroke say, may still differ: where a pool chooses between places on
 the way back, the patch matrices are used. All of this holds where the machine's own products do
-not spoil it; where they do, pools choose between sums made in float64 (see `equal_rows`).
+not spoil it (see `equal_rows`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
@@ -110,8 +109,7 @@ SIX = Form(
     ),
     units=4,
 )  # fmt: skip
-"""F(6, 3): eight products for six rows; for small regions, which it takes in one tile, and for sums
-in float64, as it errs the most."""
+"""F(6, 3): eight products for six rows; for small regions, which it takes in one tile."""
 
 
 def suits(
@@ -140,27 +138,20 @@ def suits(
 
 
 def correlate(
-    x: Array,
-    weight: Array,
-    *,
-    pads: Pads,
-    mode: Mode,
-    form: Form = FOUR,
-    bias: Array | None = None,
-    sums: Any = None,
+    x: Array, weight: Array, *, pads: Pads, mode: Mode, form: Form = FOUR, bias: Array | None = None
 ) -> Array:
     """What `patches.correlate` gives, where it `suits`; with the bias (filters,) added."""
     x = mode.in_order(x)  # its rows are met through strides worked out here
     n, (kw, channels, filters) = len(x), weight.shape[1:]
     plan = Plan.of(form, x.shape[1:3], kw, pads)
-    y, sums = mode.new((n, *plan.out, filters), x.dtype), sums or x.dtype
+    y = mode.new((n, *plan.out, filters), x.dtype)
     shift = None if bias is None else line(bias, y, mode)
-    kernels = mode.settled((form.read, *weight.shape[1:]), sums, _transform, form, weight)
+    kernels = mode.settled((form.read, *weight.shape[1:]), x.dtype, _transform, form, weight)
     kernels = kernels.reshape(form.read, 1, 1, kw * channels, filters)
-    for block, (given, made) in blocks(plan, n, (channels, filters), sums, mode):
+    for block, (given, made) in blocks(plan, n, (channels, filters), x.dtype, mode):
         given.lay(form.input, block.strips(x, plan.top, form.read), plan.left, x.shape[2])
         mode.do(np.matmul, given.windows(plan.gap), kernels, out=made.places())
-        grid, outputs = made.grid(0, plan.out[1]), form.output.astype(sums)
+        grid, outputs = made.grid(0, plan.out[1]), form.output.astype(x.dtype)
         for strip, rows, tiles in block.strips(y, 0, form.step):
             mode.do(np.matmul, outputs[rows], grid[:, tiles], out=strip)
             if shift is not None:
@@ -183,7 +174,7 @@ def answer_to(change: Array, weight: Array, *, mode: Mode) -> Array:
     """
     rows, cols = change.shape[1:3]
     kw, channels, filters = weight.shape[1:]
-    form = least(rows)
+    form = _least(rows)
     plan = Plan.of(form, (rows + 2, cols + kw - 1), kw, ((0, 0), (0, 0)))
     kernels = mode.settled((form.read, kw, channels, filters), weight.dtype, _mirror, form, weight)
     kernels = kernels.reshape(form.read, 1, 1, kw * channels, filters)
@@ -192,13 +183,13 @@ def answer_to(change: Array, weight: Array, *, mode: Mode) -> Array:
 
 def share(rows: int, cols: int, kw: int) -> float:
     """The products of `answer_to` over those of `correlate` for all that a region reaches."""
-    form = least(rows)
+    form = _least(rows)
     moved = form.read * -(-rows // form.step) * (cols + kw - 1)
     return moved / (FOUR.read * -(-(rows + 2) // FOUR.step) * (cols + 2 * kw - 2))
 
 
-def least(rows: int) -> Form:
-    """The form with the fewest products for so many rows: those of the outputs, or that move."""
+def _least(rows: int) -> Form:
+    """The form with the fewest products for so many rows that move."""
     return min((FOUR, SIX), key=lambda form: form.read * -(-rows // form.step))
 
 
@@ -310,7 +301,7 @@ def _turned(weight: Array, mode: Mode) -> Array:
 
 def _transform(form: Form, weight: Array, *, out: Array) -> None:
     """G w: (read, kw, channels, filters)."""
-    matrix = form.kernel.astype(out.dtype)
+    matrix = form.kernel.astype(weight.dtype)
     np.matmul(matrix, weight.reshape(3, -1), out=out.reshape(form.read, -1))
 
 

@@ -119,11 +119,12 @@ class Conv2D(Layer):
         (x,) = xs
         size, weight = x.shape[1:3], self.laid(self.param("weight", x.dtype))
         kind, bias = self._kind(size), self.param("bias", x.dtype) if self.use_bias else None
-        out = self.window().out_size(size)
-        form, sums = _in_form(x.dtype, out[0], mode)
-        told: dict[str, Any] = {"mode": mode, "bias": bias, "sums": sums}
+        form = winograd.FOUR if mode.private else winograd.TWO if mode.untied else None
         if form and winograd.suits(weight.shape, **kind, size=size, n=len(x), form=form):
-            return winograd.correlate(x, weight, pads=kind["pads"], form=form, **told), None
+            pads = kind["pads"]
+            return winograd.correlate(x, weight, pads=pads, mode=mode, form=form, bias=bias), None
+        out, sums = self.window().out_size(size), x.dtype if form else sums_for_ties(x.dtype)
+        told: dict[str, Any] = {"mode": mode, "bias": bias, "sums": sums}
         return patches.correlate(x, weight, **kind, out=out, **told), None
 
     def moves_by(self, size: tuple[int, int]) -> bool:
@@ -181,16 +182,6 @@ class Conv2D(Layer):
             (cls(4, 3, strides=(2, 1), padding=((0, 2), (3, 1)), groups=4), ((6, 5, 4),)),
             (cls(3, 1), ((4, 3, 2),)),
         ]
-
-
-def _in_form(dtype: np.dtype, rows: int, mode: Mode) -> tuple[winograd.Form | None, np.dtype]:
-    """In which form a convolution that gives so many rows is made, None for patch matrices, and in
-    which dtype its sums."""
-    if mode.private or mode.untied:
-        return winograd.FOUR if mode.private else winograd.TWO, dtype
-    sums = sums_for_ties(dtype)
-    # Sums that are rounded to half their digits tie in every form, so the quickest will do.
-    return (None if sums == dtype else winograd.least(rows)), sums
 
 
 def _bias_gradient(dy: Array, *, out: Array) -> None:
