@@ -179,6 +179,8 @@ def test_where_a_pool_chooses_on_the_way_back_all_ties_are_true(
         monkeypatch.setattr(equal_rows, "equal_rows", lambda dtype: told)
     elif size != (22, 22) and equal_rows.equal_rows(np.dtype(np.float32)):
         pytest.skip("what is said of odd numbers of rows is said of other machines")
+    elif dtype == np.float64 and not equal_rows.equal_rows(np.dtype(dtype)):
+        pytest.skip("float64 has nothing wider")
     diagonal = np.add.outer(*map(np.arange, size)) % 7
     inked = np.zeros((*size, 16))
     inked[5:11, 4:12] = np.random.default_rng(0).random((6, 8, 16))
