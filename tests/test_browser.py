@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 from pages import until
 
-WIDTHS = (360, 800, 1600)
+WIDTHS = (360, 640, 800, 1600)
 
 STICKING_OUT = """() => {
   const width = document.documentElement.clientWidth, found = [];

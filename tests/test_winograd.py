@@ -190,11 +190,12 @@ def test_where_a_pool_chooses_on_the_way_back_all_ties_are_true(
         np.ones((*size, 16)),
         inked,
     )
+    dy = np.ones((1, 3), dtype)
     for picture, use_bias in itertools.product(pictures, (True, False)):
         conv = kind(16, 3, use_bias=use_bias)
         layers = [conv, nv.MaxPooling2D(2), nv.Flatten(), nv.Dense(3)]
         model = nv.Sequential(layers, picture.shape).astype(dtype)
-        x, dy = picture[None].astype(dtype), np.ones((1, 3), dtype)
+        x = picture[None].astype(dtype)
         seen = np.lib.stride_tricks.sliding_window_view(x[0], (3, 3), axis=(0, 1))
         _, first, same = np.unique(
             seen.reshape(-1, 144), axis=0, return_index=True, return_inverse=True
@@ -207,7 +208,7 @@ def test_where_a_pool_chooses_on_the_way_back_all_ties_are_true(
             assert (maps == maps[first][same.ravel()]).all()
             assert (maps[blank] == 0).all()
             wanted = model.backward(trace, {"dense_1": dy})["input"]
-            swept = sweep(model, x, lambda _, rows: {"dense_1": dy[rows]}, read=("dense_1",))  # noqa: B023
+            swept = sweep(model, x, lambda _, rows: {"dense_1": dy[rows]}, read=("dense_1",))
             assert (swept.gradients["input"] == wanted).all()
             model.nodes[0].layer.params["weight"][:] *= dtype(0.9)
 

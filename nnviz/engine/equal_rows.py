@@ -1,8 +1,8 @@
 """Whether places that see the same get the same number, to the last digit.
 
-A matrix product sums each of its numbers by itself, but not all in the same order. With AVX2, that
-is on every processor without AVX-512, OpenBLAS 0.3 adds up even and odd terms apart for some rows
-and columns of its blocks. In float32 equal rows of a factor then give rows that differ by a unit in
+A matrix product sums each of its numbers by itself, but not all in the same order. On processors
+with AVX2 and without AVX-512, OpenBLAS 0.3 adds up even and odd terms apart for some rows and
+columns of its blocks. In float32 equal rows of a factor then give rows that differ by a unit in
 the last place, and a pool that chooses between such places on the way back chooses by chance. In
 float64 the last of an odd number of rows is made otherwise.
 

@@ -1,4 +1,4 @@
-"""Pictures in a frame of zeros, and what the windows that are laid over them see."""
+"""Pictures in a frame of one value, and what the windows that are laid over them see."""
 
 from __future__ import annotations
 

@@ -124,8 +124,8 @@ class Conv2D(Layer):
             pads = kind["pads"]
             return winograd.correlate(x, weight, pads=pads, mode=mode, form=form, bias=bias), None
         out, sums = self.window().out_size(size), x.dtype if form else sums_for_ties(x.dtype)
-        told: dict[str, Any] = {"mode": mode, "bias": bias, "sums": sums}
-        return patches.correlate(x, weight, **kind, out=out, **told), None
+        y = patches.correlate(x, weight, **kind, out=out, mode=mode, bias=bias, sums=sums)
+        return y, None
 
     def moves_by(self, size: tuple[int, int]) -> bool:
         weight = self.params["weight"].shape
